@@ -1,0 +1,1 @@
+"""From files to canonical rows, prompts and shards."""

@@ -1,0 +1,1 @@
+"""Selected subsets as files and frames that training code reads."""

@@ -1,0 +1,1 @@
+"""Which rows to keep: plain numpy and polars, no Dagster."""
