@@ -65,6 +65,9 @@ class EmbedderOptions(Options):
     revision: str | None = Field(default=None, description="Hub branch, tag or commit.")
     device: str = Field(default="auto", description="`auto` (CUDA where present), `cpu`, `cuda:0`.")
     batch_size: int = Field(default=64, ge=1, description="Texts per forward pass.")
+    pooling: Literal["mean", "model"] = Field(
+        default="mean", description="mean: over tokens, as MIWV does. model: the model's own."
+    )
     trust_remote_code: bool = Field(
         default=False, description="Run Python code that comes with the model."
     )

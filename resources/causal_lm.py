@@ -1,0 +1,132 @@
+"""A causal language model, scorer or target: loaded safely, on first use, once per process."""
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from pydantic import Field
+
+from tshirt_assets.config import CausalLMOptions
+from tshirt_assets.resources import process_cache
+from tshirt_assets.resources.model_files import (
+    ModelError,
+    fingerprint,
+    locate,
+    safetensors_copy,
+)
+
+if TYPE_CHECKING:
+    from tshirt_assets.scoring.token_loss import TokenLossEngine
+
+logger = logging.getLogger(__name__)
+
+PRECISIONS = {"auto": "auto", "float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
+
+
+@dataclass(frozen=True)
+class LoadedCausalLM:
+    """A model ready to score: the token-loss engine over it, its tokenizer, its fingerprint."""
+
+    engine: "TokenLossEngine"
+    tokenizer: Any
+    path: str
+    revision: str | None
+    fingerprint: str
+    max_length: int
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What of this model changes a score; part of every score identity."""
+        return {
+            "model": self.fingerprint,
+            "precision": self.engine.precision,
+            "max_length": self.max_length,
+        }
+
+
+def load_causal_lm(options: CausalLMOptions) -> LoadedCausalLM:
+    """The model that `options` names, loaded at most once per process.
+
+    Raises `ModelError` with the remedy if it is missing, has no tokenizer, or is not in a safe
+    file format.
+    """
+    return process_cache.shared(("causal_lm", options), lambda: _load(options))
+
+
+def _load(options: CausalLMOptions) -> LoadedCausalLM:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from tshirt_assets.scoring.token_loss import TokenLossEngine
+
+    location = locate(
+        options.path,
+        options.revision,
+        allow_pickle=options.allow_pickle,
+        trust_remote_code=options.trust_remote_code,
+    )
+    folder = safetensors_copy(location) if location.suffix == ".gguf" else location
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"model {options.path!r}: no config.json in it; not a transformers model")
+    if not any(folder.glob("*.safetensors")) and not options.allow_pickle:
+        raise ModelError(
+            f"model {options.path!r}: no safetensors weights; convert it, or set "
+            "`allow_pickle: true` if you trust the file"
+        )
+    tokenizer = _load_tokenizer(folder, options)
+    device = options.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    dtype = {"float16": torch.float16, "bfloat16": torch.bfloat16}.get(options.dtype, torch.float32)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype,
+            use_safetensors=None if options.allow_pickle else True,
+            trust_remote_code=options.trust_remote_code,
+            local_files_only=True,
+        )
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ModelError(f"model {options.path!r}: cannot be loaded: {reason}") from error
+    model = model.to(device).eval().requires_grad_(False)
+    logger.info("loaded %s on %s", options.path, device)
+    return LoadedCausalLM(
+        engine=TokenLossEngine(model, precision=PRECISIONS[options.dtype]),
+        tokenizer=tokenizer,
+        path=options.path,
+        revision=options.revision,
+        fingerprint=fingerprint(location),
+        max_length=options.max_length,
+    )
+
+
+def _load_tokenizer(folder: Any, options: CausalLMOptions) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=options.trust_remote_code, local_files_only=True
+        )
+    except Exception as error:
+        raise ModelError(
+            f"model {options.path!r}: no usable tokenizer beside the weights; "
+            "save one there with `tokenizer.save_pretrained(folder)`"
+        ) from error
+
+
+class CausalLM(dg.ConfigurableResource):
+    """Dagster resource for a causal language model; loading waits for the first use."""
+
+    path: str = Field(description="Hub id, local folder, .gguf file, or package:NAME/path.")
+    revision: str | None = None
+    dtype: str = "auto"
+    device: str = "auto"
+    max_length: int = 1024
+    trust_remote_code: bool = False
+    allow_pickle: bool = False
+
+    def load(self) -> LoadedCausalLM:
+        """The loaded model, shared with everything else in this process."""
+        return load_causal_lm(CausalLMOptions.model_validate(self.model_dump()))

