@@ -1,0 +1,172 @@
+"""The dataset card (README.md) that lies beside the exported files."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from tshirt_assets.export.write import ExportedFile
+
+SIZE_CATEGORIES: Final = (
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+    (10_000_000, "1M<n<10M"),
+)
+
+USAGE: Final = {
+    "messages": (
+        "TRL: `SFTTrainer(train_dataset=load_dataset('json', data_files='{file}'))`. "
+        "axolotl: `{{path: {file}, ds_type: json, type: chat_template}}`. "
+        "LLaMA-Factory: `dataset: {entry}`."
+    ),
+    "alpaca": (
+        "LLaMA-Factory: `dataset: {entry}`. axolotl: `{{path: {file}, ds_type: json, "
+        "type: alpaca}}` (it ignores `system` and `history`)."
+    ),
+    "sharegpt": (
+        "LLaMA-Factory: `dataset: {entry}`. axolotl: `{{path: {file}, ds_type: json, "
+        "type: chat_template, field_messages: conversations, "
+        "message_property_mappings: {{role: from, content: value}}}}`."
+    ),
+    "parquet": "polars: `pl.read_parquet('{file}')`. All columns, with every score.",
+}
+
+METHODS: Final = """\
+Rows were scored with the instruction's effect on the response, token by token:
+D_t = log p(y_t | x, y_<t) - log p(y_t | y_<t), positive where the instruction helps.
+
+- **IFD** is the *perplexity ratio* PPL(y | x) / PPL(y). Other tools give the same name to a loss
+  ratio or to its inverse; do not compare the numbers.
+- **S-IFD** keeps only informative tokens, those with abs(D_t) above tau. **Robust mean and std**
+  are taken over copies of the row with noise on the token embeddings (T-SHIRT).
+- **MIWV** is the one-shot minus the zero-shot mean loss of the response under the target model.
+"""
+
+CITATION: Final = """\
+```bibtex
+@inproceedings{fu2025tshirt,
+  title     = {T-SHIRT: Token-Selective Hierarchical Data Selection for Instruction Tuning},
+  author    = {Fu, Yanjun and Hamman, Faisal and Dutta, Sanghamitra},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year      = {2025},
+  note      = {arXiv:2506.01317}
+}
+
+@inproceedings{jiang2026miwv,
+  title     = {Importance-Aware Data Selection for Efficient {LLM} Instruction Tuning},
+  author    = {Jiang, Tingyu and Li, Shen and Song, Yiyao and Zhang, Lan and Zhu, Hualei and
+               Zhao, Yuan and Xu, Xiaohang and Taura, Kenjiro and Wang, Hao Henry},
+  booktitle = {Proceedings of the AAAI Conference on Artificial Intelligence},
+  year      = {2026},
+  note      = {arXiv:2511.07074}
+}
+```
+"""
+
+WEIGHTS: Final = """\
+`token_weights` has one number per response token of the scorer's tokenizer: 1 where abs(D_t) is
+above tau, 0 elsewhere; a first token without a delta has weight 1. It is only meaningful with
+that tokenizer.
+"""
+
+
+def dataset_card(
+    rows: "pl.DataFrame",
+    files: "Sequence[ExportedFile]",
+    *,
+    corpus: str,
+    recipe: str,
+    provenance: Mapping[str, Any],
+) -> str:
+    """Markdown with the YAML front matter of a Hugging Face dataset card.
+
+    `rows` is the selected subset, `files` the data files beside the card, `provenance` any
+    nested mapping of scalars (score identity, models, parameters, versions).
+    """
+    front_matter = _front_matter(rows.height, files, corpus, recipe)
+    parts = [
+        f"---\n{yaml.safe_dump(front_matter, sort_keys=False)}---",
+        f"# {corpus} / {recipe}",
+        f"{rows.height:,} rows of the corpus `{corpus}`, selected by the recipe `{recipe}` with "
+        "[tshirt_assets]. The texts come from the source files and keep their licence.",
+        "## Files\n\n" + _files_table(files, rows.height, dataset_name(corpus, recipe)),
+        "## Counts\n\n" + _table(("what", "value"), list(_counts(rows))),
+        "## Methods\n\n" + METHODS + (WEIGHTS if "token_weights" in rows.columns else ""),
+        "## Provenance\n\n" + _table(("key", "value"), list(flatten(provenance))),
+        "## Citation\n\n" + CITATION,
+        "[tshirt_assets]: https://pypi.org/project/tshirt-assets/",
+    ]
+    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+def dataset_name(corpus: str, recipe: str) -> str:
+    """Stem of the dataset's names in LLaMA-Factory's `dataset_info.json`."""
+    return f"{corpus}_{recipe}"
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Dotted keys and texts of a nested mapping, in its order."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{key}.")
+        elif isinstance(value, list | tuple | set | frozenset):
+            yield f"{prefix}{key}", ", ".join(str(item) for item in value)
+        else:
+            yield f"{prefix}{key}", "" if value is None else str(value)
+
+
+def _front_matter(
+    n_rows: int, files: "Sequence[ExportedFile]", corpus: str, recipe: str
+) -> dict[str, Any]:
+    size = next((name for limit, name in SIZE_CATEGORIES if n_rows < limit), "n>10M")
+    return {
+        "pretty_name": f"{corpus} / {recipe}",
+        "task_categories": ["text-generation"],
+        "size_categories": [size],
+        "tags": ["instruction-tuning", "data-selection", "tshirt", "miwv"],
+        "configs": [
+            {"config_name": file.format, "data_files": file.path.name}
+            | ({"default": True} if index == 0 else {})
+            for index, file in enumerate(files)
+        ],
+    }
+
+
+def _files_table(files: "Sequence[ExportedFile]", n_rows: int, stem: str) -> str:
+    lines = []
+    for file in files:
+        usage = USAGE[file.format].format(file=file.path.name, entry=f"{stem}_{file.format}")
+        missing = n_rows - file.rows
+        if missing:
+            usage += f" {missing:,} rows are left out: their turns do not fit this format."
+        lines.append((f"`{file.path.name}`", f"{file.rows:,}", usage))
+    return _table(("file", "rows", "how to load it"), lines)
+
+
+def _counts(rows: "pl.DataFrame") -> Iterator[tuple[str, str]]:
+    yield "rows", f"{rows.height:,}"
+    yield "shards", f"{rows['shard'].n_unique():,}"
+    if "n_response_tokens" in rows.columns:
+        yield "response tokens", f"{rows['n_response_tokens'].sum():,}"
+    scores = sorted(rows["score"].drop_nulls().cast(float))
+    if scores:
+        yield "score, lowest", f"{scores[0]:.4f}"
+        yield "score, median", f"{scores[len(scores) // 2]:.4f}"
+        yield "score, highest", f"{scores[-1]:.4f}"
+    domains = rows["domain"].drop_nulls().value_counts(sort=True)
+    for domain, count in domains.head(20).iter_rows():
+        yield f"domain {domain}", f"{count:,}"
+
+
+def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    body = [head, ["---"] * len(head), *lines]
+    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in body)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")

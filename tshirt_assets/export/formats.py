@@ -1,0 +1,123 @@
+"""One selected row in the shapes that training tools document as their input.
+
+- messages: the conversational language-modelling format of TRL (`{"messages": [...]}`), which is
+  also axolotl's default for `type: chat_template` and the OpenAI format of LLaMA-Factory.
+- alpaca: `instruction`, `input`, `output`, and LLaMA-Factory's `system` and `history`.
+- sharegpt: `conversations` of `from`/`value`, with the roles of LLaMA-Factory.
+
+Every record also carries where it comes from: sample_id, shard, row, recipe, rank, score. A row
+is a mapping with the columns of `join_selected`; `tools` (a JSON string, which TRL decodes and
+LLaMA-Factory expects) and `token_weights` are written where the row has them.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+Row = Mapping[str, Any]
+Record = dict[str, Any]
+
+PROVENANCE: Final = ("sample_id", "shard", "row", "recipe", "rank", "score")
+SHAREGPT_ROLES: Final = {"system": "system", "user": "human", "assistant": "gpt"}
+FUNCTION_CALL: Final = "function_call"
+OBSERVATION: Final = "observation"
+
+
+def messages_record(row: Row) -> Record:
+    """The row as chat messages."""
+    messages = [{"role": m["role"], "content": m["content"]} for m in row["messages"]]
+    return {"messages": messages} | _optional(row, "tools", "token_weights") | _provenance(row)
+
+
+def alpaca_record(row: Row) -> Record | None:
+    """The row as instruction, input, output, with earlier exchanges in `history`.
+
+    None when Alpaca cannot express the conversation: turns that do not alternate between user
+    and assistant, or tool turns.
+    """
+    messages = row["messages"]
+    system = messages[0]["content"] if messages[0]["role"] == "system" else ""
+    turns = messages[1:] if messages[0]["role"] == "system" else messages
+    expected = ["user", "assistant"] * (len(turns) // 2)
+    if not turns or [turn["role"] for turn in turns] != expected:
+        return None
+    contents = [turn["content"] for turn in turns]
+    history = [list(pair) for pair in zip(contents[:-2:2], contents[1:-2:2], strict=True)]
+    instruction, input_text = _split_input(contents[-2], row.get("input") or "")
+    record: Record = {"instruction": instruction, "input": input_text, "output": contents[-1]}
+    return record | {"system": system, "history": history} | _provenance(row)
+
+
+def sharegpt_record(row: Row) -> Record:
+    """The row as `conversations`; an assistant turn that a tool answers is a function call."""
+    messages = row["messages"]
+    following = [message["role"] for message in messages[1:]] + [""]
+    conversations = [
+        {"from": _sharegpt_role(message["role"], after), "value": message["content"]}
+        for message, after in zip(messages, following, strict=True)
+    ]
+    return {"conversations": conversations} | _optional(row, "tools") | _provenance(row)
+
+
+JSON_RECORDS: Final[dict[str, Callable[[Row], Record | None]]] = {
+    "messages": messages_record,
+    "alpaca": alpaca_record,
+    "sharegpt": sharegpt_record,
+}
+
+
+def dataset_info_entry(export: str, file_name: str, *, tools: bool) -> Record:
+    """LLaMA-Factory's description of one JSON export, for `dataset_info.json`.
+
+    `tools` says whether the file has the column of tool descriptions.
+    """
+    if export == "alpaca":
+        names = {"prompt": "instruction", "query": "input", "response": "output"}
+        return {
+            "file_name": file_name,
+            "columns": names | {"system": "system", "history": "history"},
+        }
+    column = "conversations" if export == "sharegpt" else "messages"
+    entry: Record = {
+        "file_name": file_name,
+        "formatting": "sharegpt",
+        "columns": {"messages": column} | ({"tools": "tools"} if tools else {}),
+    }
+    if export == "messages":
+        entry["tags"] = {
+            "role_tag": "role",
+            "content_tag": "content",
+            "user_tag": "user",
+            "assistant_tag": "assistant",
+            "system_tag": "system",
+            "observation_tag": "tool",
+        }
+    return entry
+
+
+def _sharegpt_role(role: str, following: str) -> str:
+    if role == "tool":
+        return OBSERVATION
+    if role == "assistant" and following == "tool":
+        return FUNCTION_CALL
+    return SHAREGPT_ROLES[role]
+
+
+def _split_input(content: str, input_text: str) -> tuple[str, str]:
+    """Undo `instruction + newline + input`; LLaMA-Factory joins the two with one newline."""
+    if input_text and content.endswith("\n" + input_text):
+        return content[: -len(input_text) - 1], input_text
+    return content, ""
+
+
+def _optional(row: Row, *names: str) -> Record:
+    return {name: row[name] for name in names if name in row}
+
+
+def _provenance(row: Row) -> Record:
+    return {name: _finite(row[name]) for name in PROVENANCE}
+
+
+def _finite(value: Any) -> Any:
+    """The value, or None for a float that JSON cannot hold."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

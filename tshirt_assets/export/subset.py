@@ -1,0 +1,39 @@
+"""The selected subset as one frame: the samples joined with the scores that chose them."""
+
+import json
+
+import polars as pl
+
+KEY = ("sample_id", "shard", "row")
+SAMPLE_COLUMNS = (*KEY, "messages", "instruction", "input", "response", "domain", "extra")
+
+
+def join_selected(samples: pl.DataFrame, selected: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `selected` (a selected_subset table) with the texts of `samples`, in order of rank.
+
+    Both carry sample_id, shard and row, by which they are joined; columns of `selected` follow
+    those of `samples`. Raises `ValueError` when a selected row has no sample: the samples were
+    materialized again after the selection.
+    """
+    texts = samples.select(SAMPLE_COLUMNS)
+    scores = selected.drop([*SAMPLE_COLUMNS[len(KEY) :]], strict=False)
+    joined = texts.join(scores, on=KEY, how="inner", suffix="_selected").sort("rank")
+    if joined.height != selected.height:
+        missing = selected.join(texts, on=KEY, how="anti")["sample_id"].head(3).to_list()
+        raise ValueError(
+            f"{selected.height - joined.height} selected rows are not among the samples "
+            f"(first: {', '.join(missing)}): the samples have changed since the selection; "
+            "materialize selected_subset again"
+        )
+    return joined
+
+
+def with_tools(rows: pl.DataFrame) -> pl.DataFrame:
+    """Add `tools` (a JSON string, empty where there is none) if any row's `extra` has them."""
+    tools = [_tools(extra) for extra in rows["extra"]]
+    return rows.with_columns(pl.Series("tools", tools, pl.String)) if any(tools) else rows
+
+
+def _tools(extra: str | None) -> str:
+    tools = json.loads(extra or "{}").get("tools") or ""
+    return tools if isinstance(tools, str) else json.dumps(tools, ensure_ascii=False)

@@ -1,0 +1,14 @@
+"""Training weights per response token, from the token deltas."""
+
+from collections.abc import Sequence
+
+
+def token_weights(token_delta: Sequence[float], first_delta_index: int, tau: float) -> list[float]:
+    """Weight of every response token: 1 where abs(delta) is above tau, else 0 (S-IFD's w_t).
+
+    `token_delta` holds the deltas of the response tokens from `first_delta_index` on; the tokens
+    before it have no delta and get weight 1. The result has one weight per response token *of
+    the scorer's tokenizer*: use it with that tokenizer only.
+    """
+    informative = [1.0 if abs(delta) > tau else 0.0 for delta in token_delta]
+    return [1.0] * first_delta_index + informative
