@@ -1,0 +1,200 @@
+"""LanceDB tables by name: open, replace, append, drop, list. Crash-safe and for many processes.
+
+Every operation opens the table afresh: a handle stays at the version it was opened with. A
+`Database` may be used by several threads, and connects again in a forked child, but LanceDB
+itself is not safe to fork while it works: start processes with `spawn`.
+"""
+
+import logging
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pyarrow as pa
+
+from tshirt_assets.resources.faults import DamagedTableError, StoreError, explained, retried
+
+if TYPE_CHECKING:
+    from lancedb.db import DBConnection
+    from lancedb.table import Table
+
+logger = logging.getLogger(__name__)
+
+
+class Database:
+    """A folder (created with its parents when missing) or `s3://bucket/prefix` of Lance tables.
+
+    `${NAME}` in a value of `storage_options` reads an environment variable when the database is
+    first used. No value of `storage_options` appears in errors or in the repr.
+    """
+
+    def __init__(self, uri: str, storage_options: Mapping[str, str] | None = None):
+        self.uri = uri.removeprefix("file://")
+        self._options = dict(storage_options or {})
+        self._connection: tuple[int, DBConnection] | None = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.uri!r})"
+
+    @property
+    def is_local(self) -> bool:
+        """True when the tables are folders of this machine."""
+        return "://" not in self.uri
+
+    def names(self) -> list[str]:
+        """Names of all tables, also of those that cannot be opened (half-created ones)."""
+        names: list[str] = []
+        token: str | None = None
+        with self.reporting("the list of tables"):
+            while True:
+                page = self.connection().list_tables(page_token=token)
+                names.extend(page.tables)
+                token = page.page_token
+                if not token:
+                    return sorted(names)
+
+    def open(self, name: str, version: int | None = None) -> "Table | None":
+        """The table at its latest or the given version; None where no table was ever completed.
+
+        Raises `StoreError` when the version was pruned, or the table is damaged beyond repair.
+        """
+        with self.reporting(f"table {name}"):
+            return self._open(name, version)
+
+    def replace(self, name: str, table: pa.Table) -> int:
+        """Put `table` (with its schema and schema metadata) in the place of the old one.
+
+        Atomic: readers see the old or the new table. Returns the version written.
+        """
+        return self._write(name, table, append=False)
+
+    def append(self, name: str, table: pa.Table) -> int:
+        """Add the rows of `table`, all or none, to a table with the same columns and metadata.
+
+        Any other table of this name is replaced. Returns the version written.
+        """
+        return self._write(name, table, append=True)
+
+    def drop(self, name: str) -> None:
+        """Delete a table with all its versions; no error when there is none."""
+        with self.reporting(f"table {name}"):
+            try:
+                self.connection().drop_table(name)
+            except ValueError as error:
+                if "was not found" not in str(error):
+                    raise
+
+    def connection(self) -> "DBConnection":
+        """The LanceDB connection of this process. It knows the secrets: never log it."""
+        if self._connection is None or self._connection[0] != os.getpid():
+            import lancedb
+
+            if self.is_local:
+                Path(self.uri).mkdir(parents=True, exist_ok=True)
+            options = {key: _resolved(key, value) for key, value in self._options.items()}
+            self._connection = (os.getpid(), lancedb.connect(self.uri, storage_options=options))
+        return self._connection[1]
+
+    @contextmanager
+    def reporting(self, subject: str) -> Iterator[None]:
+        """Turn any failure inside into a `StoreError` about `subject` that holds no secrets."""
+        try:
+            yield
+        except StoreError:
+            raise
+        except Exception as error:
+            # `from None`: the original message may hold what must not be shown.
+            raise explained(f"{self.uri}: {subject}", error, self._secrets()) from None
+
+    def _secrets(self) -> list[str]:
+        values = [*self._options.values()]
+        values += [os.environ.get(name, "") for value in values for name in _variables(value)]
+        harmless = {"true", "false", "1", "0"}
+        return [value for value in values if len(value) > 1 and value.lower() not in harmless]
+
+    def _write(self, name: str, table: pa.Table, *, append: bool) -> int:
+        # Vectors were checked by the caller; "null" lets the null vectors of failed rows through.
+        options: dict[str, Any] = {"on_bad_vectors": "null"}
+
+        def commit() -> int:
+            stored = self._open_unless_damaged(name)
+            if stored is None:
+                return self.connection().create_table(name, table, **options).version
+            same = (
+                stored.schema.metadata == table.schema.metadata
+                and stored.schema.names == table.schema.names
+            )
+            mode: Literal["append", "overwrite"] = "append" if append and same else "overwrite"
+            return stored.add(table, mode=mode, **options).version
+
+        with self.reporting(f"table {name}"):
+            return retried(commit)
+
+    def _open_unless_damaged(self, name: str) -> "Table | None":
+        try:
+            return self._open(name)
+        except Exception as error:
+            if not isinstance(explained(name, error, ()), DamagedTableError):
+                raise
+            logger.warning("table %s is damaged: deleted, to be written again", name)
+            self.connection().drop_table(name)
+            return None
+
+    def _open(self, name: str, version: int | None = None) -> "Table | None":
+        try:
+            return self.connection().open_table(name, version=version)
+        except ValueError as error:
+            if "was not found" in str(error):
+                return None
+            if "no longer exists" in str(error):
+                raise StoreError(
+                    f"{self.uri}: table {name}: version {version} was pruned; select again from "
+                    "the present tables, and keep old versions longer (retention window)"
+                ) from None
+            raise
+        except Exception:
+            if not (self.is_local and _remove_empty_manifests(Path(self.uri) / f"{name}.lance")):
+                raise
+            return self._open(name, version)
+
+
+def _remove_empty_manifests(folder: Path) -> bool:
+    """Unlink zero-byte manifests, so that the version before them is the latest again.
+
+    A power failure leaves such a manifest behind (Lance does not fsync), and nothing can be
+    written over it. The lock keeps a second process from unlinking the good manifest that a
+    first one writes in its place.
+    """
+    import fcntl  # POSIX only
+
+    versions = folder / "_versions"
+    if not versions.is_dir():
+        return False
+    descriptor = os.open(versions, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        empty = [file for file in versions.glob("*.manifest") if file.stat().st_size == 0]
+        for file in empty:
+            file.unlink()
+            logger.warning("%s was empty (power failure?): back to the version before", file)
+        return bool(empty)
+    finally:
+        os.close(descriptor)
+
+
+def _variables(value: str) -> list[str]:
+    return re.findall(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", value)
+
+
+def _resolved(key: str, value: str) -> str:
+    for name in _variables(value):
+        if name not in os.environ:
+            raise StoreError(
+                f"storage_options.{key} refers to ${{{name}}}, which is not set; "
+                f"export {name} before the store is opened"
+            )
+        value = value.replace(f"${{{name}}}", os.environ[name])
+    return value
