@@ -10,71 +10,13 @@ import polars as pl
 import pytest
 import yaml
 
-from tshirt_assets.corpus.sample import Message, Sample, content_id, to_table
-from tshirt_assets.corpus.status import Status
+from tests.export.rows import MULTI, SAMPLES, SINGLE, TOOL, TOOLS, selected, selection_table
+from tshirt_assets.corpus.sample import to_table
 from tshirt_assets.export.subset import join_selected
 from tshirt_assets.export.weights import token_weights
 from tshirt_assets.export.write import FILE_NAMES, ExportedFile, write_exports
 
 ALL_FORMATS = ("messages", "alpaca", "sharegpt", "parquet")
-TOOLS = [{"name": "search_recipes", "parameters": {"type": "object"}}]
-
-
-def sample(row: int, *turns: tuple[str, str], input_text: str = "", **fields: Any) -> Sample:
-    messages = tuple(Message(role, content) for role, content in turns)
-    return Sample(
-        sample_id=content_id(messages, input_text),
-        shard="a",
-        row=row,
-        status=Status.OK,
-        status_detail=None,
-        messages=messages,
-        instruction=messages[0].content,
-        input=input_text,
-        response=messages[-1].content,
-        **fields,
-    )
-
-
-SINGLE = sample(0, ("user", "Say hi | now"), ("assistant", "hi \u202etxt\u2028 \x00 \U0001f600"))
-WITH_INPUT = sample(
-    1, ("user", "Translate\nHallo\nWelt"), ("assistant", "Hello"), input_text="Hallo\nWelt"
-)
-MULTI = sample(
-    2,
-    ("system", "Be brief."),
-    ("user", "One?"),
-    ("assistant", "1"),
-    ("user", "Two?"),
-    ("assistant", "2"),
-    domain="math",
-)
-TOOL = sample(
-    3,
-    ("user", "A recipe?"),
-    ("assistant", '{"name": "search_recipes"}'),
-    ("tool", '["soup"]'),
-    ("assistant", "Soup."),
-    extra=json.dumps({"tools": TOOLS, "id": 7}),
-)
-SAMPLES = [SINGLE, WITH_INPUT, MULTI, TOOL]
-
-
-def selected(samples: list[Sample] = SAMPLES) -> pl.DataFrame:
-    """A selected_subset table whose best row is the last sample."""
-    table = pl.DataFrame(
-        {
-            "sample_id": [s.sample_id for s in samples],
-            "shard": [s.shard for s in samples],
-            "row": [s.row for s in samples],
-            "status": ["ok"] * len(samples),
-            "identity": ["abc"] * len(samples),
-            "recipe": ["tshirt-5pct"] * len(samples),
-            "rank": list(range(len(samples), 0, -1)),
-            "score": [0.5 + 0.1 * i for i in range(len(samples))],
-        }
-    )
-    return join_selected(pl.DataFrame(to_table(samples)), table)
 
 
 def export(
@@ -293,6 +235,5 @@ def _disk_full(_: int) -> None:
 
 def test_a_selection_older_than_the_samples_is_refused() -> None:
     samples = pl.DataFrame(to_table([SINGLE, MULTI]))
-    table = selected().select("sample_id", "shard", "row", "rank", "score")
     with pytest.raises(ValueError, match="materialize selected_subset again"):
-        join_selected(samples, table)
+        join_selected(samples, selection_table(SAMPLES))

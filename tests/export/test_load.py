@@ -1,0 +1,64 @@
+"""load_subset: the public way from a store to training code."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import tshirt_assets
+from tests.export.rows import MULTI, SAMPLES, SINGLE, selection_table
+from tshirt_assets.corpus.sample import to_table
+from tshirt_assets.export.load import read_samples
+from tshirt_assets.resources.lance import Store, StoreError
+
+
+@pytest.fixture
+def uri(tmp_path: Path) -> str:
+    store = Store(str(tmp_path / "store"))
+    store.write("demo", "samples", "a", to_table(SAMPLES), {})
+    chosen = selection_table([SINGLE, MULTI])
+    store.write("demo", "selected_subset", "tshirt-5pct", chosen.to_arrow(), {})
+    return str(tmp_path / "store")
+
+
+def test_a_frame_with_texts_and_scores_best_first(uri: str) -> None:
+    rows = tshirt_assets.load_subset(uri, "demo", "tshirt-5pct")
+    assert rows["sample_id"].to_list() == [MULTI.sample_id, SINGLE.sample_id]
+    assert rows["response"].to_list() == ["2", SINGLE.response]
+    assert rows["rank"].to_list() == [1, 2]
+    assert rows["messages"][1].to_list()[0] == {"role": "user", "content": "Say hi | now"}
+
+
+def test_only_the_wanted_rows_are_read(uri: str) -> None:
+    wanted = pl.DataFrame({"shard": ["a", "a"], "row": [2, 0]})
+    assert sorted(read_samples(Store(uri), "demo", wanted)["row"]) == [0, 2]
+    assert read_samples(Store(uri), "demo", wanted.clear()).height == 0
+
+
+def test_a_dataset_that_trl_can_read(uri: str) -> None:
+    datasets = pytest.importorskip("datasets", reason="needs the optional package `datasets`")
+    rows = tshirt_assets.load_subset(uri, "demo", "tshirt-5pct", as_="datasets")
+    assert isinstance(rows, datasets.Dataset)
+    assert rows[0]["messages"][0] == {"role": "system", "content": "Be brief."}
+
+
+def test_without_datasets_the_error_says_what_to_install(
+    uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(ImportError, match="pip install datasets"):
+        tshirt_assets.load_subset(uri, "demo", "tshirt-5pct", as_="datasets")
+
+
+def test_an_unknown_recipe_or_form_is_an_error(uri: str) -> None:
+    with pytest.raises(StoreError, match="materialize"):
+        tshirt_assets.load_subset(uri, "demo", "nope")
+    with pytest.raises(ValueError, match="'polars' and 'datasets'"):
+        tshirt_assets.load_subset(uri, "demo", "tshirt-5pct", as_="pandas")  # type: ignore[call-overload]
+
+
+def test_importing_the_package_stays_light() -> None:
+    code = "import tshirt_assets, sys; sys.exit('polars' in sys.modules or 'torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,98 @@
+"""Load a selected subset from the store, for training code."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import polars as pl
+
+from tshirt_assets.corpus.sample import SAMPLES_SCHEMA
+from tshirt_assets.export.subset import SAMPLE_COLUMNS, join_selected
+
+if TYPE_CHECKING:
+    from tshirt_assets.resources.lance import Store
+
+ROWS_PER_QUERY = 2_000  # row numbers in one SQL filter
+
+
+@overload
+def load_subset(
+    store: str,
+    corpus: str,
+    recipe: str,
+    as_: Literal["polars"] = "polars",
+    *,
+    storage_options: Mapping[str, str] | None = None,
+) -> pl.DataFrame: ...
+@overload
+def load_subset(
+    store: str,
+    corpus: str,
+    recipe: str,
+    as_: Literal["datasets"],
+    *,
+    storage_options: Mapping[str, str] | None = None,
+) -> Any: ...
+def load_subset(
+    store: str,
+    corpus: str,
+    recipe: str,
+    as_: Literal["polars", "datasets"] = "polars",
+    *,
+    storage_options: Mapping[str, str] | None = None,
+) -> Any:
+    """The rows that a recipe selected, best first, with their texts, scores and provenance.
+
+    `store` is the folder or URI of the option `store`. `as_="datasets"` returns a Hugging Face
+    `datasets.Dataset` whose `messages` column TRL trains on; it needs the package `datasets`.
+    Raises `StoreError` when the subset was never materialized, `ValueError` when the samples
+    changed since, `ImportError` without `datasets`.
+    """
+    from tshirt_assets.resources.lance import Store
+
+    if as_ not in ("polars", "datasets"):
+        raise ValueError(f"as_={as_!r}: allowed are 'polars' and 'datasets'")
+    rows = read_subset(Store(store, storage_options), corpus, recipe)
+    return rows if as_ == "polars" else _as_dataset(rows)
+
+
+def read_subset(store: "Store", corpus: str, recipe: str) -> pl.DataFrame:
+    """`load_subset` as a frame, from an open store."""
+    selected = _frame(store.read(corpus, "selected_subset", recipe))
+    return join_selected(read_samples(store, corpus, selected), selected)
+
+
+def read_samples(store: "Store", corpus: str, wanted: pl.DataFrame) -> pl.DataFrame:
+    """The samples of the rows in `wanted` (columns shard and row), in no particular order.
+
+    Only those rows are read, however large their shards are.
+    """
+    found = [
+        _frame(
+            store.read(
+                corpus,
+                "samples",
+                str(shard),
+                columns=SAMPLE_COLUMNS,
+                where=f"row IN ({', '.join(map(str, chunk['row']))})",
+            )
+        )
+        for (shard,), rows in wanted.select("shard", "row").group_by("shard", maintain_order=True)
+        for chunk in rows.iter_slices(ROWS_PER_QUERY)
+    ]
+    return pl.concat(found) if found else _frame(SAMPLES_SCHEMA.empty_table())
+
+
+def _frame(table: Any) -> pl.DataFrame:
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def _as_dataset(rows: pl.DataFrame) -> Any:
+    try:
+        from datasets import Dataset
+    except ImportError:
+        raise ImportError(
+            "load_subset(as_='datasets') needs the package `datasets`: pip install datasets"
+        ) from None
+    return Dataset.from_polars(rows)
