@@ -1,0 +1,53 @@
+"""Metadata plots: real PNGs, small enough for Dagster's event log, whatever the data."""
+
+import base64
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from tshirt_assets.report.plots import (
+    histogram,
+    mean_std_plane,
+    overlap_heatmap,
+    png_markdown,
+    status_bars,
+)
+
+RNG = np.random.default_rng(0)
+MANY = RNG.normal(0.9, 0.1, 60_000)
+NAMES = ["tshirt-5pct", "miwv-5pct", "ifd-5pct", "longest-5pct", "random-5pct", "fusion-5pct"]
+
+PLOTS: dict[str, Callable[[], bytes]] = {
+    "histogram": lambda: histogram(MANY, "IFD", subset=MANY[:3000], line=1.0, line_label="1"),
+    "histogram of nothing": lambda: histogram([], "IFD"),
+    "histogram of one value": lambda: histogram([0.5, 0.5], "IFD", subset=[0.5]),
+    "histogram with gaps": lambda: histogram([0.5, float("nan"), float("inf"), 1.0], "IFD"),
+    "plane": lambda: mean_std_plane(
+        MANY, MANY**2, MANY > 1.1, "plane", mean_boundary=1.1, std_boundary=0.5
+    ),
+    "plane of nothing": lambda: mean_std_plane([], [], [], "plane"),
+    "heatmap": lambda: overlap_heatmap(NAMES, RNG.random((6, 6)), "overlap"),
+    "heatmap with gaps": lambda: overlap_heatmap(NAMES[:2], np.full((2, 2), np.nan), "overlap"),
+    "bars": lambda: status_bars({"ok": 50_000, "empty_response": 3}, "rows"),
+    "bars of nothing": lambda: status_bars({}, "rows"),
+}
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_a_plot_is_a_small_png(name: str) -> None:
+    from matplotlib.image import imread
+
+    png = PLOTS[name]()
+    pixels = imread(io.BytesIO(png), format="png")
+    assert pixels.shape[1] == 512  # 6.4 inches at 80 dpi
+    assert pixels[..., :3].std() > 0.01  # something is drawn
+    assert len(png_markdown(png, name)) < 40_000
+
+
+def test_markdown_holds_the_picture_and_its_title() -> None:
+    text = png_markdown(b"\x89PNG", "a [b]")
+    head, data = text.removesuffix(")").split("(data:image/png;base64,")
+    assert head == "![a (b)]"
+    assert base64.b64decode(data) == b"\x89PNG"
