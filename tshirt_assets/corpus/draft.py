@@ -1,0 +1,81 @@
+"""A row on its way to a canonical sample: the messages read so far and the first fault found."""
+
+import json
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from tshirt_assets.corpus.sample import Message
+from tshirt_assets.corpus.status import Status
+
+KINDS = {
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    dict: "an object",
+}
+
+
+@dataclass(slots=True)
+class Draft:
+    """What a format reader has found in one row; reading goes on after a fault.
+
+    `instruction` stays None where it is to be flattened from the messages. `used` are the source
+    fields that need not be kept as extra.
+    """
+
+    messages: list[Message] = field(default_factory=list)
+    instruction: str | None = None
+    input: str = ""
+    used: set[str] = field(default_factory=set)
+    leftover: dict[str, Any] = field(default_factory=dict)
+    status: Status = Status.OK
+    detail: str | None = None
+
+    def refuse(self, status: Status, detail: str) -> None:
+        """Record a fault; the first one names the row's status."""
+        if self.status is Status.OK:
+            self.status, self.detail = status, well_formed(detail)
+
+    def text(self, value: Any, name: str) -> str:
+        """The text of a field; anything but well-formed text is a fault, and kept as text."""
+        if isinstance(value, bytes):
+            value = value.decode("utf-8", "surrogateescape")
+        if isinstance(value, str):
+            clean = well_formed(value)
+            if clean != value:
+                self.refuse(Status.NOT_TEXT, f"{name} has bytes or surrogates that are not UTF-8")
+            return clean
+        if value is None:
+            self.refuse(Status.MISSING_FIELD, f"{name} is null")
+            return ""
+        kind = KINDS.get(type(value), f"a {type(value).__name__}")
+        self.refuse(Status.NOT_TEXT, f"{name} is {kind}")
+        return json_text(value)
+
+
+def well_formed(text: str) -> str:
+    """The text with every lone surrogate, which no UTF-8 can hold, replaced by U+FFFD."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def json_text(value: Any) -> str:
+    """A value as JSON; what JSON lacks (dates, bytes) as text, NaN and infinities as null."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
+    except ValueError:
+        text = json.dumps(_finite(value), ensure_ascii=False, default=str)
+    return well_formed(text)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return value

@@ -1,0 +1,103 @@
+"""The text in front of a response, in each prompt format."""
+
+from typing import TYPE_CHECKING, Literal
+
+from tshirt_assets.corpus.errors import CorpusError, TemplateError
+from tshirt_assets.corpus.sample import Message, Sample
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+PromptFormat = Literal["plain", "alpaca", "chat_template"]
+
+ALPACA_PREAMBLE = "Below is an instruction that describes a task"
+ALPACA_WITH_INPUT = (
+    ALPACA_PREAMBLE + ", paired with an input that provides further context. "
+    "Write a response that appropriately completes the request.\n\n"
+    "### Instruction:\n{instruction}\n\n### Input:\n{input}\n\n### Response:\n"
+)
+ALPACA_WITHOUT_INPUT = (
+    ALPACA_PREAMBLE + ". Write a response that appropriately completes the request.\n\n"
+    "### Instruction:\n{instruction}\n\n### Response:\n"
+)
+
+
+def prompt_text(
+    sample: Sample, prompt_format: PromptFormat, tokenizer: "PreTrainedTokenizerBase"
+) -> str:
+    """Everything before the response.
+
+    plain: instruction, newline, and input, newline if there is an input (T-SHIRT, METHODS.md
+    section 2). alpaca: the Alpaca template. chat_template: the tokenizer's own template over the
+    history, up to where the assistant begins; it may write special tokens, BOS included, as text.
+
+    Raises `TemplateError` when the template refuses the row, `CorpusError` when there is none.
+    """
+    if prompt_format == "chat_template":
+        return _render(sample.messages[:-1], tokenizer, prompt=True)
+    if prompt_format == "alpaca":
+        template = ALPACA_WITH_INPUT if sample.input else ALPACA_WITHOUT_INPUT
+        # Not str.format on the sample's text, which may hold braces.
+        return template.format(instruction=sample.instruction, input=sample.input)
+    return sample.instruction + "\n" + (sample.input + "\n" if sample.input else "")
+
+
+def one_shot_prompt_text(
+    demo: Sample, sample: Sample, prompt_format: PromptFormat, tokenizer: "PreTrainedTokenizerBase"
+) -> tuple[str, str]:
+    """The demo's part and the sample's part of a one-shot prompt (METHODS.md section 4).
+
+    plain, alpaca: the demo's prompt, its response and a blank line; then the sample's prompt.
+    chat_template: one conversation in which the demo is an earlier exchange. The sample's system
+    message stays in front of everything; another one of the demo opens the demo's first turn.
+
+    Raises `TemplateError` and `CorpusError` like `prompt_text`.
+    """
+    own = prompt_text(sample, prompt_format, tokenizer)
+    if prompt_format != "chat_template":
+        return prompt_text(demo, prompt_format, tokenizer) + demo.response + "\n\n", own
+    system, history = _split_system(sample.messages[:-1])
+    opening = [*system, *_as_exchange(demo.messages, system)]
+    full = _render([*opening, *history], tokenizer, prompt=True)
+    shown = _render(opening, tokenizer, prompt=False)
+    if not full.startswith(shown):
+        # The template writes an earlier turn differently from a last one (it drops its reasoning,
+        # for example): the sample's part is then what the prompt without a demo ends with, too.
+        shown = full[: len(full) - _common_ending(full, own)]
+    return shown, full[len(shown) :]
+
+
+def _render(messages: object, tokenizer: "PreTrainedTokenizerBase", *, prompt: bool) -> str:
+    if not getattr(tokenizer, "chat_template", None):
+        raise CorpusError(
+            "the model's tokenizer has no chat template; set `prompt_format` to plain or alpaca"
+        )
+    turns = [{"role": message.role, "content": message.content} for message in messages]
+    try:
+        text = tokenizer.apply_chat_template(turns, add_generation_prompt=prompt, tokenize=False)
+    except Exception as error:  # whatever the model's own template raises
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise TemplateError(f"the chat template refused the messages: {reason}") from error
+    return str(text)
+
+
+def _split_system(
+    messages: tuple[Message, ...],
+) -> tuple[list[Message], list[Message]]:
+    system = [message for message in messages[:1] if message.role == "system"]
+    return system, list(messages[len(system) :])
+
+
+def _as_exchange(messages: tuple[Message, ...], shared: list[Message]) -> list[Message]:
+    """A demo's messages without a system message of their own."""
+    system, turns = _split_system(messages)
+    if system and system != shared:
+        first = turns[0]
+        turns[0] = Message(first.role, f"{system[0].content}\n\n{first.content}")
+    return turns
+
+
+def _common_ending(one: str, other: str) -> int:
+    """Length of the longest text that both end with."""
+    pairs = zip(reversed(one), reversed(other), strict=False)
+    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
