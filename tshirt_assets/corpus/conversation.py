@@ -1,6 +1,7 @@
 """Conversations in ShareGPT (from/value) and OpenAI (role/content) form as canonical messages."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 from tshirt_assets.corpus.draft import Draft, json_text
@@ -128,8 +129,6 @@ def _call_text(call: Any) -> str:
         return json_text(function)
     arguments = function.get("arguments")
     if isinstance(arguments, str):
-        try:
+        with suppress(ValueError, RecursionError):
             arguments = json.loads(arguments)
-        except (ValueError, RecursionError):
-            pass
     return json_text({"name": function.get("name"), "arguments": arguments})

@@ -20,8 +20,8 @@ def parquet_rows(path: str, start: int, stop: int | None) -> Iterator[dict[str, 
     """
     with _opened(path) as file:
         stop = file.metadata.num_rows if stop is None else stop
-        groups, first = [], 0
-        at = 0
+        groups: list[int] = []
+        first = at = 0
         for index in range(file.num_row_groups):
             size = file.metadata.row_group(index).num_rows
             if at < stop and at + size > start:

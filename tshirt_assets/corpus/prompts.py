@@ -1,14 +1,13 @@
 """The text in front of a response, in each prompt format."""
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from tshirt_assets.corpus.errors import CorpusError, TemplateError
 from tshirt_assets.corpus.sample import Message, Sample
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-PromptFormat = Literal["plain", "alpaca", "chat_template"]
 
 ALPACA_PREAMBLE = "Below is an instruction that describes a task"
 ALPACA_WITH_INPUT = (
@@ -22,9 +21,7 @@ ALPACA_WITHOUT_INPUT = (
 )
 
 
-def prompt_text(
-    sample: Sample, prompt_format: PromptFormat, tokenizer: "PreTrainedTokenizerBase"
-) -> str:
+def prompt_text(sample: Sample, prompt_format: str, tokenizer: "PreTrainedTokenizerBase") -> str:
     """Everything before the response.
 
     plain: instruction, newline, and input, newline if there is an input (T-SHIRT, METHODS.md
@@ -37,13 +34,14 @@ def prompt_text(
         return _render(sample.messages[:-1], tokenizer, prompt=True)
     if prompt_format == "alpaca":
         template = ALPACA_WITH_INPUT if sample.input else ALPACA_WITHOUT_INPUT
-        # Not str.format on the sample's text, which may hold braces.
         return template.format(instruction=sample.instruction, input=sample.input)
-    return sample.instruction + "\n" + (sample.input + "\n" if sample.input else "")
+    if prompt_format == "plain":
+        return sample.instruction + "\n" + (sample.input + "\n" if sample.input else "")
+    raise ValueError(f"prompt_format: {prompt_format!r} is not plain, alpaca or chat_template")
 
 
 def one_shot_prompt_text(
-    demo: Sample, sample: Sample, prompt_format: PromptFormat, tokenizer: "PreTrainedTokenizerBase"
+    demo: Sample, sample: Sample, prompt_format: str, tokenizer: "PreTrainedTokenizerBase"
 ) -> tuple[str, str]:
     """The demo's part and the sample's part of a one-shot prompt (METHODS.md section 4).
 
@@ -67,7 +65,9 @@ def one_shot_prompt_text(
     return shown, full[len(shown) :]
 
 
-def _render(messages: object, tokenizer: "PreTrainedTokenizerBase", *, prompt: bool) -> str:
+def _render(
+    messages: Iterable[Message], tokenizer: "PreTrainedTokenizerBase", *, prompt: bool
+) -> str:
     if not getattr(tokenizer, "chat_template", None):
         raise CorpusError(
             "the model's tokenizer has no chat template; set `prompt_format` to plain or alpaca"

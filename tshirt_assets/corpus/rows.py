@@ -99,7 +99,9 @@ def _read_pair(fields: dict[str, Any], instruction_name: str, columns: ColumnOpt
     instruction = _required(draft, fields, instruction_name)
     if fields.get(input_name) is not None:
         draft.input = draft.text(fields[input_name], input_name)
-    system = draft.text(fields[system_name], system_name) if fields.get(system_name) else ""
+    system = (
+        draft.text(fields[system_name], system_name) if fields.get(system_name) is not None else ""
+    )
     content = f"{instruction}\n{draft.input}" if draft.input else instruction
     draft.messages.append(Message("user", content))
     add_system(draft, system, None)
