@@ -62,7 +62,7 @@ def test_messages_are_trl_conversational_rows(tmp_path: Path) -> None:
     assert single["messages"][-1]["content"] == SINGLE.response
     # TRL decodes a string column of tools; one row with tools gives every row the column.
     assert json.loads(tool["tools"]) == TOOLS
-    assert single["tools"] == ""
+    assert single["tools"] == "[]"
 
 
 def test_alpaca_is_what_llama_factory_documents(tmp_path: Path) -> None:
@@ -135,6 +135,11 @@ def test_no_tools_no_column(tmp_path: Path) -> None:
     assert all("tools" not in record for record in read_json(files["messages"]))
     columns = read_json(files["dataset_info"])["demo_tshirt-5pct_sharegpt"]["columns"]
     assert columns == {"messages": "conversations"}
+
+
+def test_tools_that_are_not_json_are_no_tools(tmp_path: Path) -> None:
+    rows = selected().with_columns(extra=pl.Series([json.dumps({"tools": "a hammer"})] * 4))
+    assert "tools" not in read_json(export(tmp_path / "out", rows=rows)["messages"])[0]
 
 
 def test_parquet_has_every_column(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import polars as pl
 
 KEY = ("sample_id", "shard", "row")
 SAMPLE_COLUMNS = (*KEY, "messages", "instruction", "input", "response", "domain", "extra")
+NO_TOOLS = "[]"
 
 
 def join_selected(samples: pl.DataFrame, selected: pl.DataFrame) -> pl.DataFrame:
@@ -29,11 +30,21 @@ def join_selected(samples: pl.DataFrame, selected: pl.DataFrame) -> pl.DataFrame
 
 
 def with_tools(rows: pl.DataFrame) -> pl.DataFrame:
-    """Add `tools` (a JSON string, empty where there is none) if any row's `extra` has them."""
+    """Add `tools`, a JSON list as a string, if the `extra` of any row has tool descriptions.
+
+    Rows without get `NO_TOOLS`: TRL and LLaMA-Factory both parse the string of every row.
+    """
     tools = [_tools(extra) for extra in rows["extra"]]
-    return rows.with_columns(pl.Series("tools", tools, pl.String)) if any(tools) else rows
+    if all(text == NO_TOOLS for text in tools):
+        return rows
+    return rows.with_columns(pl.Series("tools", tools, pl.String))
 
 
 def _tools(extra: str | None) -> str:
-    tools = json.loads(extra or "{}").get("tools") or ""
-    return tools if isinstance(tools, str) else json.dumps(tools, ensure_ascii=False)
+    tools = json.loads(extra or "{}").get("tools")
+    if isinstance(tools, str):
+        try:
+            tools = json.loads(tools)
+        except json.JSONDecodeError:
+            return NO_TOOLS
+    return json.dumps(tools, ensure_ascii=False) if tools else NO_TOOLS
