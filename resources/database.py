@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -86,6 +87,17 @@ class Database:
             except ValueError as error:
                 if "was not found" not in str(error):
                     raise
+
+    def optimize(self, name: str, older_than: timedelta) -> None:
+        """Merge small files; delete versions older than `older_than`, except the latest."""
+
+        def commit() -> None:
+            table = self._open(name)
+            if table is not None:
+                table.optimize(cleanup_older_than=older_than)
+
+        with self.reporting(f"table {name}"):
+            retried(commit)
 
     def connection(self) -> "DBConnection":
         """The LanceDB connection of this process. It knows the secrets: never log it."""
