@@ -94,8 +94,9 @@ class _Window:
             except ValueError as error:  # a number with thousands of digits
                 raise ArrayFault(str(error)) from None
             else:
-                # A number that touches the end of the window may go on behind it.
-                if end < len(self.text) or self.end is not None:
+                # A number near the end of the window may be the first digits of a longer one.
+                delimited = end < len(self.text) and self.text[end] in ",]" + WHITESPACE
+                if delimited or self.end is not None or end < len(self.text) - CUT_MARGIN:
                     self.at = end
                     return value
                 fault, cut = "", True
