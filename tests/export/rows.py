@@ -1,6 +1,5 @@
 """Selected rows that the export tests share."""
 
-import json
 from typing import Any
 
 import polars as pl
@@ -8,8 +7,6 @@ import polars as pl
 from tshirt_assets.corpus.sample import Message, Sample, content_id, to_table
 from tshirt_assets.corpus.status import Status
 from tshirt_assets.export.subset import join_selected
-
-TOOLS = [{"name": "search_recipes", "parameters": {"type": "object"}}]
 
 
 def sample(row: int, *turns: tuple[str, str], input_text: str = "", **fields: Any) -> Sample:
@@ -43,11 +40,12 @@ MULTI = sample(
 )
 TOOL = sample(
     3,
+    ("system", 'Available tools:\n[{"name": "search_recipes"}]'),
     ("user", "A recipe?"),
-    ("assistant", '{"name": "search_recipes"}'),
+    ("assistant", '{"name": "search_recipes", "arguments": {}}'),
     ("tool", '["soup"]'),
     ("assistant", "Soup."),
-    extra=json.dumps({"tools": TOOLS, "id": 7}),
+    extra='{"id": 7}',
 )
 SAMPLES = [SINGLE, WITH_INPUT, MULTI, TOOL]
 

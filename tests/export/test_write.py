@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 import yaml
 
-from tests.export.rows import MULTI, SAMPLES, SINGLE, TOOL, TOOLS, selected, selection_table
+from tests.export.rows import MULTI, SAMPLES, SINGLE, TOOL, sample, selected, selection_table
 from tshirt_assets.corpus.sample import to_table
 from tshirt_assets.export.subset import join_selected
 from tshirt_assets.export.weights import token_weights
@@ -51,7 +51,7 @@ def test_rows_come_in_order_of_rank_with_their_provenance(tmp_path: Path) -> Non
 
 
 def test_messages_are_trl_conversational_rows(tmp_path: Path) -> None:
-    tool, multi, _, single = read_json(export(tmp_path / "out")["messages"])
+    _, multi, _, single = read_json(export(tmp_path / "out")["messages"])
     assert multi["messages"] == [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "One?"},
@@ -60,9 +60,6 @@ def test_messages_are_trl_conversational_rows(tmp_path: Path) -> None:
         {"role": "assistant", "content": "2"},
     ]
     assert single["messages"][-1]["content"] == SINGLE.response
-    # TRL decodes a string column of tools; one row with tools gives every row the column.
-    assert json.loads(tool["tools"]) == TOOLS
-    assert single["tools"] == "[]"
 
 
 def test_alpaca_is_what_llama_factory_documents(tmp_path: Path) -> None:
@@ -96,14 +93,13 @@ def test_sharegpt_is_what_llama_factory_documents(tmp_path: Path) -> None:
     files = export(tmp_path / "out")
     tool, multi, _, _ = read_json(files["sharegpt"])
     roles = [turn["from"] for turn in tool["conversations"]]
-    assert roles == ["human", "function_call", "observation", "gpt"]
-    assert json.loads(tool["tools"]) == TOOLS
+    assert roles == ["system", "human", "function_call", "observation", "gpt"]
     assert multi["conversations"][0] == {"from": "system", "value": "Be brief."}
     info = read_json(files["dataset_info"])
     assert info["demo_tshirt-5pct_sharegpt"] == {
         "file_name": "sharegpt.json",
         "formatting": "sharegpt",
-        "columns": {"messages": "conversations", "tools": "tools"},
+        "columns": {"messages": "conversations"},
     }
     assert info["demo_tshirt-5pct_messages"]["tags"]["observation_tag"] == "tool"
 
@@ -130,16 +126,14 @@ def test_llama_factory_would_keep_every_row(tmp_path: Path) -> None:
             assert len(roles) % 2 == 0
 
 
-def test_no_tools_no_column(tmp_path: Path) -> None:
-    files = export(tmp_path / "out", rows=selected([SINGLE, MULTI]))
-    assert all("tools" not in record for record in read_json(files["messages"]))
-    columns = read_json(files["dataset_info"])["demo_tshirt-5pct_sharegpt"]["columns"]
-    assert columns == {"messages": "conversations"}
-
-
-def test_tools_that_are_not_json_are_no_tools(tmp_path: Path) -> None:
-    rows = selected().with_columns(extra=pl.Series([json.dumps({"tools": "a hammer"})] * 4))
-    assert "tools" not in read_json(export(tmp_path / "out", rows=rows)["messages"])[0]
+def test_only_a_json_call_is_a_function_call_turn(tmp_path: Path) -> None:
+    """LLaMA-Factory parses every function_call turn as JSON and stops where it is not."""
+    spoken = sample(
+        0, ("user", "?"), ("assistant", "Let me look."), ("tool", "1"), ("assistant", "1")
+    )
+    record = read_json(export(tmp_path / "out", rows=selected([spoken]))["sharegpt"])[0]
+    roles = [turn["from"] for turn in record["conversations"]]
+    assert roles == ["human", "gpt", "observation", "gpt"]
 
 
 def test_parquet_has_every_column(tmp_path: Path) -> None:

@@ -6,10 +6,11 @@
 - sharegpt: `conversations` of `from`/`value`, with the roles of LLaMA-Factory.
 
 Every record also carries where it comes from: sample_id, shard, row, recipe, rank, score. A row
-is a mapping with the columns of `join_selected`; `tools` (a JSON string, which TRL decodes and
-LLaMA-Factory expects) and `token_weights` are written where the row has them.
+is a mapping with the columns of `join_selected`. Tool descriptions are part of the system message,
+as the row was scored, so that no record has a `tools` field beside it.
 """
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -26,7 +27,8 @@ OBSERVATION: Final = "observation"
 def messages_record(row: Row) -> Record:
     """The row as chat messages."""
     messages = [{"role": m["role"], "content": m["content"]} for m in row["messages"]]
-    return {"messages": messages} | _optional(row, "tools", "token_weights") | _provenance(row)
+    weights = {"token_weights": row["token_weights"]} if "token_weights" in row else {}
+    return {"messages": messages} | _provenance(row) | weights
 
 
 def alpaca_record(row: Row) -> Record | None:
@@ -49,14 +51,14 @@ def alpaca_record(row: Row) -> Record | None:
 
 
 def sharegpt_record(row: Row) -> Record:
-    """The row as `conversations`; an assistant turn that a tool answers is a function call."""
+    """The row as `conversations`; a JSON call that a tool answers is a `function_call` turn."""
     messages = row["messages"]
     following = [message["role"] for message in messages[1:]] + [""]
     conversations = [
-        {"from": _sharegpt_role(message["role"], after), "value": message["content"]}
+        {"from": _sharegpt_role(message, after), "value": message["content"]}
         for message, after in zip(messages, following, strict=True)
     ]
-    return {"conversations": conversations} | _optional(row, "tools") | _provenance(row)
+    return {"conversations": conversations} | _provenance(row)
 
 
 JSON_RECORDS: Final[dict[str, Callable[[Row], Record | None]]] = {
@@ -66,11 +68,8 @@ JSON_RECORDS: Final[dict[str, Callable[[Row], Record | None]]] = {
 }
 
 
-def dataset_info_entry(export: str, file_name: str, *, tools: bool) -> Record:
-    """LLaMA-Factory's description of one JSON export, for `dataset_info.json`.
-
-    `tools` says whether the file has the column of tool descriptions.
-    """
+def dataset_info_entry(export: str, file_name: str) -> Record:
+    """LLaMA-Factory's description of one JSON export, for `dataset_info.json`."""
     if export == "alpaca":
         names = {"prompt": "instruction", "query": "input", "response": "output"}
         return {
@@ -81,7 +80,7 @@ def dataset_info_entry(export: str, file_name: str, *, tools: bool) -> Record:
     entry: Record = {
         "file_name": file_name,
         "formatting": "sharegpt",
-        "columns": {"messages": column} | ({"tools": "tools"} if tools else {}),
+        "columns": {"messages": column},
     }
     if export == "messages":
         entry["tags"] = {
@@ -95,12 +94,21 @@ def dataset_info_entry(export: str, file_name: str, *, tools: bool) -> Record:
     return entry
 
 
-def _sharegpt_role(role: str, following: str) -> str:
-    if role == "tool":
+def _sharegpt_role(message: Mapping[str, str], following: str) -> str:
+    if message["role"] == "tool":
         return OBSERVATION
-    if role == "assistant" and following == "tool":
+    if following == "tool" and _is_call(message["content"]):
         return FUNCTION_CALL
-    return SHAREGPT_ROLES[role]
+    return SHAREGPT_ROLES[message["role"]]
+
+
+def _is_call(content: str) -> bool:
+    """LLaMA-Factory stops at a function_call turn that is not `{"name": ..., "arguments": ...}`."""
+    try:
+        call = json.loads(content)
+    except ValueError:
+        return False
+    return isinstance(call, dict) and {"name", "arguments"} <= call.keys()
 
 
 def _split_input(content: str, input_text: str) -> tuple[str, str]:
@@ -108,10 +116,6 @@ def _split_input(content: str, input_text: str) -> tuple[str, str]:
     if input_text and content.endswith("\n" + input_text):
         return content[: -len(input_text) - 1], input_text
     return content, ""
-
-
-def _optional(row: Row, *names: str) -> Record:
-    return {name: row[name] for name in names if name in row}
 
 
 def _provenance(row: Row) -> Record:

@@ -1,12 +1,9 @@
 """The selected subset as one frame: the samples joined with the scores that chose them."""
 
-import json
-
 import polars as pl
 
 KEY = ("sample_id", "shard", "row")
 SAMPLE_COLUMNS = (*KEY, "messages", "instruction", "input", "response", "domain", "extra")
-NO_TOOLS = "[]"
 
 
 def join_selected(samples: pl.DataFrame, selected: pl.DataFrame) -> pl.DataFrame:
@@ -27,24 +24,3 @@ def join_selected(samples: pl.DataFrame, selected: pl.DataFrame) -> pl.DataFrame
             "materialize selected_subset again"
         )
     return joined
-
-
-def with_tools(rows: pl.DataFrame) -> pl.DataFrame:
-    """Add `tools`, a JSON list as a string, if the `extra` of any row has tool descriptions.
-
-    Rows without get `NO_TOOLS`: TRL and LLaMA-Factory both parse the string of every row.
-    """
-    tools = [_tools(extra) for extra in rows["extra"]]
-    if all(text == NO_TOOLS for text in tools):
-        return rows
-    return rows.with_columns(pl.Series("tools", tools, pl.String))
-
-
-def _tools(extra: str | None) -> str:
-    tools = json.loads(extra or "{}").get("tools")
-    if isinstance(tools, str):
-        try:
-            tools = json.loads(tools)
-        except json.JSONDecodeError:
-            return NO_TOOLS
-    return json.dumps(tools, ensure_ascii=False) if tools else NO_TOOLS

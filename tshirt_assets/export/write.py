@@ -14,7 +14,6 @@ import polars as pl
 
 from tshirt_assets.export.card import dataset_card, dataset_name
 from tshirt_assets.export.formats import JSON_RECORDS, Record, dataset_info_entry
-from tshirt_assets.export.subset import with_tools
 
 FILE_NAMES: Final = {
     "messages": "messages.jsonl",
@@ -58,7 +57,6 @@ def write_exports(
     each atomically, the manifest (with every file's SHA-256) last; files of formats no longer
     asked for are removed. Raises `OSError` where the disk refuses.
     """
-    rows = with_tools(rows)
     if token_weights is not None:
         weights = [token_weights.get(key) for key in rows["sample_id"]]
         rows = rows.with_columns(pl.Series("token_weights", weights, pl.List(pl.Float32)))
@@ -82,7 +80,7 @@ def _stage(
     data = [_write_rows(rows, staging, name) for name in formats]
     info = {
         f"{dataset_name(corpus, recipe)}_{file.format}": dataset_info_entry(
-            file.format, file.path.name, tools="tools" in rows.columns
+            file.format, file.path.name
         )
         for file in data
         if file.format in JSON_RECORDS
