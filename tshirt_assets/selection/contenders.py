@@ -49,8 +49,8 @@ def contenders(clean: pl.DataFrame, recipes: Iterable[Recipe], *, margin: float)
             continue
         pool = recipe.diversity.pool if recipe.diversity else 1.0
         depth = margin * max(recipe.gamma, pool) * recipe.rows(unique.height)
-        shares: dict[str | None, float] = {None: 1.0, **recipe.quotas}
-        for domain, share in shares.items():
+        shares: list[tuple[str | None, float]] = [(None, 1.0), *recipe.quotas.items()]
+        for domain, share in shares:
             rows = math.ceil(depth * share - 1e-9)
             wanted[domain] = max(rows, wanted.get(domain, 0))
     keep = pl.lit(False)
