@@ -30,7 +30,7 @@ def test_a_cut_stream_gives_what_came_before_the_cut(tmp_path: Path, packed: str
     text = b"".join(b"%06d\n" % number for number in range(200_000))
     packed_text = PACK[packed](text)
     path = put(tmp_path, f"x.{packed}", packed_text[: len(packed_text) // 2])
-    read = []
+    read: list[bytes] = []
     with pytest.raises(StreamFault, match="cut off"):
         read.extend(byte_chunks(path))  # a list keeps what it got before an exception
     whole = b"".join(read)
@@ -41,7 +41,7 @@ def test_a_cut_stream_gives_what_came_before_the_cut(tmp_path: Path, packed: str
 def test_a_corrupt_stream_gives_what_came_before(tmp_path: Path) -> None:
     data = bytearray(gzip.compress(NOISE))
     data[60_000:60_020] = b"\xff" * 20
-    read = []
+    read: list[bytes] = []
     with pytest.raises(StreamFault, match="corrupt"):
         read.extend(byte_chunks(put(tmp_path, "x.gz", bytes(data))))
     assert len(b"".join(read)) > 40_000

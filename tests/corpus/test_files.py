@@ -2,6 +2,7 @@ import csv
 import gzip
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -166,7 +167,7 @@ def test_ranges_are_slices_of_the_whole(
 def test_reading_streams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first rows are there although the rest of the content can never be held."""
 
-    def endless(path: str):
+    def endless(path: str) -> Iterator[bytes]:
         yield b'[{"a": 1},'
         while True:
             yield b'{"a": 2},' * 1000

@@ -1,5 +1,6 @@
 import datetime
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -60,7 +61,7 @@ def damage_pages(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("damage", [damage_footer, damage_pages, lambda data: b""])
-def test_a_corrupt_file_raises_one_line(tmp_path: Path, damage) -> None:
+def test_a_corrupt_file_raises_one_line(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     path = tmp_path / "x.parquet"
     pq.write_table(pa.table({"a": [str(n) for n in range(1000)]}), path)
     path.write_bytes(damage(path.read_bytes()))
