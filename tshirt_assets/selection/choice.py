@@ -55,7 +55,7 @@ def choose(
             why_not[index] = Exclusion.NOT_SPREAD.value
 
     for index in passed:
-        if index < max(taken, default=0) and why_not[index] is None:
+        if index < budget and why_not[index] is None:
             why_not[index] = Exclusion.QUOTA.value
     for index in refused:
         why_not[index] = Exclusion.TOO_SIMILAR.value

@@ -57,6 +57,6 @@ def contenders(clean: pl.DataFrame, recipes: Iterable[Recipe], *, margin: float)
     for domain, rows in wanted.items():
         if domain is None:
             keep = keep | (place < rows)
-        else:
+        elif "domain" in ranked.columns:
             keep = keep | ((pl.col("domain") == domain) & (place.over("domain") < rows))
     return ranked.filter(keep.fill_null(False)).drop("_below_1")

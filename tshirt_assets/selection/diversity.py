@@ -72,7 +72,4 @@ def groups(n: int, budget: int) -> list[tuple[np.ndarray, int]]:
     keeps time linear in n. Returns (indices, rows to choose) per group.
     """
     count = max(1, -(-n // MAX_GROUP))
-    return [
-        (np.arange(g, n, count), (budget * (g + 1)) // count - (budget * g) // count)
-        for g in range(count)
-    ]
+    return [(np.arange(g, n, count), len(range(g, budget, count))) for g in range(count)]

@@ -144,7 +144,7 @@ def _notes(
     if isinstance(recipe.budget, int) and recipe.budget > ranked.height:
         notes.append(f"budget of {recipe.budget} rows, but only {ranked.height} are usable")
     if chosen.height < budget:
-        notes.append(f"selected {chosen.height} rows instead of {budget}: no more are eligible")
+        notes.append(f"selected {chosen.height} rows instead of {budget}: no more qualify")
     if recipe.method in ("tshirt", "reference"):
         wanted = pool_rows(recipe.gamma, budget)
         if order.height < wanted:

@@ -45,16 +45,16 @@ class Search:
             slot = np.full(n, -1)  # (N,), place among the loaded vectors
             slot[rows] = np.arange(len(rows))
             whole = len(rows) == n
-            with Tiles(rows, vectors) as tiles:
-                parts = [(rows, vectors)] if whole else self.stream()
-                for keys, key_vectors in _sliced(parts, tiles.height):
-                    loaded = slot[keys] >= 0
-                    if loaded.any():  # the same order as in the tiles: earlier pairs are done
-                        first = int(slot[keys[loaded]].min())
-                        tiles.compare(keys[loaded], key_vectors[loaded], self, first)
-                    others = ~loaded & ~done[keys]
-                    if others.any():
-                        tiles.compare(keys[others], key_vectors[others], self, 0)
+            tiles = Tiles(rows, vectors)
+            parts = [(rows, vectors)] if whole else self.stream()
+            for keys, key_vectors in _sliced(parts, tiles.height):
+                loaded = slot[keys] >= 0
+                if loaded.any():  # the same order as in the tiles: earlier pairs are done
+                    first = int(slot[keys[loaded]].min())
+                    tiles.compare(keys[loaded], key_vectors[loaded], self, first)
+                others = ~loaded & ~done[keys]
+                if others.any():
+                    tiles.compare(keys[others], key_vectors[others], self, 0)
             done[rows] = True
             if progress is not None:
                 progress(float(done[active].mean()))

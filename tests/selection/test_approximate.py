@@ -1,0 +1,71 @@
+"""Approximate neighbours: recall is measured, not assumed."""
+
+import builtins
+
+import numpy as np
+import pytest
+
+from tests.selection.frames import unit_vectors
+from tshirt_assets.selection.nearest import nearest
+
+
+def corpus(n: int):
+    vectors = unit_vectors(n, width=16, seed=4)
+    ids = [f"{i:032x}" for i in range(n)]
+    return lambda: ((ids[i : i + 500], vectors[i : i + 500]) for i in range(0, n, 500))
+
+
+def test_recall_is_what_a_full_exact_search_confirms():
+    pytest.importorskip("faiss")
+    blocks = corpus(3000)
+    exact = nearest(blocks).frame
+    found = nearest(blocks, exact_up_to=100, seed=1)
+    assert found.method == "approximate"
+    assert found.searched == 3000
+    true_recall = (found.frame["similarity"] == exact["similarity"]).mean()
+    assert found.recall >= 0.95
+    assert found.recall == pytest.approx(true_recall, abs=0.03)
+    assert (found.frame["similarity"] <= exact["similarity"]).all()
+    assert (found.frame["sample_id"] != found.frame["neighbour_id"]).all()
+    again = nearest(blocks, exact_up_to=100, seed=1)
+    assert again.frame.equals(found.frame)
+
+
+def test_a_small_addition_to_a_large_corpus_stays_exact():
+    pytest.importorskip("faiss")
+    first = nearest(corpus(1000), exact_up_to=300)
+    # 20 * 1020 comparisons are fewer than the 300 ** 2 that the option allows.
+    second = nearest(corpus(1020), previous=first.frame, exact_up_to=300)
+    assert (first.method, second.method) == ("approximate", "updated")
+    exact = nearest(corpus(1020)).frame
+    assert second.searched == 20
+    assert second.frame[-20:].equals(exact[-20:])
+
+
+def test_a_handful_of_samples():
+    pytest.importorskip("faiss")
+    assert nearest(corpus(1), exact_up_to=0).frame["neighbour_id"].to_list() == [None]
+    few = nearest(corpus(5), exact_up_to=0)
+    assert few.frame.equals(nearest(corpus(5)).frame)
+    assert few.recall == 1.0
+
+
+def test_identical_vectors_find_each_other():
+    pytest.importorskip("faiss")
+    vectors = np.repeat(unit_vectors(100, width=8), 3, axis=0)
+    ids = [f"{i:04x}" for i in range(300)]
+    found = nearest(lambda: iter([(ids, vectors)]), exact_up_to=10).frame
+    assert found["similarity"].min() == pytest.approx(1.0, abs=1e-6)
+
+
+def test_without_faiss_the_error_names_the_extra(monkeypatch):
+    real_import = builtins.__import__
+
+    def no_faiss(name, *args, **kwargs):
+        if name == "faiss":
+            raise ImportError(name)
+        return real_import(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", no_faiss)
+    with pytest.raises(ImportError, match=r"tshirt-assets\[faiss\]"):
+        nearest(corpus(500), exact_up_to=10)
