@@ -75,7 +75,8 @@ class Database:
     def append(self, name: str, table: pa.Table) -> int:
         """Add the rows of `table`, all or none, to a table with the same columns and metadata.
 
-        Any other table of this name is replaced. Returns the version written.
+        Any other table of this name is replaced. Returns the version written. Where two processes
+        create the table at once, LanceDB lets the second one replace the first one's rows.
         """
         return self._write(name, table, append=True)
 

@@ -16,6 +16,7 @@ CONFLICTS = (
     "retryable commit conflict",
     "commit conflict",
     "preempted by concurrent",
+    "incompatible transaction",
     "already exists",
     "rust future panicked",
     "too many concurrent writers",

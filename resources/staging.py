@@ -15,10 +15,10 @@ logger = logging.getLogger(__name__)
 class Staging:
     """The staging table of one (corpus, asset, shard); no other method of the store shows it.
 
-    `read` once at the start, `append` every finished chunk, write the shard, `clear`. Keep the
-    rows in memory as well: another process that computes the same shard shares the table, and
-    clears it when it is done; its rows may be in it twice, so look rows up by `sample_id`.
-    A crash at any instant leaves whole chunks only.
+    `read` once at the start, `append` every finished chunk, write the shard, `clear`. A crash at
+    any instant leaves whole chunks only. Keep the rows in memory as well: a second process that
+    computes the same shard uses the same table. It clears it when it is done, its rows may be
+    there twice (look rows up by `sample_id`), and of two first chunks at once one may go.
     """
 
     def __init__(self, database: Database, name: str, meta: Mapping[str, str]):
