@@ -1,20 +1,30 @@
 """Per-token losses of a causal language model: the kernel under every score.
 
 IFD, S-IFD and MIWV are all made of -log p(token given context) under different contexts and
-embedding perturbations (METHODS.md section 1). A `LossRequest` names one such context.
+embedding perturbations (METHODS.md section 1). A `LossRequest` names one such context; the
+engine decides how many of them share a forward pass.
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from transformers import PreTrainedModel
 
-from .noise import Noise
+from .forward import choose_forward
+from .memory import Limits, choose_limits
+from .noise import CounterNoise, Noise, counter_noise
+from .packing import Pack, n_fitting, to_device
+from .precision import resolve_precision
 
 __all__ = ["LossRequest", "Noise", "TokenLossEngine"]
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,39 +37,155 @@ class LossRequest:
 
 
 class TokenLossEngine:
-    """Token losses of a causal LM that is loaded and in eval mode."""
+    """Token losses of a causal LM that is loaded and in eval mode.
+
+    Losses do not depend on the order or company of the requests (within 2e-5 nats in fp32).
+    Noise is added to what the layers see: after the scaling that Gemma's embedding module does.
+
+    Args:
+        model: any Hugging Face causal LM that accepts `inputs_embeds`.
+        precision: `auto` or a name that `resolve_precision` knows.
+        token_budget: tokens per forward pass; chosen from the model's size and the free memory
+            if None. A longer request gets a pass of its own.
+
+    Raises:
+        ValueError: the model is in training mode, or cannot compute in that precision.
+    """
 
     def __init__(
         self, model: PreTrainedModel, *, precision: str = "auto", token_budget: int | None = None
     ) -> None:
-        self.model = model
-        self.device = model.device
-        self.precision = "fp32"
-        weight: torch.Tensor = model.get_input_embeddings().weight  # type: ignore[assignment]
-        self.vocabulary, self.width = weight.shape
-        self.max_positions: int | None = getattr(model.config, "max_position_embeddings", None)
+        if model.training:
+            raise ValueError("the model is in training mode: call model.eval() first")
+        self._embedding = model.get_input_embeddings()
+        weight: torch.Tensor = self._embedding.weight  # type: ignore[assignment]
+        self._vocabulary, self.width = weight.shape
+        self.device = weight.device
+        resolved = resolve_precision(precision, self.device, weight.dtype)
+        self.precision = resolved.name
+        self.max_positions: int | None = getattr(
+            model.config.get_text_config(), "max_position_embeddings", None
+        )
+        self._slack = 0.25 if self.device.type == "cuda" else 0.0
+        self._forward = choose_forward(model, resolved, self.device, slack=self._slack)
+        self._limits, self._gradient_limits = choose_limits(model, self.device, token_budget)
 
-    @torch.inference_mode()
     def losses(self, requests: Sequence[LossRequest]) -> list[np.ndarray]:
         """Per request (n_scored,) float32 negative log-likelihoods in nats, in request order.
 
-        A request with a token id outside the embedding matrix gets NaN losses.
-        """
-        return [self._losses_of(request) for request in requests]
+        A request with a token id that the embedding matrix lacks gets NaN losses.
 
-    def _losses_of(self, request: LossRequest) -> np.ndarray:
-        if request.ids.min() < 0 or request.ids.max() >= self.vocabulary:
-            return np.full(request.n_scored, np.nan, dtype=np.float32)
-        ids = torch.from_numpy(np.asarray(request.ids, dtype=np.int64)).to(self.device)  # (L,)
-        embeds = self.model.get_input_embeddings()(ids)  # (L, C)
-        if request.noise is not None:
-            embeds = embeds + request.noise.values(self.width, self.device)
-        positions = torch.arange(len(ids), device=self.device)
-        logits = self.model(
-            inputs_embeds=embeds[None],
-            position_ids=positions[None],
-            use_cache=False,
-            logits_to_keep=request.n_scored + 1,
-        ).logits[0, :-1]  # (n_scored, V)
-        targets = ids[-request.n_scored :]
-        return F.cross_entropy(logits.float(), targets, reduction="none").cpu().numpy()
+        Raises:
+            ValueError: a request that is too long for the model, or scores no or all tokens.
+            torch.OutOfMemoryError: even one request does not fit.
+        """
+
+        def run(pack: Pack, embeds: torch.Tensor, indices: list[int]) -> torch.Tensor:
+            return self._forward.losses(embeds, pack, self._limits.logits)
+
+        losses = [np.full(request.n_scored, np.nan, dtype=np.float32) for request in requests]
+        # Fetched after the last pack: the device never waits for this loop.
+        done = list(self._in_packs(requests, self._limits, run))
+        for indices, values in done:
+            parts = np.split(values.cpu().numpy(), _ends(requests, indices))
+            for index, part in zip(indices, parts, strict=True):
+                losses[index] = part
+        return losses
+
+    def embedding_gradients(
+        self, requests: Sequence[LossRequest], coefficients: Sequence[np.ndarray]
+    ) -> Iterator[tuple[int, np.ndarray, torch.Tensor]]:
+        """Gradients of sum_t c_t * loss_t by the (perturbed) input embeddings, per request.
+
+        Args:
+            requests: as for `losses`.
+            coefficients: per request (n_scored,) float, c_t.
+
+        Yields:
+            (index of the request, its losses (n_scored,) float32, gradient (L, C) float32 on
+            the engine's device), in order of falling length, one pack in memory at a time.
+            Requests whose losses are NaN for want of an embedding are left out.
+
+        Raises:
+            ValueError, torch.OutOfMemoryError: as for `losses`.
+        """
+
+        def run(
+            pack: Pack, embeds: torch.Tensor, indices: list[int]
+        ) -> tuple[torch.Tensor, torch.Tensor]:
+            joined = np.concatenate([coefficients[index] for index in indices])
+            weights = to_device(joined.astype(np.float32), self.device)  # (S,)
+            return self._forward.losses_and_gradient(
+                embeds, pack, weights, self._gradient_limits.logits
+            )
+
+        for indices, (values, gradient) in self._in_packs(requests, self._gradient_limits, run):
+            losses = np.split(values.cpu().numpy(), _ends(requests, indices))
+            lengths = [len(requests[index].ids) for index in indices]
+            yield from zip(indices, losses, gradient.split(lengths), strict=True)
+
+    def _in_packs(
+        self,
+        requests: Sequence[LossRequest],
+        limits: Limits,
+        run: Callable[[Pack, torch.Tensor, list[int]], T],
+    ) -> Iterator[tuple[list[int], T]]:
+        """Call run(pack, embeds, indices of its requests) for packs of requests, longest first."""
+        order = [index for index, request in enumerate(requests) if self._has_embeddings(request)]
+        order.sort(key=lambda index: -len(requests[index].ids))
+        at = 0
+        while at < len(order):
+            lengths = (len(requests[order[place]].ids) for place in range(at, len(order)))
+            indices = order[at : at + n_fitting(lengths, limits.tokens)]
+            chosen = [requests[index] for index in indices]
+            try:
+                with torch.no_grad():
+                    pack = self._pack(chosen)
+                    result = run(pack, self._embeds(pack, chosen), indices)
+            except torch.OutOfMemoryError:
+                if not limits.halve():
+                    raise
+            else:
+                at += len(indices)
+                yield indices, result
+                continue
+            # Outside the handler, where the exception no longer holds the pass's tensors.
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+            logger.warning("out of memory: going on with %d tokens per pass", limits.tokens)
+
+    def _has_embeddings(self, request: LossRequest) -> bool:
+        """Whether every id has an embedding, after checking what the caller must see to."""
+        length = len(request.ids)
+        if not 1 <= request.n_scored < length:
+            raise ValueError(f"{request.n_scored} of {length} tokens cannot be scored")
+        if self.max_positions is not None and length > self.max_positions:
+            raise ValueError(f"{length} tokens, but the model has {self.max_positions} positions")
+        return bool(request.ids.min() >= 0 and request.ids.max() < self._vocabulary)
+
+    def _pack(self, requests: Sequence[LossRequest]) -> Pack:
+        ids = [request.ids for request in requests]
+        return Pack.of(ids, [r.n_scored for r in requests], self.device, slack=self._slack)
+
+    def _embeds(self, pack: Pack, requests: Sequence[LossRequest]) -> torch.Tensor:
+        """The pack's perturbed embeddings, (N, C) float32."""
+        embeds = self._embedding(pack.ids).float()
+        counters, places = [], []
+        start = 0
+        for request in requests:
+            stop = start + len(request.ids)
+            if isinstance(request.noise, CounterNoise):
+                counters.append(request.noise)
+                places.append(np.arange(start, stop))
+            elif request.noise is not None:
+                embeds[start:stop] += request.noise.values(self.width, self.device)
+            start = stop
+        if counters:
+            rows = to_device(np.concatenate(places), self.device)
+            embeds.index_add_(0, rows, counter_noise(counters, self.width, self.device))
+        return embeds
+
+
+def _ends(requests: Sequence[LossRequest], indices: Sequence[int]) -> np.ndarray:
+    """Where the losses of each request end but the last, for np.split."""
+    return np.cumsum([requests[index].n_scored for index in indices])[:-1]

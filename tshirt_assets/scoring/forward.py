@@ -1,0 +1,218 @@
+"""Ways to get token losses out of a causal LM, and the self-test that chooses among them.
+
+1. `packed`: the decoder runs once over many concatenated sequences, our LM head follows.
+2. `separate`: the decoder runs over one sequence at a time, our LM head follows.
+3. `logits`: the model's own logits, one sequence at a time: any model, the slowest.
+"""
+
+import contextlib
+import inspect
+import logging
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from transformers import PreTrainedConfig, PreTrainedModel
+
+from .attention import packed_attention_in
+from .lm_head import LMHead
+from .packing import Pack
+from .precision import Precision
+
+logger = logging.getLogger(__name__)
+
+_SELF_TEST_LENGTHS = (11, 9, 9, 4)
+_PART_FACTOR = 8
+_TOLERANCE = {"fp32": 1e-4, "tf32": 1e-4, "fp16": 3e-2, "bf16": 3e-1}
+
+
+class Forward(Protocol):
+    """Losses of the scored tokens of a pack, from its embeddings."""
+
+    name: str
+
+    def losses(self, embeds: torch.Tensor, pack: Pack, elements: int) -> torch.Tensor:
+        """-log p of the S scored tokens, (S,) float32, for embeddings (N, C).
+
+        At most `elements` logits exist at a time.
+        """
+        ...
+
+    def losses_and_gradient(
+        self, embeds: torch.Tensor, pack: Pack, coefficients: torch.Tensor, elements: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The losses (S,), and d(sum of coefficients * losses)/d(embeds), (N, C) float32."""
+        ...
+
+
+class DecoderForward:
+    """The decoder over whole packs or over one sequence at a time, then our LM head."""
+
+    def __init__(self, model: PreTrainedModel, precision: Precision, *, packed: bool) -> None:
+        self.name = "packed" if packed else "separate"
+        self._model = model
+        self._decoder = model.get_decoder()
+        self._head = LMHead.of(model)
+        self._precision = precision
+        self._packed = packed
+
+    def losses(self, embeds: torch.Tensor, pack: Pack, elements: int) -> torch.Tensor:
+        """See `Forward`."""
+        with self._precision.matmuls():
+            hidden = self._hidden(embeds, pack)[pack.predicting]
+            return self._head.losses(hidden, pack.targets, elements)
+
+    def losses_and_gradient(
+        self, embeds: torch.Tensor, pack: Pack, coefficients: torch.Tensor, elements: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """See `Forward`. The LM head's gradient is taken by hand, block by block."""
+        with self._precision.matmuls():
+            with torch.enable_grad(), frozen(self._model):
+                embeds = embeds.detach().requires_grad_()
+                hidden = self._hidden(embeds, pack)[pack.predicting]
+            losses, upstream = self._head.losses_and_gradient(
+                hidden.detach(), pack.targets, coefficients, elements
+            )
+            (gradient,) = torch.autograd.grad(hidden, embeds, upstream.to(hidden.dtype))
+        return losses, gradient
+
+    def _hidden(self, embeds: torch.Tensor, pack: Pack) -> torch.Tensor:
+        """Last hidden states (N, C) for embeddings (N, C)."""
+        with self._precision.layers():
+            if not self._packed:
+                return torch.cat([self._decode(piece) for piece in embeds.split(pack.lengths)])
+            with packed_attention_in(self._model):
+                return self._decode(embeds, position_ids=pack.positions[None], groups=pack.groups)
+
+    def _decode(self, embeds: torch.Tensor, **kwargs: object) -> torch.Tensor:
+        output = self._decoder(inputs_embeds=embeds[None], use_cache=False, **kwargs)
+        return output.last_hidden_state[0]
+
+
+class LogitsForward:
+    """The model as a black box: its own logits, one sequence at a time.
+
+    The logits of a long response are made in parts if the model understands `logits_to_keep`;
+    every part repeats the decoder, so parts are larger here than the limit by `_PART_FACTOR`.
+    """
+
+    name = "logits"
+
+    def __init__(self, model: PreTrainedModel, precision: Precision) -> None:
+        self._model = model
+        self._precision = precision
+        self._vocabulary = model.config.get_text_config().vocab_size
+        self._keeps = "logits_to_keep" in inspect.signature(model.forward).parameters
+
+    def losses(self, embeds: torch.Tensor, pack: Pack, elements: int) -> torch.Tensor:
+        """See `Forward`."""
+        with self._precision.matmuls():
+            return torch.cat(
+                [
+                    self._part(embeds[tokens], predicting, pack.targets[scored])
+                    for tokens, predicting, scored in self._parts(pack, elements)
+                ]
+            )
+
+    def losses_and_gradient(
+        self, embeds: torch.Tensor, pack: Pack, coefficients: torch.Tensor, elements: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """See `Forward`."""
+        gradient = torch.zeros_like(embeds)
+        losses = []
+        with self._precision.matmuls(), torch.enable_grad(), frozen(self._model):
+            for tokens, predicting, scored in self._parts(pack, elements):
+                piece = embeds[tokens].detach().requires_grad_()
+                part = self._part(piece, predicting, pack.targets[scored])
+                weighted = (coefficients[scored] * part).sum()
+                gradient[tokens] += torch.autograd.grad(weighted, piece)[0]
+                losses.append(part.detach())
+        return torch.cat(losses), gradient
+
+    def _parts(self, pack: Pack, elements: int) -> Iterator[tuple[slice, torch.Tensor, slice]]:
+        """(tokens of a sequence in the pack, predicting tokens in the sequence, their scores)."""
+        rows = max(1, _PART_FACTOR * elements // self._vocabulary)
+        start = first = 0
+        for length, n in zip(pack.lengths, pack.n_scored, strict=True):
+            step = rows if self._keeps else n
+            for at in range(first, first + n, step):
+                scored = slice(at, min(at + step, first + n))
+                yield slice(start, start + length), pack.predicting[scored] - start, scored
+            start, first = start + length, first + n
+
+    def _part(
+        self, embeds: torch.Tensor, predicting: torch.Tensor, targets: torch.Tensor
+    ) -> torch.Tensor:
+        keep = {"logits_to_keep": predicting} if self._keeps else {}
+        with self._precision.layers():
+            logits = self._model(inputs_embeds=embeds[None], use_cache=False, **keep).logits[0]
+        logits = logits if self._keeps else logits[predicting]  # (n, V)
+        return F.cross_entropy(logits.float(), targets, reduction="none")
+
+
+@contextlib.contextmanager
+def frozen(model: PreTrainedModel) -> Iterator[None]:
+    """Inside, no weight wants a gradient, so that nothing is kept for one."""
+    wanting = [weight for weight in model.parameters() if weight.requires_grad]
+    for weight in wanting:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight in wanting:
+            weight.requires_grad_(True)
+
+
+def choose_forward(
+    model: PreTrainedModel, precision: Precision, device: torch.device, *, slack: float
+) -> Forward:
+    """The fastest way that gives the model's own losses on a few short random sequences.
+
+    The test runs in float32 (with half-precision weights: in `precision`), where a leak between
+    packed sequences, or a head that does something unknown, differs by more than rounding.
+    """
+    embedding = model.get_input_embeddings()
+    weight: torch.Tensor = embedding.weight  # type: ignore[assignment]
+    exact = Precision("fp32", device.type) if weight.dtype == torch.float32 else precision
+    draw = np.random.default_rng(0)
+    vocabulary = min(len(weight), model.config.get_text_config().vocab_size)
+    ids = [draw.integers(0, vocabulary, length) for length in _SELF_TEST_LENGTHS]
+    pack = Pack.of(ids, [length - 1 for length in _SELF_TEST_LENGTHS], device, slack=slack)
+    elements = pack.n_scored[0] * vocabulary
+    with torch.no_grad():
+        embeds = embedding(pack.ids).float()
+        expected = LogitsForward(model, exact).losses(embeds, pack, elements)
+        for packed in (True, False):
+            if packed and (reason := _length_dependence(model.config.get_text_config())):
+                logger.info("token losses: sequences are not packed: %s", reason)
+                continue
+            name = "packed" if packed else "separate"
+            try:
+                candidate = DecoderForward(model, exact, packed=packed)
+                difference = (candidate.losses(embeds, pack, elements) - expected).abs().max()
+            except torch.OutOfMemoryError:
+                raise
+            except Exception as error:  # whatever an unknown architecture does not support
+                logger.info("token losses: %s forward fails: %r", name, error)
+                continue
+            if difference.item() <= _TOLERANCE[exact.name]:
+                logger.info("token losses: %s forward in %s", name, precision.name)
+                return DecoderForward(model, precision, packed=packed)
+            logger.info("token losses: %s forward is off by %.2g nats", name, difference.item())
+    logger.info("token losses: the model's own logits in %s", precision.name)
+    return LogitsForward(model, precision)
+
+
+def _length_dependence(config: PreTrainedConfig) -> str | None:
+    """Why short sequences cannot show that packing is exact, if so."""
+    rope = getattr(config, "rope_parameters", None) or {}
+    for parameters in (rope, *(part for part in rope.values() if isinstance(part, dict))):
+        if parameters.get("rope_type") in ("dynamic", "longrope"):
+            return f"rotary frequencies ({parameters['rope_type']}) follow the longest sequence"
+    unknown = set(getattr(config, "layer_types", None) or ()) - {
+        "full_attention",
+        "sliding_attention",
+    }
+    return f"layers of type {', '.join(sorted(unknown))}" if unknown else None

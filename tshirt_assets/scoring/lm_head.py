@@ -1,0 +1,110 @@
+"""Token losses and their gradient from hidden states, without ever holding the logits.
+
+The vocabulary is visited in blocks: a block's logits are made, folded into a running
+log-sum-exp (and, for gradients, a running mean of the weights) and dropped. Memory is the
+block's, whatever the vocabulary.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from transformers import PreTrainedModel
+
+
+@dataclass(frozen=True, slots=True)
+class LMHead:
+    """The linear layer behind the decoder and what the architecture does to its output.
+
+    The logit of token v is z_v = softcap * tanh(scale * (h . w_v + b_v) / softcap), and without
+    `softcap` scale * (h . w_v + b_v). Products and log-softmax are float32 whatever the
+    weights' type.
+    """
+
+    weight: torch.Tensor  # (V, C)
+    bias: torch.Tensor | None  # (V,)
+    scale: float = 1.0
+    softcap: float | None = None
+
+    @staticmethod
+    def of(model: PreTrainedModel) -> "LMHead":
+        """The head of a causal LM, with the scalings that transformers' architectures know.
+
+        Raises:
+            AttributeError: the model has no linear output layer.
+        """
+        config = model.config.get_text_config()
+        linear = model.get_output_embeddings()
+        scale = getattr(config, "logit_scale", None) or 1.0
+        scale /= getattr(config, "logits_scaling", None) or 1.0
+        softcap = getattr(config, "final_logit_softcapping", None)
+        return LMHead(linear.weight, linear.bias, scale, softcap)
+
+    def losses(self, hidden: torch.Tensor, targets: torch.Tensor, elements: int) -> torch.Tensor:
+        """-log p(target) in nats, (n,) float32, for hidden states (n, C) and targets (n,) int64.
+
+        At most `elements` logits exist at a time (but one per row at least).
+        """
+        return self._visit(hidden.float(), targets, elements, None)[0]
+
+    def losses_and_gradient(
+        self,
+        hidden: torch.Tensor,
+        targets: torch.Tensor,
+        coefficients: torch.Tensor,
+        elements: int,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The losses (n,), and d(sum of coefficients * losses)/d(hidden), (n, C), both float32.
+
+        The gradient of one loss is the mean of z'_v w_v under the softmax, minus z'_y w_y for
+        the target y.
+        """
+        hidden = hidden.float()
+        mean = torch.zeros_like(hidden)
+        losses, target_logit = self._visit(hidden, targets, elements, mean)
+        target_slope = self._slope(target_logit[:, None])  # (n, 1)
+        gradient = mean - target_slope * self.weight[targets].float()
+        return losses, gradient * coefficients[:, None]
+
+    def _visit(
+        self,
+        hidden: torch.Tensor,  # (n, C) float32
+        targets: torch.Tensor,  # (n,)
+        elements: int,
+        mean: torch.Tensor | None,  # (n, C) zeros, becomes the softmax mean of z'_v w_v
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The losses (n,) and the targets' logits (n,)."""
+        total = hidden.new_full((len(hidden),), -torch.inf)  # log-sum-exp of the blocks so far
+        target_logit = torch.zeros_like(total)
+        block = max(1, elements // len(hidden))
+        for first in range(0, len(self.weight), block):
+            weight = self.weight[first : first + block].float()  # (block, C)
+            logits = self._logits(hidden, weight, first)  # (n, block)
+            # One pass gives both; log-sum-exp alone takes three and is slower.
+            log_share = torch.log_softmax(logits, -1)
+            block_total = logits[:, 0] - log_share[:, 0]
+            before, total = total, torch.logaddexp(total, block_total)
+            index = targets - first
+            inside = (index >= 0) & (index < len(weight))
+            picked = logits.gather(1, index.clamp(0, len(weight) - 1)[:, None])[:, 0]
+            target_logit = torch.where(inside, picked, target_logit)
+            if mean is not None:
+                probability = log_share.add_((block_total - total)[:, None]).exp_()
+                mean.mul_((before - total).exp()[:, None])
+                mean.addmm_(probability.mul_(self._slope(logits)), weight)
+        return total - target_logit, target_logit
+
+    def _logits(self, hidden: torch.Tensor, weight: torch.Tensor, first: int) -> torch.Tensor:
+        bias = None if self.bias is None else self.bias[first : first + len(weight)].float()
+        logits = F.linear(hidden, weight, bias)
+        if self.scale != 1.0:
+            logits *= self.scale
+        if self.softcap is not None:
+            logits = logits.div_(self.softcap).tanh_().mul_(self.softcap)
+        return logits
+
+    def _slope(self, logits: torch.Tensor) -> torch.Tensor:
+        """dz/d(h . w + b) at these logits."""
+        if self.softcap is None:
+            return torch.full_like(logits[:1, :1], self.scale)
+        return self.scale * (1.0 - (logits / self.softcap).square())
