@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CORPUS_COLOUR: Final = "#8a94a6"
-SUBSET_COLOUR: Final = "#e4572e"
-BOUNDARY_COLOUR: Final = "#2f6f9f"
+CORPUS_COLOUR: Final = "#8c93a3"
+SUBSET_COLOUR: Final = "#6b3fd4"
+BOUNDARY_COLOUR: Final = "#1d2026"
 MAX_POINTS: Final = 4_000  # of a scatter plot; more only make the file larger
 DPI: Final = 80
 
@@ -97,7 +97,7 @@ def overlap_heatmap(names: Sequence[str], overlap: np.ndarray, title: str) -> by
     """PNG of an (n, n) matrix of shares in [0, 1] between recipes; nan cells stay empty."""
     shares = np.asarray(overlap, dtype=float)
     figure, axes = _figure(title, height=1.4 + 0.45 * len(names))
-    axes.imshow(shares, vmin=0, vmax=1, cmap="Oranges", aspect="auto")
+    axes.imshow(shares, vmin=0, vmax=1, cmap="Blues", aspect="auto")
     axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
     axes.set_yticks(range(len(names)), names)
     for i, j in np.argwhere(np.isfinite(shares)):

@@ -1,0 +1,182 @@
+"""Charts as inline SVG: crisp, coloured by the page's style sheet in light and dark mode."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from tshirt_assets.report.markup import Html, el, join
+from tshirt_assets.report.numbers import number, tick
+
+WIDTH: Final = 400
+HEIGHT: Final = 220
+LEFT, RIGHT, TOP, BOTTOM = 40, 388, 14, 186  # of the plot area
+N_BINS: Final = 36
+MAX_POINTS: Final = 2_500
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """Maps values from `low` to `high` to pixels, linearly or by their logarithm."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool = False
+
+    def at(self, value: float) -> float:
+        """Pixel of a value, clipped to the axis."""
+        low, high, here = (self._scaled(v) for v in (self.low, self.high, value))
+        share = (here - low) / (high - low)
+        return round(self.start + (self.end - self.start) * min(1.0, max(0.0, share)), 1)
+
+    def bins(self) -> np.ndarray:
+        """Edges (N_BINS + 1,) of bins of equal width on the page."""
+        if self.log:
+            return np.geomspace(self.low, self.high, N_BINS + 1)
+        return np.linspace(self.low, self.high, N_BINS + 1)
+
+    def ticks(self, about: int = 5) -> list[tuple[float, str]]:
+        """Round values and their names, about `about` of them."""
+        if self.log:
+            decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+            steps = (1, 3) if len(decades) > 2 else (1, 2, 5)
+            values = [step * 10.0**decade for decade in decades for step in steps]
+            return [(v, number(v)) for v in values if self.low <= v <= self.high]
+        rough = (self.high - self.low) / about
+        power = 10.0 ** math.floor(math.log10(rough))
+        step = next(s * power for s in (1, 2, 5, 10) if s * power >= rough)
+        multiples = range(math.ceil(self.low / step), math.floor(self.high / step) + 1)
+        return [(k * step, tick(k * step, step)) for k in multiples]
+
+    def _scaled(self, value: float) -> float:
+        return math.log(max(value, 1e-12)) if self.log else value
+
+
+def histogram_svg(
+    corpus: np.ndarray,
+    subset: np.ndarray,
+    label: str,
+    *,
+    threshold: float | None = None,
+    threshold_label: str = "",
+    log: bool = False,
+) -> Html:
+    """Corpus (n,) and subset (m,) as shares of their own rows, each over its central 99 %."""
+    x = _value_axis(corpus, subset, threshold, log=log)
+    edges = x.bins()
+    shares = [_shares(values, edges) for values in (corpus, subset)]
+    y = Axis(0, max(1.0, *(s.max(initial=0) for s in shares)) * 1.05, BOTTOM, TOP)
+    parts = [_y_grid(y, " %"), _x_ticks(x)]
+    for share, name in zip(shares, ("corpus", "subset"), strict=True):
+        if share.any():
+            parts.append(el("path", class_=f"area {name}", d=_steps(edges, share, x, y)))
+    if threshold is not None:
+        parts.append(_vertical(x.at(threshold), threshold_label))
+    return _chart(parts, label)
+
+
+def plane_svg(
+    mean: np.ndarray,
+    std: np.ndarray,
+    selected: np.ndarray,
+    label: str,
+    *,
+    mean_cut: float | None = None,
+    std_cut: float | None = None,
+) -> Html:
+    """Robust mean (n,) against robust std (n,); the shaded corner is what the cuts select."""
+    x = _value_axis(mean, mean[selected], None)
+    y_low, y_high = _range(std, std[selected])
+    y = Axis(y_low, y_high, BOTTOM, TOP)
+    parts = [_y_grid(y), _x_ticks(x)]
+    if mean_cut is not None and std_cut is not None:
+        left, top = x.at(mean_cut), y.at(std_cut)
+        corner = {"x": left, "y": top, "width": RIGHT - left, "height": BOTTOM - top}
+        parts.append(el("rect", class_="corner", **{k: f"{v:.1f}" for k, v in corner.items()}))
+        parts.append(_line("cut", x1=left, x2=left, y1=TOP, y2=BOTTOM))
+        parts.append(_line("cut", x1=LEFT, x2=RIGHT, y1=top, y2=top))
+    for mask, name in ((~selected, "corpus"), (selected, "subset")):
+        dots = [f"M{x.at(mean[i])} {y.at(std[i])}h0" for i in _thinned(np.flatnonzero(mask))]
+        parts.append(el("path", class_=f"dots {name}", d="".join(dots)))
+    parts.append(_axis_name("S-IFD mean →", RIGHT, HEIGHT - 3, "end"))
+    parts.append(_axis_name("↑ S-IFD std", 2, TOP - 4, "start"))
+    return _chart(parts, label)
+
+
+def _chart(parts: Sequence[Html], label: str) -> Html:
+    return el(
+        "svg", *parts, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=label, class_="chart"
+    )
+
+
+def _range(corpus: np.ndarray, subset: np.ndarray) -> tuple[float, float]:
+    whole = np.quantile(corpus, [0.005, 0.995]) if len(corpus) else np.array([0.0, 1.0])
+    low, high = float(whole[0]), float(whole[1])
+    if len(subset):
+        part = np.quantile(subset, [0.005, 0.995])
+        low, high = min(low, float(part[0])), max(high, float(part[1]))
+    if high - low < 1e-9 * max(1.0, abs(high)):
+        low, high = low - 0.5, high + 0.5
+    return low, high
+
+
+def _value_axis(
+    corpus: np.ndarray, subset: np.ndarray, threshold: float | None, *, log: bool = False
+) -> Axis:
+    low, high = _range(corpus, subset)
+    if threshold is not None and not log:
+        low, high = min(low, threshold), max(high, threshold)
+    if log:
+        low, high = max(low, 1.0), max(high, 2.0)
+    else:
+        pad = 0.02 * (high - low)
+        low, high = low - pad, high + pad
+    return Axis(low, high, LEFT, RIGHT, log)
+
+
+def _shares(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Per cent of the values in each bin; what lies outside counts in the outermost ones."""
+    inside = np.clip(values, edges[0], edges[-1])
+    return 100 * np.histogram(inside, edges)[0] / max(1, len(values))
+
+
+def _steps(edges: np.ndarray, shares: np.ndarray, x: Axis, y: Axis) -> str:
+    path = [f"M{x.at(edges[0])} {y.at(0)}"]
+    for share, right in zip(shares, edges[1:], strict=True):
+        path.append(f"V{y.at(share)}H{x.at(right)}")
+    return "".join(path) + f"V{y.at(0)}z"
+
+
+def _y_grid(y: Axis, unit: str = "") -> Html:
+    parts = []
+    for value, name in y.ticks(4):
+        at = y.at(value)
+        line = {"x1": LEFT, "x2": RIGHT, "y1": at, "y2": at}
+        parts += [_line("grid", **line), _axis_name(name + unit, LEFT - 6, at + 4, "end")]
+    return join(*parts)
+
+
+def _x_ticks(x: Axis) -> Html:
+    names = [_axis_name(name, x.at(value), BOTTOM + 16, "middle") for value, name in x.ticks()]
+    return join(_line("axis", x1=LEFT, x2=RIGHT, y1=BOTTOM, y2=BOTTOM), *names)
+
+
+def _line(name: str, **ends: float) -> Html:
+    return el("line", class_=name, **{key: f"{value:g}" for key, value in ends.items()})
+
+
+def _axis_name(name: str, x: float, y: float, anchor: str) -> Html:
+    return el("text", name, x=f"{x:.1f}", y=f"{y:.1f}", text_anchor=anchor)
+
+
+def _vertical(at: float, name: str) -> Html:
+    line = _line("cut", x1=at, x2=at, y1=TOP, y2=BOTTOM)
+    return join(line, _axis_name(name, min(at, RIGHT - 30), TOP - 4, "middle"))
+
+
+def _thinned(where: np.ndarray) -> np.ndarray:
+    return where[:: -(-len(where) // MAX_POINTS)] if len(where) > MAX_POINTS else where
