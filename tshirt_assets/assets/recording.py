@@ -1,0 +1,79 @@
+"""Describing tables and work: the metadata of every materialization."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pyarrow as pa
+
+from tshirt_assets.assets.scored import ScoredShard
+from tshirt_assets.resources.lance import TableInfo
+
+PREVIEW_ROWS = 5
+PREVIEW_CHARACTERS = 80
+
+
+def describe_table(info: TableInfo, table: pa.Table, preview: Sequence[str]) -> dict[str, Any]:
+    """Metadata common to all tables: rows by status, where they are, a few of them."""
+    metadata: dict[str, Any] = {
+        "dagster/row_count": table.num_rows,
+        "table": info.name,
+        "table_version": info.version,
+        "rows": markdown_table(table, preview),
+    }
+    if "status" in table.column_names:
+        metadata["rows_by_status"] = dg.MetadataValue.json(status_counts(table))
+    if info.meta.get("identity"):
+        metadata["identity"] = info.meta["identity"]
+    return metadata
+
+
+def describe_work(scored: ScoredShard) -> dict[str, Any]:
+    """Metadata of a scored shard: what was computed, what was reused, how fast."""
+    metadata: dict[str, Any] = {
+        "computed": scored.computed,
+        "reused": scored.reused,
+        "seconds": round(scored.seconds, 2),
+    }
+    if scored.tokens:
+        metadata["tokens_per_second"] = round(scored.tokens / max(scored.seconds, 1e-9), 1)
+    return metadata
+
+
+def status_counts(table: pa.Table) -> dict[str, int]:
+    """Rows per status, most frequent first."""
+    return dict(Counter(table["status"].to_pylist()).most_common())
+
+
+def finite(table: pa.Table, column: str) -> np.ndarray:
+    """The finite values of a numeric column."""
+    values = table[column].drop_null().to_numpy()
+    return values[np.isfinite(values)]
+
+
+def histogram(values: np.ndarray, title: str) -> dg.MarkdownMetadataValue:
+    """A small histogram as an inline picture."""
+    from tshirt_assets.report import plots
+
+    return dg.MetadataValue.md(plots.png_markdown(plots.histogram(values, title), title))
+
+
+def markdown_table(table: pa.Table, columns: Sequence[str]) -> dg.MarkdownMetadataValue:
+    """The first rows of a table, cut to a readable width."""
+    lines = [" | ".join(columns), " | ".join("---" for _ in columns)]
+    for row in table.slice(0, PREVIEW_ROWS).select(list(columns)).to_pylist():
+        lines.append(" | ".join(_cell(row[column]) for column in columns))
+    return dg.MetadataValue.md("\n".join(f"| {line} |" for line in lines))
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    text = " ".join(str(value).split())
+    if len(text) > PREVIEW_CHARACTERS:
+        text = text[: PREVIEW_CHARACTERS - 1] + "…"
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")

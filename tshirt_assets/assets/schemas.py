@@ -1,0 +1,168 @@
+"""Columns of every table, with the descriptions shown in the UI. These names are public."""
+
+import dagster as dg
+import pyarrow as pa
+
+from tshirt_assets.corpus.sample import SAMPLES_SCHEMA
+
+_FLOATS = pa.list_(pa.float32())
+
+ROW = [
+    pa.field("sample_id", pa.string()),
+    pa.field("shard", pa.string()),
+    pa.field("row", pa.int64()),
+    pa.field("status", pa.string()),
+    pa.field("status_detail", pa.string()),
+]
+SCORED_ROW = [*ROW, pa.field("identity", pa.string())]
+
+TOKEN_SCORES = pa.schema(
+    [
+        *SCORED_ROW,
+        pa.field("n_prompt_tokens", pa.int32()),
+        pa.field("n_response_tokens", pa.int32()),
+        pa.field("truncated", pa.bool_()),
+        pa.field("cond_nll", pa.float64()),
+        pa.field("uncond_nll", pa.float64()),
+        pa.field("ifd", pa.float64()),
+        pa.field("token_delta", _FLOATS),
+        pa.field("first_delta_index", pa.int32()),
+    ]
+)
+CONTENDERS = pa.schema(
+    [
+        *ROW,
+        pa.field("s_ifd", pa.float64()),
+        pa.field("ifd", pa.float64()),
+        pa.field("rank", pa.int64()),
+        pa.field("contender", pa.bool_()),
+        pa.field("tau", pa.float64()),
+        pa.field("keep_fraction", pa.float64()),
+    ]
+)
+ROBUST_SCORES = pa.schema(
+    [
+        *SCORED_ROW,
+        pa.field("keep_fraction", pa.float64()),
+        pa.field("s_ifd_mean", pa.float64()),
+        pa.field("s_ifd_std", pa.float64()),
+        pa.field("ifd_mean", pa.float64()),
+        pa.field("n_neighbours", pa.int32()),
+        pa.field("estimator", pa.string()),
+        pa.field("tau", pa.float64()),
+    ]
+)
+NEIGHBOUR_DELTAS = pa.schema(
+    [
+        *SCORED_ROW,
+        pa.field("ifd_mean", pa.float64()),
+        pa.field("n_neighbours", pa.int32()),
+        pa.field("deltas", _FLOATS),
+    ]
+)
+NEIGHBOURS = pa.schema(
+    [
+        pa.field("sample_id", pa.string()),
+        pa.field("neighbour_id", pa.string()),
+        pa.field("neighbour_shard", pa.string()),
+        pa.field("similarity", pa.float32()),
+    ]
+)
+MIWV_SCORES = pa.schema(
+    [
+        *SCORED_ROW,
+        pa.field("one_shot_nll", pa.float64()),
+        pa.field("zero_shot_nll", pa.float64()),
+        pa.field("miwv", pa.float64()),
+        pa.field("neighbour_id", pa.string()),
+        pa.field("similarity", pa.float32()),
+        pa.field("demo_truncated", pa.bool_()),
+    ]
+)
+
+
+def computed_schema(schema: pa.Schema) -> pa.Schema:
+    """The columns of a score table that a computation fills; the others place the row."""
+    return pa.schema([field for field in schema if field.name not in ("shard", "row", "identity")])
+
+
+def embeddings_schema(width: int) -> pa.Schema:
+    """Columns of `embeddings` for vectors of `width` numbers."""
+    return pa.schema(
+        [
+            *SCORED_ROW,
+            pa.field("vector", pa.list_(pa.float32(), width)),
+            pa.field("model", pa.string()),
+        ]
+    )
+
+
+DESCRIPTIONS = {
+    "sample_id": "Content hash of the canonical messages.",
+    "shard": "Partition key of the file, or range of a file, the row came from.",
+    "row": "Position of the row in its shard.",
+    "status": "`ok`, or why the row takes no part.",
+    "status_detail": "What exactly is wrong with a row that is not ok.",
+    "identity": "Hash of everything that changes this score: model, format, precision, noise.",
+    "messages": "Canonical turns; the last one is the scored response.",
+    "instruction": "The instruction; of a conversation, its flattened history.",
+    "input": "The Alpaca input, or empty.",
+    "response": "The scored assistant turn.",
+    "n_turns": "Number of messages, the scored one included.",
+    "domain": "Domain from the configured column.",
+    "extra": "All other source fields, as JSON.",
+    "vector": "L2-normalised embedding of instruction and input.",
+    "model": "Fingerprint of the embedding model.",
+    "n_prompt_tokens": "Tokens before the response.",
+    "n_response_tokens": "Scored response tokens.",
+    "truncated": "The response was cut on the right to fit the model.",
+    "cond_nll": "Mean response loss given the prompt, nats per token.",
+    "uncond_nll": "Mean response loss without the prompt, nats per token.",
+    "ifd": "Perplexity ratio with / without the prompt; below 1 the instruction helps.",
+    "token_delta": "Per response token: loss without minus with prompt; positive: it helps.",
+    "first_delta_index": "0 where a BOS gives the first token an unconditional loss, else 1.",
+    "s_ifd": "Clean S-IFD over the informative tokens.",
+    "rank": "Place by score, 1 is best.",
+    "contender": "The row can still be selected, so its robustness is measured.",
+    "tau": "A token is informative when abs(delta) is above this threshold.",
+    "keep_fraction": "Share k of informative tokens that tau was chosen for.",
+    "s_ifd_mean": "Mean S-IFD over the noise neighbours.",
+    "s_ifd_std": "Population standard deviation of S-IFD over the noise neighbours.",
+    "ifd_mean": "Mean IFD over the noise neighbours; rows at 1 or above are not selected.",
+    "n_neighbours": "Neighbours that entered mean and std.",
+    "estimator": "How mean and std were found: sampled, analytic or hybrid.",
+    "neighbour_id": "The nearest other row, whose pair served as the demo.",
+    "neighbour_shard": "A shard that holds the nearest neighbour.",
+    "similarity": "Cosine of the two embeddings.",
+    "one_shot_nll": "Mean response loss behind the demo, nats per token.",
+    "zero_shot_nll": "Mean response loss without demo, nats per token.",
+    "miwv": "One-shot minus zero-shot loss; higher is selected first.",
+    "demo_truncated": "The demo was cut on its left to fit the model.",
+    "recipe": "The recipe that chose the row.",
+    "score": "The value the recipe ranks by.",
+    "reason": "Why the row was chosen.",
+}
+
+
+def column_schema(schema: pa.Schema) -> dg.TableSchema:
+    """The column schema that Dagster shows for a table."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(field.name, str(field.type), DESCRIPTIONS.get(field.name))
+            for field in schema
+        ]
+    )
+
+
+__all__ = [
+    "CONTENDERS",
+    "MIWV_SCORES",
+    "NEIGHBOURS",
+    "NEIGHBOUR_DELTAS",
+    "ROBUST_SCORES",
+    "SAMPLES_SCHEMA",
+    "TOKEN_SCORES",
+    "column_schema",
+    "computed_schema",
+    "embeddings_schema",
+]

@@ -1,0 +1,129 @@
+"""The score columns of a whole corpus, as selection wants them, at pinned versions."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+import numpy as np
+import polars as pl
+
+from tshirt_assets.assets.binding import Binding
+from tshirt_assets.assets.dataset import Dataset, open_dataset
+from tshirt_assets.assets.robust_scores import DELTAS, robust_table
+from tshirt_assets.assets.rows import to_frame
+from tshirt_assets.config import Recipe
+from tshirt_assets.resources.lance import Store
+from tshirt_assets.selection.tables import ScoreTables
+
+ROBUST_COLUMNS = ["sample_id", "status", "s_ifd_mean", "s_ifd_std", "ifd_mean"]
+
+
+class CorpusScores:
+    """Reads the scores of all shards at pinned versions, each table at most once per run."""
+
+    def __init__(self, context: dg.AssetExecutionContext, binding: Binding, store: Store):
+        self._context, self._binding, self._store = context, binding, store
+        self._datasets: dict[str, Dataset] = {}
+        self._frames: dict[str, pl.DataFrame] = {}
+        self.reference_tau: float | None = None
+
+    def dataset(self, asset: str) -> Dataset:
+        """The pinned tables of an asset over all shards."""
+        if asset not in self._datasets:
+            self._datasets[asset] = open_dataset(self._context, self._binding, self._store, asset)
+        return self._datasets[asset]
+
+    @property
+    def used(self) -> dict[str, Dataset]:
+        """Every dataset read so far."""
+        return dict(self._datasets)
+
+    def tables(self, recipe: Recipe) -> ScoreTables:
+        """The tables that a recipe (and the recipes it fuses) needs."""
+        methods = {recipe.method} | {self._binding.config.recipes[n].method for n in recipe.fuse}
+        return ScoreTables(
+            rows=self.rows(),
+            robust=self.robust() if "tshirt" in methods else None,
+            reference=self.reference() if "reference" in methods else None,
+            miwv=self.miwv() if "miwv" in methods else None,
+        )
+
+    def rows(self) -> pl.DataFrame:
+        """sample_id, shard, row, status, ifd, n_response_tokens, domain of every row."""
+        if "rows" not in self._frames:
+            columns = ["sample_id", "shard", "row", "status", "ifd", "n_response_tokens"]
+            scored = self.dataset("token_scores").frame(columns)
+            domains = self.dataset("samples").frame(["sample_id", "domain"])
+            self._frames["rows"] = scored.join(
+                domains.unique("sample_id", keep="first"),
+                on="sample_id",
+                how="left",
+                maintain_order="left",
+            )
+        return self._frames["rows"]
+
+    def robust(self) -> pl.DataFrame:
+        """Robust scores of the contenders."""
+        if "robust" not in self._frames:
+            self._frames["robust"] = self.dataset("robust_scores").frame(ROBUST_COLUMNS)
+        return self._frames["robust"]
+
+    def miwv(self) -> pl.DataFrame:
+        """MIWV of every row."""
+        if "miwv" not in self._frames:
+            self._frames["miwv"] = self.dataset("miwv_scores").frame(
+                ["sample_id", "status", "miwv"]
+            )
+        return self._frames["miwv"]
+
+    def reference(self) -> pl.DataFrame:
+        """Robust scores with the published tau: pooled from the perturbed deltas of all rows."""
+        if "reference" not in self._frames:
+            from tshirt_assets.selection.threshold import threshold
+
+            deltas = self.dataset(DELTAS)
+            keep_fraction = self._binding.config.keep_fraction
+            tau = threshold(
+                lambda: (
+                    batch.column("deltas").flatten().to_numpy()
+                    for _, batch in deltas.batches(["deltas"], "status = 'ok'")
+                ),
+                keep_fraction,
+            )
+            parts = [
+                robust_table(
+                    self._store.read(self._binding.name, DELTAS, shard, version=info.version),
+                    deltas.identity,
+                    tau,
+                    keep_fraction,
+                )
+                for shard, info in deltas.tables.items()
+            ]
+            self.reference_tau = tau
+            self._frames["reference"] = pl.concat(
+                [to_frame(part.select(ROBUST_COLUMNS)) for part in parts]
+            )
+        return self._frames["reference"]
+
+    def vectors(self, sample_ids: Sequence[str]) -> np.ndarray:
+        """Embeddings (n, C) of these samples, in their order."""
+        wanted = pl.DataFrame({"sample_id": list(sample_ids)}).join(
+            self.rows().unique("sample_id", keep="first").select("sample_id", "shard"),
+            on="sample_id",
+            how="left",
+        )
+        embeddings = self.dataset("embeddings")
+        found: dict[str, np.ndarray] = {}
+        for (shard,), group in wanted.group_by("shard"):
+            quoted = ", ".join(f"'{sample_id}'" for sample_id in group["sample_id"])
+            table = self._store.read(
+                self._binding.name,
+                "embeddings",
+                str(shard),
+                columns=["sample_id", "vector"],
+                where=f"sample_id IN ({quoted})",
+                version=embeddings.tables[str(shard)].version,
+            )
+            flat = table["vector"].combine_chunks().flatten().to_numpy()
+            vectors = flat.reshape(table.num_rows, -1)
+            found.update(zip(table["sample_id"].to_pylist(), vectors, strict=True))
+        return np.stack([found[sample_id] for sample_id in sample_ids])

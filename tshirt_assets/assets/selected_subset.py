@@ -1,0 +1,151 @@
+"""selected_subset: the rows a recipe chose, exported, with everything needed to reproduce them."""
+
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from tshirt_assets import __version__
+from tshirt_assets.assets.binding import Binding
+from tshirt_assets.assets.dataset import ALL_SHARDS, facts
+from tshirt_assets.assets.definition import partitioned_asset
+from tshirt_assets.assets.recording import describe_table
+from tshirt_assets.assets.scores import CorpusScores
+from tshirt_assets.assets.shards import CheckOutcome, ShardReport
+from tshirt_assets.assets.writing import write_table
+from tshirt_assets.config import Recipe
+from tshirt_assets.resources.lance import Store
+
+ASSET = "selected_subset"
+SUBSET_SIZE = "The subset has as many rows as its budget asks for."
+
+
+def build_selected_subset(binding: Binding) -> dg.AssetsDefinition:
+    """The `selected_subset` asset of a corpus, partitioned by recipe."""
+    config = binding.config
+
+    def prepare(context: dg.AssetExecutionContext) -> Callable[[str], ShardReport]:
+        from tshirt_assets.export.load import read_samples
+        from tshirt_assets.export.subset import join_selected
+        from tshirt_assets.export.write import write_exports
+        from tshirt_assets.selection.recipes import select
+
+        store = binding.store(context)
+        scores = CorpusScores(context, binding, store)
+
+        def process(name: str) -> ShardReport:
+            recipe = config.recipes[name]
+            selection = select(
+                recipe,
+                name,
+                scores.tables(recipe),
+                seed=config.seed,
+                recipes=config.recipes,
+                vectors=scores.vectors,
+            )
+            for note in selection.notes:
+                context.log.warning(f"{name}: {note}")
+            provenance = describe_origin(store, binding, scores, name, recipe)
+            table = selection.frame.to_arrow()
+            info = write_table(
+                store,
+                binding,
+                ASSET,
+                name,
+                table,
+                provenance=provenance,
+                inputs=input_versions(scores),
+            )
+            texts = read_samples(store, binding.name, selection.frame)
+            folder = Path(config.export_dir) / binding.name / name
+            exported = write_exports(
+                join_selected(texts, selection.frame),
+                folder,
+                corpus=binding.name,
+                recipe=name,
+                formats=config.exports,
+                token_weights=None,
+                provenance=provenance,
+            )
+            metadata = describe_table(info, table, ("rank", "score", "reason", "shard", "row"))
+            metadata |= {
+                "budget": selection.budget,
+                "usable_rows": selection.usable,
+                "not_selected": dg.MetadataValue.json(selection.excluded),
+                "notes": dg.MetadataValue.json(selection.notes),
+                "exports": dg.MetadataValue.path(str(folder)),
+                "files": dg.MetadataValue.json([file.path.name for file in exported]),
+                "provenance": dg.MetadataValue.json(provenance),
+            }
+            used = scores.dataset("token_scores").outcome(config.on_missing_shards)
+            return ShardReport(
+                data_version=info.meta["data_version"],
+                metadata=metadata,
+                inputs={asset: data.version for asset, data in scores.used.items()},
+                checks={
+                    "all_shards_used": used,
+                    "subset_size": CheckOutcome(
+                        table.num_rows == selection.budget,
+                        f"{table.num_rows} of {selection.budget} rows",
+                        warn=True,
+                    ),
+                },
+            )
+
+        return process
+
+    return partitioned_asset(
+        binding,
+        ASSET,
+        description="The rows that a recipe selected, best first, with the reason for each; "
+        "exported for training.",
+        deps=[
+            binding.dep(asset, whole=True)
+            for asset in ("samples", "token_scores", "robust_scores", "miwv_scores")
+        ],
+        prepare=prepare,
+        checks={"all_shards_used": ALL_SHARDS, "subset_size": SUBSET_SIZE},
+        kinds={"lancedb", "polars"},
+        resources=("store",),
+        partitions=binding.recipes,
+    )
+
+
+def describe_origin(
+    store: Store, binding: Binding, scores: CorpusScores, name: str, recipe: Recipe
+) -> dict[str, Any]:
+    """Everything needed to reproduce a subset: configuration, identities, tau, package versions."""
+    config = binding.config
+    origin: dict[str, Any] = {
+        "corpus": config.name,
+        "recipe": name,
+        "options": recipe.model_dump(exclude_defaults=True),
+        "scorer": config.scorer.model_dump(exclude_defaults=True) | {"path": config.scorer.path},
+        "target": {"path": config.target_model.path, "revision": config.target_model.revision},
+        "embedder": config.embedder.path,
+        "prompt_format": config.prompt_format,
+        "keep_fraction": config.keep_fraction,
+        "robustness": config.robustness.model_dump(),
+        "seed": config.seed,
+        "identities": {asset: data.identity for asset, data in scores.used.items()},
+        "versions": {"tshirt-assets": __version__, "python": platform.python_version()},
+    }
+    contenders = store.info(binding.name, "contenders")
+    if contenders is not None:
+        origin["tau"] = facts(contenders, "tau")
+    if scores.reference_tau is not None and recipe.method == "reference":
+        origin["tau"] = scores.reference_tau
+    return origin
+
+
+def input_versions(scores: CorpusScores) -> dict[str, Any]:
+    """Table and data version of every shard that a subset was made from."""
+    return {
+        asset: {
+            shard: {"version": info.version, "data_version": info.meta.get("data_version", "")}
+            for shard, info in data.tables.items()
+        }
+        for asset, data in scores.used.items()
+    }

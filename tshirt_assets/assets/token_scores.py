@@ -1,0 +1,113 @@
+"""token_scores: one clean pass gives every token's delta, and IFD, of every sample."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+
+import dagster as dg
+import numpy as np
+import pyarrow as pa
+
+from tshirt_assets.assets.binding import GPU_POOL, Binding
+from tshirt_assets.assets.checks import (
+    CARRIED,
+    FINITE,
+    INSTRUCTION_HELPS,
+    USABLE,
+    carried_outcome,
+    finite_outcome,
+    instruction_helps_outcome,
+    usable_outcome,
+)
+from tshirt_assets.assets.definition import partitioned_asset
+from tshirt_assets.assets.identity import loss_identity
+from tshirt_assets.assets.recording import describe_table, describe_work, finite, histogram
+from tshirt_assets.assets.rows import row_frame, samples_by_id
+from tshirt_assets.assets.schemas import TOKEN_SCORES, computed_schema
+from tshirt_assets.assets.scored import ScoreTable
+from tshirt_assets.assets.shards import ShardReport
+from tshirt_assets.assets.writing import upstream_version
+from tshirt_assets.resources.process_cache import load_count
+
+ASSET = "token_scores"
+
+
+def build_token_scores(binding: Binding) -> dg.AssetsDefinition:
+    """The `token_scores` asset of a corpus."""
+    config = binding.config
+
+    def prepare(context: dg.AssetExecutionContext) -> Callable[[str], ShardReport]:
+        from tshirt_assets.scoring.clean import clean_scores
+        from tshirt_assets.scoring.tokenize import tokenize_sample
+
+        store = binding.store(context)
+        scorer = binding.causal_lm(context, "scorer")
+        identity = loss_identity(ASSET, config, scorer)
+        scores = ScoreTable(store, binding, ASSET, identity, TOKEN_SCORES, context.log)
+
+        def process(shard: str) -> ShardReport:
+            samples_table = store.read(binding.name, "samples", shard)
+            rows = row_frame(samples_table)
+            samples = samples_by_id(samples_table)
+
+            def compute(ids: Sequence[str]) -> tuple[pa.Table, int]:
+                tokenized = [
+                    tokenize_sample(
+                        samples[sample_id],
+                        scorer.tokenizer,
+                        config.prompt_format,
+                        scorer.max_length,
+                    )
+                    for sample_id in ids
+                ]
+                scored = clean_scores(scorer.engine, tokenized)
+                tokens = sum(s.n_prompt_tokens + 2 * s.n_response_tokens for s in scored)
+                records = [asdict(score) for score in scored]
+                return pa.Table.from_pylist(records, computed_schema(TOKEN_SCORES)), tokens
+
+            scored = scores.score(shard, rows, compute)
+            metadata = describe_table(
+                scored.info,
+                scored.table,
+                ("row", "status", "ifd", "cond_nll", "uncond_nll", "n_response_tokens"),
+            )
+            metadata |= describe_work(scored) | {"model": scorer.path, "model_loads": load_count()}
+            ifd = finite(scored.table, "ifd")
+            deltas = scored.table["token_delta"].combine_chunks().flatten().to_numpy()
+            if len(ifd):
+                metadata["ifd_median"] = float(np.median(ifd))
+                metadata["ifd_plot"] = histogram(ifd, "IFD (perplexity ratio)")
+                metadata["delta_plot"] = histogram(deltas, "token delta (nats)")
+            return ShardReport(
+                data_version=scored.info.meta["data_version"],
+                metadata=metadata,
+                inputs={"samples": upstream_version(store, binding, "samples", shard)},
+                checks={
+                    "rows_carried_through": carried_outcome(scored.table, rows.height),
+                    "rows_usable": usable_outcome(scored.table, config.max_bad_share),
+                    "scores_finite": finite_outcome(
+                        scored.table, ("ifd", "cond_nll", "uncond_nll")
+                    ),
+                    "instruction_helps": instruction_helps_outcome(scored.table),
+                },
+            )
+
+        return process
+
+    return partitioned_asset(
+        binding,
+        ASSET,
+        description="Loss of every response token with and without its prompt under the scorer. "
+        "token_delta is positive where the instruction helps; IFD is the perplexity ratio.",
+        deps=[binding.dep("samples")],
+        prepare=prepare,
+        checks={
+            "rows_carried_through": CARRIED,
+            "rows_usable": USABLE,
+            "scores_finite": FINITE,
+            "instruction_helps": INSTRUCTION_HELPS,
+        },
+        kinds={"lancedb", "pytorch", "huggingface"},
+        resources=("store", "scorer"),
+        schema=TOKEN_SCORES,
+        pool=GPU_POOL,
+    )

@@ -1,0 +1,32 @@
+"""Writing tables with their identity and data version, and reading versions back."""
+
+import json
+from typing import Any
+
+import pyarrow as pa
+
+from tshirt_assets.assets.binding import Binding
+from tshirt_assets.assets.identity import data_version
+from tshirt_assets.resources.lance import Store, TableInfo
+
+
+def write_table(
+    store: Store,
+    binding: Binding,
+    asset: str,
+    shard: str | None,
+    table: pa.Table,
+    *,
+    identity: str = "",
+    **facts: Any,
+) -> TableInfo:
+    """Replace the stored table of a shard; `facts` go into its metadata as JSON."""
+    meta = {"identity": identity, "data_version": data_version(table)}
+    meta |= {key: json.dumps(value) for key, value in facts.items()}
+    return store.write(binding.name, asset, shard, table, meta)
+
+
+def upstream_version(store: Store, binding: Binding, asset: str, shard: str | None = None) -> str:
+    """Data version of the stored table of an upstream asset; empty when there is none."""
+    info = store.info(binding.name, asset, shard)
+    return info.meta.get("data_version", "") if info else ""

@@ -1,0 +1,104 @@
+"""build_curation_defs: from corpus configurations to Dagster definitions, the one way in."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from tshirt_assets.assets.binding import Binding
+from tshirt_assets.assets.contenders import build_contenders
+from tshirt_assets.assets.embeddings import build_embeddings
+from tshirt_assets.assets.freshness import build_subset_check
+from tshirt_assets.assets.miwv_scores import build_miwv_scores
+from tshirt_assets.assets.neighbours import build_neighbours
+from tshirt_assets.assets.robust_scores import build_robust_scores
+from tshirt_assets.assets.samples import build_samples
+from tshirt_assets.assets.selected_subset import build_selected_subset
+from tshirt_assets.assets.sensors import build_shard_sensor
+from tshirt_assets.assets.token_scores import build_token_scores
+from tshirt_assets.config import ConfigError, CorpusConfig
+from tshirt_assets.resources.causal_lm import CausalLM
+from tshirt_assets.resources.embedder import SentenceEmbedder
+from tshirt_assets.resources.store import LanceStore
+
+Corpus = CorpusConfig | str | os.PathLike[str]
+SpecHook = Callable[[dg.AssetSpec], dg.AssetSpec]
+
+BUILDERS = (
+    build_samples,
+    build_embeddings,
+    build_token_scores,
+    build_contenders,
+    build_robust_scores,
+    build_neighbours,
+    build_miwv_scores,
+    build_selected_subset,
+)
+
+
+def build_curation_defs(
+    corpora: Corpus | Sequence[Corpus],
+    *,
+    map_asset_spec: SpecHook | None = None,
+    resources: Mapping[str, Any] | None = None,
+) -> dg.Definitions:
+    """Dagster definitions that curate one corpus or several, side by side.
+
+    `corpora`: configurations, or paths of `corpus.yaml` files. `map_asset_spec` is called with
+    every asset's spec and may change group, tags, owners, description and so on. `resources`
+    replaces resources by key: `{corpus}_store`, `_scorer`, `_target`, `_embedder`.
+
+    Raises `ConfigError` for an invalid configuration or two corpora with one name.
+    """
+    configs = [_config(corpus) for corpus in _as_list(corpora)]
+    names = [config.name for config in configs]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"two corpora are named {name!r}; names are asset key prefixes")
+    defs = dg.Definitions.merge(
+        *(_corpus_defs(Binding(config), resources or {}) for config in configs)
+    )
+    if map_asset_spec is not None:
+        defs = defs.map_asset_specs(func=map_asset_spec)
+    # One process per run, so that a run loads its models once.
+    return dg.Definitions.merge(defs, dg.Definitions(executor=dg.in_process_executor))
+
+
+def _corpus_defs(binding: Binding, overrides: Mapping[str, Any]) -> dg.Definitions:
+    config = binding.config
+    resources = {
+        "store": LanceStore(uri=config.store, storage_options=config.storage_options),
+        "scorer": CausalLM(**config.scorer.model_dump()),
+        "target": CausalLM(**config.target_model.model_dump()),
+        "embedder": SentenceEmbedder(**config.embedder.model_dump()),
+    }
+    named = {binding.resource(kind): resource for kind, resource in resources.items()}
+    return dg.Definitions(
+        assets=[_files(binding), *(build(binding) for build in BUILDERS)],
+        asset_checks=[build_subset_check(binding)],
+        sensors=[build_shard_sensor(binding)],
+        resources={key: overrides.get(key, resource) for key, resource in named.items()},
+    )
+
+
+def _files(binding: Binding) -> dg.AssetSpec:
+    """The corpus files: an external asset that the shard sensor observes."""
+    return dg.AssetSpec(
+        binding.key("files"),
+        description="The source files, one shard each (or several for large files): "
+        + ", ".join(binding.config.paths),
+        partitions_def=binding.shards,
+        group_name=binding.name,
+        kinds={"file"},
+    )
+
+
+def _as_list(corpora: Corpus | Sequence[Corpus]) -> list[Corpus]:
+    if isinstance(corpora, CorpusConfig | str | os.PathLike):
+        return [corpora]
+    return list(corpora)
+
+
+def _config(corpus: Corpus) -> CorpusConfig:
+    return corpus if isinstance(corpus, CorpusConfig) else CorpusConfig.from_yaml(corpus)

@@ -1,0 +1,52 @@
+"""Scores made of token losses: token delta, IFD and S-IFD (METHODS.md section 1).
+
+Sign convention: a token delta D_t = uncond_t - cond_t is **positive where the instruction
+helps** (the official T-SHIRT code stores its negative as PMI). IFD and S-IFD are perplexity
+ratios: below 1 the instruction helps, and among those rows high values are preferred.
+Losses are natural-log NLLs in nats, float32 as the engine returns them; means and exponentials
+are taken in float64.
+"""
+
+import numpy as np
+
+
+def token_deltas(cond: np.ndarray, uncond: np.ndarray) -> np.ndarray:
+    """Token deltas D_t = uncond_t - cond_t of the tokens that have both losses, float32.
+
+    `cond` (T,) covers every response token. `uncond` covers the last len(uncond) of them: all T
+    behind a BOS, T-1 without one, because the first token then has nothing to follow.
+    """
+    with np.errstate(invalid="ignore"):
+        return (uncond - cond[len(cond) - len(uncond) :]).astype(np.float32)  # (len(uncond),)
+
+
+def ifd(cond: np.ndarray, uncond: np.ndarray) -> float:
+    """Instruction-following difficulty, PPL(y given x) / PPL(y), by the published convention.
+
+    Each mean runs over the losses there are: without BOS the conditional one over T tokens and
+    the unconditional one over T-1. Not finite where a loss is not, or where the ratio overflows.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.exp(cond.mean(dtype=np.float64) - uncond.mean(dtype=np.float64)))
+
+
+def s_ifd(deltas: np.ndarray, tau: float) -> float:
+    """Selective IFD: exp(-mean of D over the informative tokens), those with abs(D) > tau.
+
+    The comparison is strict. NaN when no token is informative: exp(0) = 1 would put the row
+    among the best; callers give it the status `no_informative_token` instead.
+    """
+    return float(s_ifd_rows(deltas, np.array([len(deltas)]), tau)[0])
+
+
+def s_ifd_rows(deltas: np.ndarray, lengths: np.ndarray, tau: float) -> np.ndarray:
+    """`s_ifd` of many rows at once: `deltas` holds the rows' tokens one after another.
+
+    `lengths` (N,) tokens per row; returns (N,) float64, NaN for rows without informative token.
+    """
+    row = np.repeat(np.arange(len(lengths)), lengths)  # (tokens,)
+    informative = np.abs(deltas).astype(np.float64) > tau
+    count = np.bincount(row[informative], minlength=len(lengths))
+    total = np.bincount(row[informative], weights=deltas[informative], minlength=len(lengths))
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.exp(-total / count)
