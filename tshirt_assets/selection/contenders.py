@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import polars as pl
 
 from tshirt_assets.config import Recipe
+from tshirt_assets.corpus.status import Status
 from tshirt_assets.selection.tables import finite, usable
 
 IFD_SLACK = 0.05
@@ -24,18 +25,22 @@ the largest shift seen.
 def contenders(clean: pl.DataFrame, recipes: Iterable[Recipe], *, margin: float) -> pl.DataFrame:
     """The contenders of all T-SHIRT recipes together, best first.
 
-    clean: sample_id, status, ifd, s_ifd (clean, with the dataset's tau) of every row, and `domain`
-    if a recipe has quotas. Each recipe takes the `margin * gamma * b` rows of highest S-IFD with
-    IFD below 1, and as many times each quota's share within its domain; rows with an IFD between
-    1 and 1 + IFD_SLACK join where their S-IFD reaches that cut, without using up the number.
-    Ties break by sample_id. Larger margins and budgets only add rows.
+    clean: sample_id, status (of `token_scores`, or no_informative_token), ifd, s_ifd (clean, with
+    the dataset's tau) of every row, and `domain` if a recipe has quotas. Each recipe takes the
+    `margin * gamma * b` rows of highest S-IFD with IFD below 1, and as many times each quota's
+    share within its domain; rows with an IFD between 1 and 1 + IFD_SLACK join where their S-IFD
+    reaches that cut, without using up the number. Ties break by sample_id. Larger margins and
+    budgets only add rows.
 
     Returns the columns of `clean` plus `rank` (1 = highest S-IFD among rows with IFD below
     1 + IFD_SLACK), one row per sample_id.
     """
-    unique = usable(clean)
+    # A row without informative tokens at this tau is as usable as for every other recipe.
+    counts = pl.col("status").is_in([Status.OK.value, Status.NO_INFORMATIVE_TOKEN.value])
+    n_usable = clean.filter(counts)["sample_id"].n_unique()
     ranked = (
-        unique.filter(finite("s_ifd"), finite("ifd"), pl.col("ifd") < 1.0 + IFD_SLACK)
+        usable(clean)
+        .filter(finite("s_ifd"), finite("ifd"), pl.col("ifd") < 1.0 + IFD_SLACK)
         .sort("s_ifd", "sample_id", descending=[True, False])
         .with_row_index("rank", offset=1)
         .with_columns(pl.col("rank").cast(pl.Int64), _below_1=pl.col("ifd") < 1.0)
@@ -48,7 +53,7 @@ def contenders(clean: pl.DataFrame, recipes: Iterable[Recipe], *, margin: float)
         if recipe.method != "tshirt":
             continue
         pool = recipe.diversity.pool if recipe.diversity else 1.0
-        depth = margin * max(recipe.gamma, pool) * recipe.rows(unique.height)
+        depth = margin * max(recipe.gamma, pool) * recipe.rows(n_usable)
         shares: list[tuple[str | None, float]] = [(None, 1.0), *recipe.quotas.items()]
         for domain, share in shares:
             rows = math.ceil(depth * share - 1e-9)

@@ -29,12 +29,13 @@ class Search:
         own: (N,) bool, the samples that may be their own neighbours.
         """
         known = previous.select("sample_id", "neighbour_id", "similarity").drop_nulls()
-        row = self._find(known["sample_id"])
-        neighbour = self._find(known["neighbour_id"])
-        valid = (row >= 0) & (neighbour >= 0)
-        valid &= (row != neighbour) | own[row]
+        row, neighbour = self._find(known["sample_id"]), self._find(known["neighbour_id"])
+        here = (row >= 0) & (neighbour >= 0)
+        row, neighbour = row[here], neighbour[here]
+        similarity = known["similarity"].to_numpy()[here]
+        valid = (row != neighbour) | own[row]
         self.best[row[valid]] = neighbour[valid]
-        self.similarity[row[valid]] = known["similarity"].to_numpy()[valid]
+        self.similarity[row[valid]] = similarity[valid]
         return self.best < 0
 
     def compare(self, active: np.ndarray, progress: Callable[[float], None] | None = None) -> None:
