@@ -3,7 +3,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tshirt_assets.corpus import json_array
@@ -32,6 +32,7 @@ def read(chunks: Iterator[str]) -> tuple[list[Any], str | None]:
     return elements, None
 
 
+@example([0.5, 123e-20, -7], 1, None)  # numbers of which the window ends inside
 @given(st.lists(VALUES, max_size=6), st.integers(1, 40), st.sampled_from([None, 2]))
 def test_elements_are_those_of_the_whole_text(
     values: list[Any], size: int, indent: int | None
