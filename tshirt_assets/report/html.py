@@ -11,7 +11,9 @@ from typing import Final
 
 from tshirt_assets.export.card import flatten
 from tshirt_assets.report import sections
+from tshirt_assets.report.comparison import recipes
 from tshirt_assets.report.data import ReportData
+from tshirt_assets.report.dropped import dropped
 from tshirt_assets.report.markup import Html, el, join, text
 from tshirt_assets.report.numbers import number
 from tshirt_assets.report.rows import legend, rows_section
@@ -56,8 +58,8 @@ def body(data: ReportData) -> Html:
         "scores": sections.distributions(data),
         "plane": sections.plane(data),
         "drift": sections.drift(data),
-        "recipes": sections.recipes(data),
-        "dropped": sections.dropped(data),
+        "recipes": recipes(data),
+        "dropped": dropped(data),
         "rows": _rows(data),
         "reproduce": _reproduce(data),
     }

@@ -2,13 +2,14 @@
 
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from tshirt_assets.report.data import ReportData
+from tshirt_assets.report.distributions import LENGTHS, SCORES
 from tshirt_assets.report.markup import visible
 from tshirt_assets.report.numbers import number, percent
 from tshirt_assets.report.plots import histogram, mean_std_plane, png_markdown
-from tshirt_assets.report.sections import LENGTHS, SCORES
 
 MAX_REASONS: Final = 8
 
@@ -34,7 +35,7 @@ def _medians(data: ReportData) -> str:
     for quantity in (*SCORES, *LENGTHS):
         corpus, subset = (data.values(quantity.column, selected=part) for part in (False, True))
         if len(subset):
-            values = (number(float(pl.Series(v).median())) for v in (corpus, subset))  # type: ignore[arg-type]
+            values = (number(float(np.median(part))) for part in (corpus, subset))
             lines.append(f"| {quantity.title} | {' | '.join(values)} |")
     return "\n".join(lines) if len(lines) > 2 else ""
 

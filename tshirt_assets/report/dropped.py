@@ -1,0 +1,77 @@
+"""The section on rows that were not selected: why, and what budget would have kept them."""
+
+from typing import Final
+
+import polars as pl
+
+from tshirt_assets.report.data import ReportData
+from tshirt_assets.report.markup import Html, el
+from tshirt_assets.report.numbers import number, percent
+from tshirt_assets.report.parts import NOTHING, bar, section
+
+EXPLANATIONS: Final = {
+    "selected": "The subset of this report.",
+    "over budget": "Ranked, but behind the rows that fill the budget.",
+    "not a contender": "Its clean S-IFD is too low to reach the selection; it was not perturbed.",
+    "ifd >= 1": "The instruction makes the response less likely, so it may not fit it.",
+    "duplicate": "The same content is already in the corpus.",
+    "too similar": "Its embedding is close to that of a row selected before it.",
+    "quota": "The seats of its domain, or the free ones, were taken.",
+    "not spread": "The diversity step chose other rows of the candidates.",
+    "no score": "The score that this recipe ranks by is missing.",
+    "unreadable_line": "The line of the source file is not a record.",
+    "missing_field": "A field that the format needs is not there.",
+    "not_text": "A field that should be text is something else.",
+    "unknown_role": "A turn of the conversation has a role that nobody knows.",
+    "empty_instruction": "There is no question to answer.",
+    "empty_response": "There is no response to learn from.",
+    "no_assistant_turn": "The conversation has no turn of the assistant.",
+    "template_error": "The model's chat template refused the conversation.",
+    "prompt_too_long": "The prompt leaves no room for the response in the model's context.",
+    "response_too_short": "Fewer than two response tokens: nothing to compare.",
+    "non_finite_loss": "The model returned no finite loss for it.",
+    "no_informative_token": "No token's probability depends on the instruction.",
+    "no_neighbour": "There is no other row that could serve as its example.",
+    "upstream": "An earlier step refused the row.",
+}
+
+
+def dropped(data: ReportData) -> Html:
+    """What was not selected, why, and what would have kept it."""
+    if not data.excluded:
+        return NOTHING
+    counts = {"selected": data.n_selected, **data.excluded}
+    most = max(counts.values())
+    lines = [
+        el(
+            "tr",
+            el("th", reason, bar(rows / most, name), scope="row"),
+            el("td", number(rows), class_="num"),
+            el("td", percent(rows, data.n_rows), class_="num"),
+            el("td", EXPLANATIONS.get(reason, ""), _would_be_kept(data, reason)),
+        )
+        for reason, rows in sorted(counts.items(), key=lambda item: -item[1])
+        for name in ("subset" if reason == "selected" else "corpus",)
+    ]
+    head = [el("th", name, scope="col") for name in ("What became of it", "Rows", "Share", "Why")]
+    table = el("table", el("thead", el("tr", *head)), el("tbody", *lines), class_="reasons")
+    lead = f"All {number(data.n_rows)} rows of the corpus, each counted once."
+    return section(
+        "dropped", "What was dropped, and why", lead, [el("figure", table, class_="wide")]
+    )
+
+
+def _would_be_kept(data: ReportData, reason: str) -> Html:
+    """How many rows dropped for a reason larger budgets would keep."""
+    if not {"excluded", "kept_at"} <= set(data.ranking.columns):
+        return NOTHING
+    kept_at = data.ranking.filter(pl.col("excluded") == reason)["kept_at"].cast(pl.Int64)
+    parts = []
+    for factor in (1.2, 2.0, 4.0):
+        budget = round(data.n_selected * factor)
+        rows = int((kept_at <= budget).sum())
+        if rows and budget <= data.usable:
+            parts.append(f"{number(rows)} at a budget of {percent(budget, data.usable)}")
+    if not parts:
+        return NOTHING
+    return el("span", f"Would be kept: {', '.join(parts)}.", class_="kept")

@@ -1,0 +1,27 @@
+"""Pieces that several sections of the page share."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from tshirt_assets.report.markup import Html, el
+
+NOTHING: Final = Html("")
+
+
+def section(anchor: str, title: str, lead: str, figures: Sequence[Html]) -> Html:
+    """A section of the page; nothing if none of its figures has anything to show."""
+    shown = [figure for figure in figures if figure]
+    if not shown:
+        return NOTHING
+    body = el("div", *shown, class_="figures")
+    return el("section", el("h2", title), el("p", lead, class_="lead"), body, id=anchor)
+
+
+def key(name: str) -> Html:
+    """The colour of `corpus` or `subset`, for a legend."""
+    return el("span", class_=f"key {name}")
+
+
+def bar(share: float, name: str) -> Html:
+    """A bar of a share (0 to 1) of the room there is."""
+    return el("span", class_=f"bar {name}", style=f"--share:{share:.4f}", aria_hidden="true")
