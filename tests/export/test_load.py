@@ -1,5 +1,6 @@
 """load_subset: the public way from a store to training code."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,20 @@ def test_only_the_wanted_rows_are_read(uri: str) -> None:
     wanted = pl.DataFrame({"shard": ["a", "a"], "row": [2, 0]})
     assert sorted(read_samples(Store(uri), "demo", wanted)["row"]) == [0, 2]
     assert read_samples(Store(uri), "demo", wanted.clear()).height == 0
+
+
+def test_samples_that_changed_are_read_as_they_were_selected(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "store"))
+    used = store.write("demo", "samples", "a", to_table(SAMPLES), {})
+    inputs = json.dumps({"samples": {"a": {"version": used.version, "data_version": "x"}}})
+    chosen = selection_table([SINGLE, MULTI]).to_arrow()
+    store.write("demo", "selected_subset", "r", chosen, {"inputs": inputs})
+    store.write("demo", "selected_subset", "unrecorded", chosen, {})
+    store.write("demo", "samples", "a", to_table([SINGLE]), {})
+    rows = tshirt_assets.load_subset(str(tmp_path / "store"), "demo", "r")
+    assert rows["response"].to_list() == ["2", SINGLE.response]
+    with pytest.raises(ValueError, match="materialize selected_subset again"):
+        tshirt_assets.load_subset(str(tmp_path / "store"), "demo", "unrecorded")
 
 
 def test_a_dataset_that_trl_can_read(uri: str) -> None:

@@ -42,10 +42,10 @@ def test_visible_text_fits_utf8_and_holds_no_control(value: str) -> None:
     assert not set(shown) & {chr(c) for c in range(0x202A, 0x202F)}
 
 
-def test_controls_become_pictures() -> None:
-    assert visible("a\x00b\x1bc\x7f") == "a\u2400b\u241bc\u2421"
+def test_what_cannot_be_seen_is_spelled_out() -> None:
+    assert visible("a\x00b\x1bc\x7f\x85") == "a[U+0000]b[U+001B]c[U+007F][U+0085]"
     assert visible("\u202eabc\u2066") == "[U+202E]abc[U+2066]"
-    assert visible("\ud800\x85\uffff") == "\ufffd\ufffd\ufffd"
+    assert visible("\ud800\uffff") == "\ufffd\ufffd"
     assert visible("line\r\nnext\ttab\n") == "line\nnext\ttab\n"
 
 

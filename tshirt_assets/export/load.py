@@ -1,5 +1,6 @@
 """Load a selected subset from the store, for training code."""
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -44,8 +45,9 @@ def load_subset(
 
     `store` is the folder or URI of the option `store`. `as_="datasets"` returns a Hugging Face
     `datasets.Dataset` whose `messages` column TRL trains on; it needs the package `datasets`.
-    Raises `StoreError` when the subset was never materialized, `ValueError` when the samples
-    changed since, `ImportError` without `datasets`.
+    Raises `StoreError` when the subset was never materialized, or the samples it was made from
+    are no longer there; `ValueError` when they changed and no version of them was recorded;
+    `ImportError` without `datasets`.
     """
     from tshirt_assets.resources.lance import Store
 
@@ -56,15 +58,28 @@ def load_subset(
 
 
 def read_subset(store: "Store", corpus: str, recipe: str) -> pl.DataFrame:
-    """`load_subset` as a frame, from an open store."""
+    """`load_subset` as a frame, from an open store.
+
+    Where the samples have changed since the selection, the table versions that were recorded with
+    it are read, as long as the store keeps them.
+    """
     selected = _frame(store.read(corpus, "selected_subset", recipe))
-    return join_selected(read_samples(store, corpus, selected), selected)
+    try:
+        return join_selected(read_samples(store, corpus, selected), selected)
+    except ValueError:
+        versions = _recorded_versions(store, corpus, recipe)
+        if not versions:
+            raise
+        return join_selected(read_samples(store, corpus, selected, versions), selected)
 
 
-def read_samples(store: "Store", corpus: str, wanted: pl.DataFrame) -> pl.DataFrame:
+def read_samples(
+    store: "Store", corpus: str, wanted: pl.DataFrame, versions: Mapping[str, int] | None = None
+) -> pl.DataFrame:
     """The samples of the rows in `wanted` (columns shard and row), in no particular order.
 
-    Only those rows are read, however large their shards are.
+    Only those rows are read, however large their shards are; of the given table version of each
+    shard, or of the latest.
     """
     found = [
         _frame(
@@ -74,12 +89,20 @@ def read_samples(store: "Store", corpus: str, wanted: pl.DataFrame) -> pl.DataFr
                 str(shard),
                 columns=SAMPLE_COLUMNS,
                 where=f"row IN ({', '.join(map(str, chunk['row']))})",
+                version=(versions or {}).get(str(shard)),
             )
         )
         for (shard,), rows in wanted.select("shard", "row").group_by("shard", maintain_order=True)
         for chunk in rows.iter_slices(ROWS_PER_QUERY)
     ]
     return pl.concat(found) if found else _frame(SAMPLES_SCHEMA.empty_table())
+
+
+def _recorded_versions(store: "Store", corpus: str, recipe: str) -> dict[str, int]:
+    """Version by shard of the samples tables that a subset was selected from."""
+    info = store.info(corpus, "selected_subset", recipe)
+    inputs = json.loads(info.meta.get("inputs", "{}")) if info else {}
+    return {shard: table["version"] for shard, table in inputs.get("samples", {}).items()}
 
 
 def _frame(table: Any) -> pl.DataFrame:

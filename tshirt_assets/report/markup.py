@@ -19,10 +19,10 @@ class Html(str):
 def visible(value: str) -> str:
     """Text with the characters that HTML cannot hold, or that reorder a line, made visible.
 
-    Control characters become their Unicode pictures, bidirectional overrides their code point in
-    brackets, and what is no character U+FFFD. Newlines and tabs stay.
+    Control characters and bidirectional overrides become their code point in brackets, and what is
+    no character U+FFFD. Newlines and tabs stay.
     """
-    return CONTROLS.sub(_picture, value.replace("\r\n", "\n"))
+    return CONTROLS.sub(_shown, value.replace("\r\n", "\n"))
 
 
 def text(value: str) -> Html:
@@ -50,12 +50,6 @@ def el(tag: str, *children: str, **attributes: str | None) -> Html:
     return Html(f"<{tag}{pairs}>{join(*children)}</{tag}>")
 
 
-def _picture(match: re.Match[str]) -> str:
+def _shown(match: re.Match[str]) -> str:
     code = ord(match[0])
-    if code < 0x20:
-        return chr(0x2400 + code)
-    if code == 0x7F:
-        return "\u2421"
-    if 0x202A <= code <= 0x202E or 0x2066 <= code <= 0x2069:
-        return f"[U+{code:04X}]"
-    return "\ufffd"
+    return "\ufffd" if code >= 0xD800 else f"[U+{code:04X}]"
