@@ -1,0 +1,97 @@
+"""The command line: run a corpus headless, look at it, register shards, keep the store healthy."""
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+
+from tshirt_assets.config import ConfigError, CorpusConfig
+
+CORPUS = click.argument("corpus", type=click.Path(exists=True, dir_okay=False))
+
+
+def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn the errors a user can mend into a message and exit code 2, without a traceback."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        from tshirt_assets.corpus.errors import CorpusError
+        from tshirt_assets.resources.lance import StoreError
+        from tshirt_assets.resources.model_files import ModelError
+
+        try:
+            return command(*args, **kwargs)
+        except (ConfigError, CorpusError, StoreError, ModelError) as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(2)
+
+    return wrapped
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tshirt-assets")
+def main() -> None:
+    """Curate instruction-tuning data: T-SHIRT and MIWV as Dagster assets.
+
+    CORPUS is a corpus.yaml file; `tshirt-assets options` lists what it may contain.
+    """
+
+
+@main.command()
+@CORPUS
+@one_line_errors
+def run(corpus: str) -> None:
+    """Materialize every asset of a corpus in this process and print a summary.
+
+    What is stored already is reused: run again to continue after a crash or with new files.
+    """
+    from tshirt_assets.headless import open_instance, run_corpus
+    from tshirt_assets.summary import summary
+
+    config = CorpusConfig.from_yaml(corpus)
+    with open_instance(config) as instance:
+        success = run_corpus(instance, config)
+        click.echo(summary(instance, config))
+    if not success:
+        click.echo("error: not everything could be materialized, see the messages above", err=True)
+        sys.exit(1)
+
+
+@main.command()
+@CORPUS
+@one_line_errors
+def show(corpus: str) -> None:
+    """Print the state of a corpus: shards, rows by status, tau, selections, where things are."""
+    from tshirt_assets.headless import open_instance
+    from tshirt_assets.summary import summary
+
+    config = CorpusConfig.from_yaml(corpus)
+    with open_instance(config) as instance:
+        click.echo(summary(instance, config))
+
+
+@main.command()
+@CORPUS
+@click.option("--register", is_flag=True, help="Add new shards as partitions of the assets.")
+@one_line_errors
+def shards(corpus: str, register: bool) -> None:
+    """List the shards of a corpus: registered or not, and what is stored of each."""
+    from tshirt_assets.headless import open_instance, register_shards
+    from tshirt_assets.summary import shard_table
+
+    config = CorpusConfig.from_yaml(corpus)
+    with open_instance(config) as instance:
+        if register:
+            new = register_shards(instance, config)
+            click.echo(f"registered {len(new)} new shards")
+        click.echo(shard_table(instance, config))
+
+
+@main.command()
+def options() -> None:
+    """Print every option of corpus.yaml with its default and meaning."""
+    from tshirt_assets.summary import option_reference
+
+    click.echo(option_reference())
