@@ -160,6 +160,14 @@ def test_headline_reasons_and_counterfactuals(text: str) -> None:
     assert "scorer: gpt2" in data
 
 
+def test_the_plane_counts_only_rows_that_were_perturbed() -> None:
+    perturbed = pl.col("row") > 4
+    table = report_data().ranking.with_columns(s_ifd_std=pl.when(perturbed).then("s_ifd_std"))
+    data = Page(report_html(report_data(ranking=table))).data
+    assert "6 rows scored under noise and selected" in data
+    assert "190 rows scored under noise, not selected" in data
+
+
 def test_charts_have_a_text_alternative(text: str) -> None:
     charts = [a for tag, a in Page(text).elements if tag == "svg" and a.get("class") == "chart"]
     assert len(charts) == 6  # four scores, the plane, the response lengths

@@ -70,9 +70,10 @@ def plane(data: ReportData) -> Html:
             f"above, and of those the ones with the lowest std, up to {number(std_cut)}: the "
             "shaded corner."
         )
+    chosen = int(scored["selected"].sum())
     counts = (
-        ("corpus", scored.height - data.n_selected, "scored under noise, not selected"),
-        ("subset", data.n_selected, "selected"),
+        ("corpus", scored.height - chosen, "scored under noise, not selected"),
+        ("subset", chosen, "scored under noise and selected"),
     )
     keys = [el("li", key(name), f"{number(rows)} rows {what}") for name, rows, what in counts]
     text = el("figcaption", el("p", caption), el("ul", *keys, class_="keys"))
