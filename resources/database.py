@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from lancedb.db import DBConnection
     from lancedb.table import Table
 
+MANIFEST_END = b"LANC"  # last bytes of every manifest in the Lance format
+
 logger = logging.getLogger(__name__)
 
 
@@ -153,12 +155,15 @@ class Database:
             if not isinstance(explained(name, error, ()), DamagedTableError):
                 raise
             logger.warning("table %s is damaged: deleted, to be written again", name)
-            self.connection().drop_table(name)
+            self.drop(name)
             return None
 
     def _open(self, name: str, version: int | None = None) -> "Table | None":
         try:
-            return self.connection().open_table(name, version=version)
+            table = self.connection().open_table(name, version=version)
+            if table.version > 0:
+                return table
+            raise RuntimeError("invalid magic: a manifest of zeros")  # Lance takes it for version 0
         except ValueError as error:
             if "was not found" in str(error):
                 return None
@@ -169,17 +174,17 @@ class Database:
                 ) from None
             raise
         except Exception:
-            if not (self.is_local and _remove_empty_manifests(Path(self.uri) / f"{name}.lance")):
+            if not (self.is_local and _set_aside_torn_manifests(Path(self.uri) / f"{name}.lance")):
                 raise
             return self._open(name, version)
 
 
-def _remove_empty_manifests(folder: Path) -> bool:
-    """Unlink zero-byte manifests, so that the version before them is the latest again.
+def _set_aside_torn_manifests(folder: Path) -> bool:
+    """Rename manifests that are not whole, so that the version before them is the latest again.
 
-    A power failure leaves such a manifest behind (Lance does not fsync), and nothing can be
-    written over it. The lock keeps a second process from unlinking the good manifest that a
-    first one writes in its place.
+    A power failure leaves them behind, empty, of zeros or cut off (Lance does not fsync), and
+    nothing can be written over them. The lock keeps a second process from taking away the good
+    manifest that a first one has written in its place.
     """
     import fcntl  # POSIX only
 
@@ -189,13 +194,20 @@ def _remove_empty_manifests(folder: Path) -> bool:
     descriptor = os.open(versions, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        empty = [file for file in versions.glob("*.manifest") if file.stat().st_size == 0]
-        for file in empty:
-            file.unlink()
-            logger.warning("%s was empty (power failure?): back to the version before", file)
-        return bool(empty)
+        torn = [file for file in versions.glob("*.manifest") if _is_torn(file)]
+        for file in torn:
+            file.rename(file.with_suffix(".torn"))
+            logger.warning("%s was torn (power failure?): back to the version before", file)
+        return bool(torn)
     finally:
         os.close(descriptor)
+
+
+def _is_torn(manifest: Path) -> bool:
+    with manifest.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - len(MANIFEST_END)))
+        return file.read() != MANIFEST_END
 
 
 def _variables(value: str) -> list[str]:

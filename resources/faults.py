@@ -23,7 +23,13 @@ CONFLICTS = (
 )
 
 # Texts of Lance errors about files that are missing or cut off.
-DAMAGE = ("not found: ", "file size is too small", "corrupt", "invalid range", "magic")
+DAMAGE = (
+    "not found: ",
+    "file size is too small",
+    "failed to fill whole buffer",
+    "invalid range",
+    "invalid magic",
+)
 
 # (texts in the message, what it means and what to do); the first that fits counts
 REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (

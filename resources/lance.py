@@ -195,9 +195,14 @@ def full_meta(
 
 
 def read_meta(name: str, table: "Table") -> dict[str, str]:
-    """Metadata of an open table. Raises `StoreError` when a newer package wrote it."""
+    """Metadata of an open table. Raises `StoreError` when a newer, or no, package wrote it."""
     meta = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-    version = int(meta.get("schema_version", 0))
+    if "schema_version" not in meta:
+        raise DamagedTableError(
+            f"table {name} is damaged or was not written by this package; materialize its shard "
+            "again, or restore it from a backup"
+        )
+    version = int(meta["schema_version"])
     if version > SCHEMA_VERSION:
         raise StoreError(
             f"table {name} has schema version {version}, this package reads up to "

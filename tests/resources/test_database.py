@@ -48,27 +48,45 @@ def test_a_create_that_never_committed_is_no_table_and_can_be_written(store: Sto
     assert store.read("corpus", "scores", "s").equals(rows(2))
 
 
-def test_an_empty_newest_manifest_brings_the_version_before_back(store: Store) -> None:
+@pytest.mark.parametrize("tear", ["empty", "zeros", "cut", "cut at the end"])
+def test_a_torn_newest_manifest_brings_the_version_before_back(store: Store, tear: str) -> None:
+    def break_newest(count: int = 1) -> None:
+        for manifest in manifests(store)[:count]:
+            whole = manifest.read_bytes()
+            torn = {"empty": b"", "zeros": bytes(len(whole)), "cut": whole[:40]}
+            manifest.write_bytes(torn.get(tear, whole[:-3]))
+
     store.write("corpus", "scores", "s", rows(1), {"identity": "one"})
     store.write("corpus", "scores", "s", rows(2), {"identity": "two"})
-    manifests(store)[0].write_bytes(b"")
+    break_newest()
     info = store.info("corpus", "scores", "s")
     assert info is not None
     assert (info.version, info.meta["identity"]) == (1, "one")
     assert store.read("corpus", "scores", "s").equals(rows(1))
-    manifests(store)[0].write_bytes(b"")
+    assert store.write("corpus", "scores", "s", rows(3), {}).version == 2
+    assert store.read("corpus", "scores", "s").equals(rows(3))
+    break_newest()
+    store.write("corpus", "scores", "s", rows(4), {})  # without an `info` before
+    assert store.read("corpus", "scores", "s").equals(rows(4))
+    break_newest(2)
     assert store.info("corpus", "scores", "s") is None  # there is no version before
+    store.write("corpus", "scores", "s", rows(5), {})
+    assert store.read("corpus", "scores", "s").equals(rows(5))
 
 
-@pytest.mark.parametrize("keep", [0, 40])
-def test_a_table_with_a_broken_manifest_can_be_written_over(store: Store, keep: int) -> None:
+def test_a_table_that_cannot_be_opened_is_reported_and_can_be_written_over(store: Store) -> None:
     store.write("corpus", "scores", "s", rows(1), {})
-    os.truncate(manifests(store)[0], keep)
-    if keep:
-        with pytest.raises(DamagedTableError, match="is damaged; materialize its shard again"):
-            store.info("corpus", "scores", "s")
+    manifests(store)[0].write_bytes(b"nonsense" * 100 + b"LANC")
+    with pytest.raises(DamagedTableError, match="is damaged; materialize its shard again"):
+        store.info("corpus", "scores", "s")
     store.write("corpus", "scores", "s", rows(2), {})
     assert store.read("corpus", "scores", "s").equals(rows(2))
+
+
+def test_a_table_of_another_program_is_reported(store: Store) -> None:
+    store.database.replace("corpus.scores", rows(1))
+    with pytest.raises(DamagedTableError, match="was not written by this package; materialize"):
+        store.info("corpus", "scores")
 
 
 def test_missing_data_files_are_reported_and_can_be_written_over(store: Store) -> None:

@@ -1,5 +1,6 @@
 """Chunk checkpoints: kept per identity, whole, and forgiving."""
 
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -70,6 +71,21 @@ def test_a_deletion_that_was_cut_short_leaves_nothing(
     (folder,) = tmp_path.glob("_staging*.lance")
     for file in folder.glob(pattern):
         file.unlink()
+    assert staging.read() is None
+    staging.append(chunk(2))
+    assert chunk(2).equals(staging.read())
+
+
+@pytest.mark.parametrize("pattern", ["data/*", "_versions/*.manifest"])
+@pytest.mark.parametrize("keep", [0, 50])
+def test_files_cut_off_by_a_power_failure_are_computed_again(
+    store: Store, tmp_path: Path, pattern: str, keep: int
+) -> None:
+    staging = store.staging("corpus", "scores", "s", "i")
+    staging.append(chunk(0))
+    (folder,) = tmp_path.glob("_staging*.lance")
+    for file in folder.glob(pattern):
+        os.truncate(file, keep)
     assert staging.read() is None
     staging.append(chunk(2))
     assert chunk(2).equals(staging.read())
