@@ -2,6 +2,8 @@
 
 import logging
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -54,12 +56,25 @@ def load_causal_lm(options: CausalLMOptions) -> LoadedCausalLM:
     return process_cache.shared(("causal_lm", options), lambda: _load(options))
 
 
-def _load(options: CausalLMOptions) -> LoadedCausalLM:
-    import torch
-    from transformers import AutoModelForCausalLM
+@lru_cache(maxsize=4)
+def load_tokenizer(options: CausalLMOptions) -> Any:
+    """The tokenizer alone, without the weights. Raises `ModelError` with the remedy."""
+    from transformers import AutoTokenizer
 
-    from tshirt_assets.scoring.token_loss import TokenLossEngine
+    folder, _ = _folder(options)
+    try:
+        return AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=options.trust_remote_code, local_files_only=True
+        )
+    except Exception as error:
+        raise ModelError(
+            f"model {options.path!r}: no usable tokenizer beside the weights; "
+            "save one there with `tokenizer.save_pretrained(folder)`"
+        ) from error
 
+
+def _folder(options: CausalLMOptions) -> tuple[Path, Path]:
+    """Folder of a transformers model, and the file or folder that `path` stands for."""
     location = locate(
         options.path,
         options.revision,
@@ -69,12 +84,24 @@ def _load(options: CausalLMOptions) -> LoadedCausalLM:
     folder = safetensors_copy(location) if location.suffix == ".gguf" else location
     if not (folder / "config.json").is_file():
         raise ModelError(f"model {options.path!r}: no config.json in it; not a transformers model")
+    return folder, location
+
+
+def _load(options: CausalLMOptions) -> LoadedCausalLM:
+    import torch
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging as transformers_logging
+
+    from tshirt_assets.scoring.token_loss import TokenLossEngine
+
+    transformers_logging.disable_progress_bar()
+    folder, location = _folder(options)
     if not any(folder.glob("*.safetensors")) and not options.allow_pickle:
         raise ModelError(
             f"model {options.path!r}: no safetensors weights; convert it, or set "
             "`allow_pickle: true` if you trust the file"
         )
-    tokenizer = _load_tokenizer(folder, options)
+    tokenizer = load_tokenizer(options)
     device = options.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -102,20 +129,6 @@ def _load(options: CausalLMOptions) -> LoadedCausalLM:
     )
 
 
-def _load_tokenizer(folder: Any, options: CausalLMOptions) -> Any:
-    from transformers import AutoTokenizer
-
-    try:
-        return AutoTokenizer.from_pretrained(
-            folder, trust_remote_code=options.trust_remote_code, local_files_only=True
-        )
-    except Exception as error:
-        raise ModelError(
-            f"model {options.path!r}: no usable tokenizer beside the weights; "
-            "save one there with `tokenizer.save_pretrained(folder)`"
-        ) from error
-
-
 class CausalLM(dg.ConfigurableResource):
     """Dagster resource for a causal language model; loading waits for the first use."""
 
@@ -129,4 +142,11 @@ class CausalLM(dg.ConfigurableResource):
 
     def load(self) -> LoadedCausalLM:
         """The loaded model, shared with everything else in this process."""
-        return load_causal_lm(CausalLMOptions.model_validate(self.model_dump()))
+        return load_causal_lm(self._options())
+
+    def tokenizer(self) -> Any:
+        """The model's tokenizer, without loading the model."""
+        return load_tokenizer(self._options())
+
+    def _options(self) -> CausalLMOptions:
+        return CausalLMOptions.model_validate(self.model_dump())

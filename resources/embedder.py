@@ -57,7 +57,9 @@ def load_embedder(options: EmbedderOptions) -> LoadedEmbedder:
 def _load(options: EmbedderOptions) -> LoadedEmbedder:
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Pooling
+    from transformers.utils import logging as transformers_logging
 
+    transformers_logging.disable_progress_bar()
     location = locate(options.path, options.revision, trust_remote_code=options.trust_remote_code)
     try:
         model = SentenceTransformer(

@@ -11,7 +11,9 @@ from tshirt_assets.assets.dataset import Dataset, open_dataset
 from tshirt_assets.assets.robust_scores import DELTAS, robust_table
 from tshirt_assets.assets.rows import to_frame
 from tshirt_assets.config import Recipe
+from tshirt_assets.report.data import RecipeComparison, compare_recipes
 from tshirt_assets.resources.lance import Store
+from tshirt_assets.selection.recipes import Selection, select
 from tshirt_assets.selection.tables import ScoreTables
 
 ROBUST_COLUMNS = ["sample_id", "status", "s_ifd_mean", "s_ifd_std", "ifd_mean"]
@@ -24,6 +26,7 @@ class CorpusScores:
         self._context, self._binding, self._store = context, binding, store
         self._datasets: dict[str, Dataset] = {}
         self._frames: dict[str, pl.DataFrame] = {}
+        self._rankings: dict[str, pl.DataFrame] = {}
         self.reference_tau: float | None = None
 
     def dataset(self, asset: str) -> Dataset:
@@ -46,6 +49,31 @@ class CorpusScores:
             reference=self.reference() if "reference" in methods else None,
             miwv=self.miwv() if "miwv" in methods else None,
         )
+
+    def selection(self, name: str) -> Selection:
+        """What a recipe of the corpus selects."""
+        config = self._binding.config
+        recipe = config.recipes[name]
+        selection = select(
+            recipe,
+            name,
+            self.tables(recipe),
+            seed=config.seed,
+            recipes=config.recipes,
+            vectors=self.vectors,
+        )
+        self._rankings[name] = selection.ranking.select("sample_id", "position", "selected")
+        return selection
+
+    def comparison(self) -> RecipeComparison:
+        """Overlap and rank correlation of all recipes whose scores are there."""
+        for name in self._binding.config.recipes:
+            if name not in self._rankings:
+                try:
+                    self.selection(name)
+                except dg.Failure as missing:
+                    self._context.log.info(f"{name} is left out of the comparison: {missing}")
+        return compare_recipes(self._rankings)
 
     def rows(self) -> pl.DataFrame:
         """sample_id, shard, row, status, ifd, n_response_tokens, domain of every row."""

@@ -12,6 +12,7 @@ from tshirt_assets.assets.binding import Binding
 from tshirt_assets.assets.dataset import ALL_SHARDS, facts
 from tshirt_assets.assets.definition import partitioned_asset
 from tshirt_assets.assets.recording import describe_table
+from tshirt_assets.assets.reporting import report_data, token_deltas
 from tshirt_assets.assets.scores import CorpusScores
 from tshirt_assets.assets.shards import CheckOutcome, ShardReport
 from tshirt_assets.assets.writing import write_table
@@ -29,22 +30,17 @@ def build_selected_subset(binding: Binding) -> dg.AssetsDefinition:
     def prepare(context: dg.AssetExecutionContext) -> Callable[[str], ShardReport]:
         from tshirt_assets.export.load import read_samples
         from tshirt_assets.export.subset import join_selected
+        from tshirt_assets.export.weights import token_weights
         from tshirt_assets.export.write import write_exports
-        from tshirt_assets.selection.recipes import select
+        from tshirt_assets.report.html import write_report
+        from tshirt_assets.report.summary import summary_markdown
 
         store = binding.store(context)
         scores = CorpusScores(context, binding, store)
 
         def process(name: str) -> ShardReport:
             recipe = config.recipes[name]
-            selection = select(
-                recipe,
-                name,
-                scores.tables(recipe),
-                seed=config.seed,
-                recipes=config.recipes,
-                vectors=scores.vectors,
-            )
+            selection = scores.selection(name)
             for note in selection.notes:
                 context.log.warning(f"{name}: {note}")
             provenance = describe_origin(store, binding, scores, name, recipe)
@@ -58,19 +54,41 @@ def build_selected_subset(binding: Binding) -> dg.AssetsDefinition:
                 provenance=provenance,
                 inputs=input_versions(scores),
             )
-            texts = read_samples(store, binding.name, selection.frame)
+            weights = None
+            if config.export_token_weights:
+                weights = {
+                    sample_id: token_weights(
+                        row["token_delta"], row["first_delta_index"], provenance["tau"]
+                    )
+                    for sample_id, row in token_deltas(store, scores, selection.frame).items()
+                }
             folder = Path(config.export_dir) / binding.name / name
             exported = write_exports(
-                join_selected(texts, selection.frame),
+                join_selected(read_samples(store, binding.name, selection.frame), selection.frame),
                 folder,
                 corpus=binding.name,
                 recipe=name,
                 formats=config.exports,
-                token_weights=None,
+                token_weights=weights,
                 provenance=provenance,
             )
+            data = report_data(
+                selection,
+                store=store,
+                config=config,
+                scores=scores,
+                tokenizer=binding.tokenizer(context),
+                comparison=scores.comparison(),
+                exported=exported,
+                provenance=provenance,
+            )
+            report = folder / "report.html"
+            write_report(data, report)
             metadata = describe_table(info, table, ("rank", "score", "reason", "shard", "row"))
             metadata |= {
+                "report": dg.MetadataValue.url(report.resolve().as_uri()),
+                "report_path": dg.MetadataValue.path(str(report)),
+                "summary": dg.MetadataValue.md(summary_markdown(data)),
                 "budget": selection.budget,
                 "usable_rows": selection.usable,
                 "not_selected": dg.MetadataValue.json(selection.excluded),
@@ -108,7 +126,7 @@ def build_selected_subset(binding: Binding) -> dg.AssetsDefinition:
         prepare=prepare,
         checks={"all_shards_used": ALL_SHARDS, "subset_size": SUBSET_SIZE},
         kinds={"lancedb", "polars"},
-        resources=("store",),
+        resources=("store", "scorer"),
         partitions=binding.recipes,
     )
 
