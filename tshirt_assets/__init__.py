@@ -1,17 +1,31 @@
 """Curate instruction-tuning data as Dagster assets: T-SHIRT and MIWV, end to end."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tshirt_assets.component import CurationComponent
+    from tshirt_assets.config import CorpusConfig
     from tshirt_assets.export.load import load_subset
+    from tshirt_assets.factory import build_curation_defs
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "load_subset"]
+__all__ = ["CorpusConfig", "CurationComponent", "__version__", "build_curation_defs", "load_subset"]
+
+# Imported on use, so that `import tshirt_assets` stays light.
+_HOMES = {
+    "CorpusConfig": "tshirt_assets.config",
+    "CurationComponent": "tshirt_assets.component",
+    "build_curation_defs": "tshirt_assets.factory",
+    "load_subset": "tshirt_assets.export.load",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "load_subset":  # imported on use: `import tshirt_assets` stays light
-        from tshirt_assets.export.load import load_subset
-
-        return load_subset
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__  # where `dg` looks for components

@@ -7,10 +7,11 @@
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
 RECIPE_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -26,7 +27,18 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class CausalLMOptions(Options):
+class ModelOptions(Options):
+    """Options of a model; its path alone is short for them (`scorer: gpt2`)."""
+
+    model_config = ConfigDict(json_schema_extra={"type": ["string", "object"]})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _path_alone(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str) else value
+
+
+class CausalLMOptions(ModelOptions):
     """Which causal language model scores the rows, and how it is loaded."""
 
     path: str = Field(
@@ -55,7 +67,7 @@ class CausalLMOptions(Options):
     )
 
 
-class EmbedderOptions(Options):
+class EmbedderOptions(ModelOptions):
     """Which sentence-transformers model embeds instruction + input for the neighbour search."""
 
     path: str = Field(
@@ -130,7 +142,7 @@ class Recipe(Options):
         description="Skip a row whose embedding has at least this cosine to a row already "
         "selected. Exact duplicates are always skipped.",
     )
-    diversity: DiversityOptions | None = Field(
+    diversity: DiversityOptions | SkipJsonSchema[None] = Field(
         default=None, description="Spread the selection over the embedding space."
     )
 
@@ -184,13 +196,6 @@ class RobustnessOptions(Options):
     )
 
 
-def _model_shorthand(value: Any) -> Any:
-    return {"path": value} if isinstance(value, str) else value
-
-
-Scorer = Annotated[CausalLMOptions, BeforeValidator(_model_shorthand)]
-Embedder = Annotated[EmbedderOptions, BeforeValidator(_model_shorthand)]
-
 DEFAULT_RECIPES = {
     "tshirt-5pct": Recipe(method="tshirt", budget=0.05),
     "miwv-5pct": Recipe(method="miwv", budget=0.05),
@@ -227,15 +232,15 @@ class CorpusConfig(Options):
         description="plain: instruction, newline, input, newline (T-SHIRT). alpaca: the Alpaca "
         "template. chat_template: the tokenizer's own.",
     )
-    scorer: Scorer = Field(
+    scorer: CausalLMOptions = Field(
         default=CausalLMOptions(), description="Surrogate LM of IFD and S-IFD: a path, or options."
     )
-    target: Scorer | None = Field(
+    target: CausalLMOptions | SkipJsonSchema[None] = Field(
         default=None,
         description="Model that will be trained, for MIWV; default: the scorer, whose clean pass "
         "is then shared.",
     )
-    embedder: Embedder = Field(
+    embedder: EmbedderOptions = Field(
         default=EmbedderOptions(), description="Embedding model: a path, or options."
     )
     keep_fraction: float = Field(

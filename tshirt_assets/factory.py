@@ -1,12 +1,12 @@
 """build_curation_defs: from corpus configurations to Dagster definitions, the one way in."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
-from tshirt_assets.assets.binding import Binding
+from tshirt_assets.assets.binding import Binding, SpecHook
 from tshirt_assets.assets.contenders import build_contenders
 from tshirt_assets.assets.embeddings import build_embeddings
 from tshirt_assets.assets.freshness import build_subset_check
@@ -23,7 +23,6 @@ from tshirt_assets.resources.embedder import SentenceEmbedder
 from tshirt_assets.resources.store import LanceStore
 
 Corpus = CorpusConfig | str | os.PathLike[str]
-SpecHook = Callable[[dg.AssetSpec], dg.AssetSpec]
 
 BUILDERS = (
     build_samples,
@@ -42,12 +41,16 @@ def build_curation_defs(
     *,
     map_asset_spec: SpecHook | None = None,
     resources: Mapping[str, Any] | None = None,
+    executor: dg.ExecutorDefinition | None = dg.in_process_executor,
 ) -> dg.Definitions:
     """Dagster definitions that curate one corpus or several, side by side.
 
     `corpora`: configurations, or paths of `corpus.yaml` files. `map_asset_spec` is called with
-    every asset's spec and may change group, tags, owners, description and so on. `resources`
-    replaces resources by key: `{corpus}_store`, `_scorer`, `_target`, `_embedder`.
+    every asset's spec, at least once, and may change key, group, tags, owners, description and
+    so on; it must derive a key from the spec's key and group alone. `resources` replaces
+    resources by key: `{corpus}_store`, `_scorer`, `_target`, `_embedder`. `executor`: by default
+    one process per run, so that a run loads its models once; None where the code location has an
+    executor of its own, with which this one could not be merged.
 
     Raises `ConfigError` for an invalid configuration or two corpora with one name.
     """
@@ -56,13 +59,10 @@ def build_curation_defs(
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(f"two corpora are named {name!r}; names are asset key prefixes")
-    defs = dg.Definitions.merge(
-        *(_corpus_defs(Binding(config), resources or {}) for config in configs)
+    return dg.Definitions.merge(
+        *(_corpus_defs(Binding(config, map_asset_spec), resources or {}) for config in configs),
+        dg.Definitions(executor=executor),
     )
-    if map_asset_spec is not None:
-        defs = defs.map_asset_specs(func=map_asset_spec)
-    # One process per run, so that a run loads its models once.
-    return dg.Definitions.merge(defs, dg.Definitions(executor=dg.in_process_executor))
 
 
 def _corpus_defs(binding: Binding, overrides: Mapping[str, Any]) -> dg.Definitions:
@@ -84,12 +84,11 @@ def _corpus_defs(binding: Binding, overrides: Mapping[str, Any]) -> dg.Definitio
 
 def _files(binding: Binding) -> dg.AssetSpec:
     """The corpus files: an external asset that the shard sensor observes."""
-    return dg.AssetSpec(
-        binding.key("files"),
+    return binding.spec(
+        "files",
         description="The source files, one shard each (or several for large files): "
         + ", ".join(binding.config.paths),
         partitions_def=binding.shards,
-        group_name=binding.name,
         kinds={"file"},
     )
 

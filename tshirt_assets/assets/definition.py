@@ -38,13 +38,11 @@ def partitioned_asset(
     @dg.multi_asset(
         name=f"{binding.name}__{asset}",
         specs=[
-            dg.AssetSpec(
-                key,
+            binding.spec(
+                asset,
                 deps=deps,
                 description=description,
                 partitions_def=partitions or binding.shards,
-                group_name=binding.name,
-                owners=list(binding.config.owners),
                 kinds=set(kinds),
                 code_version=CODE_VERSIONS[asset],
                 metadata=_column_metadata(schema),
@@ -79,15 +77,18 @@ def dataset_asset(
     """An unpartitioned asset over all shards; `make(context)` yields its result and checks."""
     key = binding.key(asset)
 
-    @dg.asset(
-        key=key,
-        deps=deps,
-        description=description,
-        group_name=binding.name,
-        owners=list(binding.config.owners),
-        kinds=set(kinds),
-        code_version=CODE_VERSIONS[asset],
-        metadata=_column_metadata(schema),
+    @dg.multi_asset(
+        name=f"{binding.name}__{asset}",
+        specs=[
+            binding.spec(
+                asset,
+                deps=deps,
+                description=description,
+                kinds=set(kinds),
+                code_version=CODE_VERSIONS[asset],
+                metadata=_column_metadata(schema),
+            )
+        ],
         check_specs=[
             dg.AssetCheckSpec(name, asset=key, description=text) for name, text in checks.items()
         ],
