@@ -18,8 +18,8 @@ PROJECT_FOLDERS = {
     "export_dir": "{{ context.project_root }}/.tshirt/exports",
 }
 HEADER = """\
-# An instruction-tuning corpus, curated by tshirt_assets. Lines such as `#seed: 42` show options
-# at their defaults; remove the # to change one. `{{ env.NAME }}` reads an environment variable.
+## An instruction-tuning corpus, curated by tshirt_assets. Options after a single # are at their
+## defaults; remove the # to change one. `{{ env.NAME }}` reads an environment variable.
 """
 
 

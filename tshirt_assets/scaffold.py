@@ -21,9 +21,9 @@ def corpus_name(text: str) -> str:
 
 
 def commented_options(values: Mapping[str, Any]) -> str:
-    """YAML of a corpus: the options in `values` set, all others commented out, each explained.
+    """YAML of a corpus: the options in `values` set, all others commented out at their defaults.
 
-    What follows a `#` without a space is an option at its default; remove the `#` to change it.
+    `## ` begins an explanation, `# ` an option that is commented out.
     """
     return "\n\n".join(
         "\n".join(_option(name, field, values.get(name)))
@@ -33,13 +33,13 @@ def commented_options(values: Mapping[str, Any]) -> str:
 
 def _option(name: str, field: FieldInfo, value: Any) -> Iterator[str]:
     yield from textwrap.wrap(
-        field.description or "", WIDTH, initial_indent="# ", subsequent_indent="# "
+        field.description or "", WIDTH, initial_indent="## ", subsequent_indent="## "
     )
     if value is not None:
         yield from _yaml({name: value})
         return
     default = _plain(field.get_default(call_default_factory=True))
-    yield from (f"#{line}" for line in _yaml({name: default}))
+    yield from (f"# {line}" for line in _yaml({name: default}))
 
 
 def _plain(default: Any) -> Any:
