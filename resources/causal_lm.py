@@ -117,15 +117,17 @@ def _load(options: CausalLMOptions) -> LoadedCausalLM:
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f"model {options.path!r}: cannot be loaded: {reason}") from error
-    model = model.to(device).eval().requires_grad_(False)
+    model.eval().requires_grad_(False)
+    model = torch.nn.Module.to(model, torch.device(device))
     logger.info("loaded %s on %s", options.path, device)
+    engine = TokenLossEngine(model, precision=PRECISIONS[options.dtype])
     return LoadedCausalLM(
-        engine=TokenLossEngine(model, precision=PRECISIONS[options.dtype]),
+        engine=engine,
         tokenizer=tokenizer,
         path=options.path,
         revision=options.revision,
         fingerprint=fingerprint(location),
-        max_length=options.max_length,
+        max_length=min(options.max_length, engine.max_positions or options.max_length),
     )
 
 

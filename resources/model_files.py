@@ -159,6 +159,6 @@ def _convert(gguf: Path, folder: Path) -> None:
     for attribute in ("hf_quantizer", "quantization_method"):
         vars(model).pop(attribute, None)
     vars(model.config).pop("quantization_config", None)
-    model.is_quantized = False
+    vars(model)["is_quantized"] = False
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -137,7 +137,7 @@ class _UserMessages(logging.Filter):
         return not getattr(record, "dagster_meta", {}).get("dagster_event")
 
 
-@dg.logger(description="Plain progress lines on standard error.")
+@dg.logger({}, "Plain progress lines on standard error.")
 def terminal_logger(_context: dg.InitLoggerContext) -> logging.Logger:
     """Console logger of headless runs."""
     logger = logging.Logger("tshirt_assets.terminal", logging.INFO)

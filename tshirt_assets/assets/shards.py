@@ -69,12 +69,12 @@ def materialize_shards(
         for name, outcome in report.checks.items():
             outcomes.setdefault(name, {})[shard] = outcome
     if failures:
-        shard, error = next(iter(failures.items()))
+        shard, first = next(iter(failures.items()))
         raise dg.Failure(
             description=f"{asset}: {len(failures)} of {len(keys)} partitions failed; the finished "
-            f"ones are kept, run again for the rest. First: {shard}: {error}",
+            f"ones are kept, run again for the rest. First: {shard}: {first}",
             metadata={"failed": dg.MetadataValue.json({k: str(e) for k, e in failures.items()})},
-        ) from error
+        ) from first
     yield dg.MaterializeResult(asset_key=binding.key(asset), metadata=_ALREADY_LOGGED)
     for name, by_shard in outcomes.items():
         yield check_result(binding, asset, name, by_shard)
