@@ -2,9 +2,8 @@
 
     python tests/benchmarks/bench_nearest.py ROWS [WIDTH] [exact | approximate]
 
-Vectors are made shard by shard and streamed, as they are from the store. They have 48 latent
-dimensions, so that recall is somewhat better than on real text. An update with 1 % new rows
-follows.
+Vectors are made shard by shard and streamed, as they are from the store. An update with 1 % new
+rows follows.
 """
 
 import resource
@@ -17,17 +16,26 @@ import numpy as np
 from tshirt_assets.selection.nearest import Neighbours, nearest
 
 SHARD = 10_000
-LATENT = 48
 
 
-def corpus(n: int, width: int):
-    mixing = np.random.default_rng(0).normal(size=(LATENT, width)).astype(np.float32)
+def corpus(n: int, width: int, n_topics: int):
+    """Texts in topics, topics in 1,000 areas; spectrum as that of MiniLM on Alpaca."""
+    scale = np.arange(1, width + 1, dtype=np.float32) ** -0.5
+
+    def directions(rng: np.random.Generator, rows: int) -> np.ndarray:
+        vectors = rng.normal(size=(rows, width)).astype(np.float32) * scale
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    rng = np.random.default_rng(0)
+    areas, topics = directions(rng, 1000), directions(rng, n_topics)
+    area_of = rng.integers(len(areas), size=len(topics))
 
     def blocks() -> Iterator[tuple[list[str], np.ndarray]]:
         for start in range(0, n, SHARD):
             rng = np.random.default_rng((1, start))
-            vectors = rng.normal(size=(SHARD, LATENT)).astype(np.float32) @ mixing
-            vectors += rng.normal(size=vectors.shape).astype(np.float32)
+            topic = rng.integers(len(topics), size=SHARD)
+            vectors = 0.5 * areas[area_of[topic]] + 0.7 * topics[topic]
+            vectors += 0.5 * directions(rng, SHARD)
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
             ids = [rng.bytes(16).hex() for _ in range(SHARD)]
             yield ids[: n - start], vectors[: n - start]
@@ -38,8 +46,9 @@ def corpus(n: int, width: int):
 def run(n: int, width: int, method: str) -> None:
     start = peak()
     exact_up_to = n + n // 100 if method == "exact" else n // 4
-    found = timed(start, f"{method}, {n:,} x {width}", corpus(n, width), exact_up_to=exact_up_to)
-    more = corpus(n + n // 100, width)
+    n_topics = 1 + n // 20
+    blocks, more = (corpus(rows, width, n_topics) for rows in (n, n + n // 100))
+    found = timed(start, f"{method}, {n:,} x {width}", blocks, exact_up_to=exact_up_to)
     timed(start, "1 % more rows", more, previous=found.frame, exact_up_to=exact_up_to)
 
 

@@ -66,6 +66,17 @@ def test_by_hand():
     assert ordered["in_pool"].to_list() == [True, True, False, False]
 
 
+def test_a_quota_has_a_pool_of_its_own():
+    rows = [("a", 0.9, 0.05), ("b", 0.8, 0.01), ("c", 0.7, 0.00), ("d", 0.6, 0.02), ("e", 0.5, 0)]
+    scored = frame(rows).with_columns(domain=pl.Series(["prose", "prose", "code", "code", "code"]))
+    ordered = hierarchical_order(scored, budget=1, gamma=2.0, quotas={"code": 1})
+    # c and d are the gamma * 1 best means of code; e is calm as well, but its mean is too low.
+    assert ordered["sample_id"].to_list() == ["b", "a", "c", "d", "e"]
+    ordered = hierarchical_order(scored, budget=1, gamma=1.0, quotas={"prose": 2})
+    assert ordered["sample_id"].to_list() == ["a", "b", "c", "d", "e"]
+    assert ordered["in_pool"].to_list() == [True, False, False, False, False]
+
+
 def test_pool_rows_survive_binary_fractions():
     assert pool_rows(1.1, 10) == 11  # 1.1 * 10 is 11.000000000000002
     assert pool_rows(1.5, 3) == 5

@@ -125,10 +125,16 @@ def test_real_sizes_of_vectors_and_tiles(monkeypatch):
     np.testing.assert_array_equal(found["similarity"], exact.max(axis=1).astype(np.float32))
 
 
-def test_progress_ends_at_one():
+@pytest.mark.parametrize("memory", [5 * 4 * 10, 1 << 30])
+def test_progress_comes_in_tenths_and_ends_at_one(memory):
     heard: list[float] = []
-    nearest(blocks_of(list(range(30))), memory=5 * 4 * 10, progress=heard.append)
-    assert heard == pytest.approx([1 / 3, 2 / 3, 1])
+    first = nearest(blocks_of(list(range(30))), memory=memory, progress=heard.append)
+    assert heard == sorted(heard)
+    assert 3 <= len(heard) <= 10
+    assert heard[-1] == pytest.approx(1)
+    heard.clear()
+    nearest(blocks_of(list(range(36))), previous=first.frame, memory=memory, progress=heard.append)
+    assert heard[-1] == pytest.approx(1)
 
 
 @pytest.mark.parametrize("bad", [np.nan, 2.0, 0.0])

@@ -10,8 +10,9 @@ from tshirt_assets.selection.search import Search
 from tshirt_assets.selection.tiles import cosines
 
 N_CHECKED = 1000
-"""Samples whose approximate neighbour is compared with the exact one."""
+"""Samples whose neighbour is compared with the exact one."""
 TARGET_RECALL = 0.95
+FIRST_PROBES, MAX_PROBES = 16, 128
 TRAINING_PER_LIST = 64
 N_QUERIES = 4096
 
@@ -21,10 +22,9 @@ def approximate(
 ) -> float:
     """Fill `search` with approximate neighbours of all samples; returns recall@1.
 
-    The vectors are clustered into 4 * sqrt(N) lists; a query looks into 16 of them, twice as many
-    as long as a random sample of rows finds its exact neighbour in fewer than 95 % of cases. Recall
-    is the share of N_CHECKED rows whose neighbour is as near as the exact one. ImportError, with
-    the remedy, if faiss is missing.
+    The vectors are clustered into 4 * sqrt(N) lists. A query looks into 16 of them, or twice as
+    many, up to 128, until TARGET_RECALL of a random sample of rows get a neighbour as near as the
+    exact one; that share is the recall. ImportError, with the remedy, if faiss is missing.
     """
     try:
         import faiss
@@ -58,11 +58,11 @@ def approximate(
     exact = search.fresh()
     exact.compare(checked)
     queries, vectors = search.gather(checked)
-    index.nprobe = 16
+    index.nprobe = FIRST_PROBES
     while True:
         found, similarity = _search(index, order, queries, vectors)
         recall = float((similarity >= exact.similarity[queries]).mean())
-        if recall >= TARGET_RECALL or index.nprobe >= n_lists:
+        if recall >= TARGET_RECALL or index.nprobe >= min(MAX_PROBES, n_lists):
             break
         index.nprobe *= 2
 

@@ -2,6 +2,7 @@
 
 import heapq
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import polars as pl
@@ -12,15 +13,18 @@ def pool_rows(gamma: float, budget: int) -> int:
     return math.ceil(gamma * budget - 1e-9)
 
 
-def hierarchical_order(robust: pl.DataFrame, *, budget: int, gamma: float) -> pl.DataFrame:
+def hierarchical_order(
+    robust: pl.DataFrame, *, budget: int, gamma: float, quotas: Mapping[str, int] | None = None
+) -> pl.DataFrame:
     """Order rows the way T-SHIRT takes them; the first `budget` rows are the selection.
 
-    robust: sample_id, s_ifd_mean, s_ifd_std of the eligible rows (mean noisy IFD below 1). The
-    gamma * b rows of highest s_ifd_mean come first, by ascending s_ifd_std; the other rows follow
-    by descending mean, so that a quota or a fusion can read on. Ties break by sample_id. With
-    fewer than gamma * b rows all of them compete by std.
+    robust: sample_id, s_ifd_mean, s_ifd_std of the eligible rows (mean noisy IFD below 1), and
+    domain where there are `quotas` (rows per domain). The gamma * b rows of highest s_ifd_mean
+    come first, by ascending s_ifd_std; then, for quotas, what is left of the gamma * quota best
+    means of each domain, again by std; then the others by descending mean, so that a fusion can
+    read on. Ties break by sample_id. With fewer than gamma * b rows all of them compete by std.
 
-    Returns the rows in that order with `mean_rank` (1 = highest mean) and `in_pool`.
+    Returns the rows in that order with `mean_rank` (1 = highest mean) and `in_pool` (of gamma * b).
     """
     by_mean = (
         robust.sort("s_ifd_mean", "sample_id", descending=[True, False])
@@ -28,8 +32,13 @@ def hierarchical_order(robust: pl.DataFrame, *, budget: int, gamma: float) -> pl
         .with_columns(pl.col("mean_rank").cast(pl.Int64))
         .with_columns(in_pool=pl.col("mean_rank") <= pool_rows(gamma, budget))
     )
-    pool = by_mean.filter("in_pool").sort("s_ifd_std", "sample_id")
-    return pl.concat([pool, by_mean.filter(~pl.col("in_pool"))])
+    in_quota = pl.lit(False)
+    for domain, rows in (quotas or {}).items():
+        place = pl.col("mean_rank").rank().over("domain")
+        in_quota |= (pl.col("domain") == domain) & (place <= pool_rows(gamma, rows))
+    tier = pl.when("in_pool").then(0).when(in_quota).then(1).otherwise(2)
+    std = pl.when(tier < 2).then("s_ifd_std")  # null for the rest: in order of mean
+    return by_mean.sort(tier, std, pl.when(tier < 2).then(0).otherwise("mean_rank"), "sample_id")
 
 
 def keeping_budgets(robust: pl.DataFrame, *, budget: int, gamma: float, last: int) -> pl.DataFrame:

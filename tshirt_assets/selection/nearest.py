@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from tshirt_assets.selection.approximate import approximate
-from tshirt_assets.selection.search import Blocks, Search, count_ids
+from tshirt_assets.selection.search import Blocks, Search, count_ids, each_tenth
 
 GIB = 1 << 30
 
@@ -55,12 +55,13 @@ def nearest(
     model: then only new samples and those whose neighbour has vanished are compared with all, the
     others with these alone, with the same result. The search is exact while it needs at most
     `exact_up_to` ** 2 comparisons, and else approximate by faiss (extra `faiss`). `memory` bounds
-    the bytes of vectors held at once. `progress` hears the share of the work done.
+    the bytes of vectors held at once. `progress` hears of each tenth of the work, as a share.
 
     ValueError if a vector is not finite or not normalised; ImportError if faiss is missing.
     """
     index, copies = count_ids(blocks)
     search = Search(blocks, index, memory)
+    progress = None if progress is None else each_tenth(progress)
     own = np.zeros(len(index), bool) if exclude_duplicates else copies > 1
     active = np.ones(len(index), bool)
     if previous is not None:

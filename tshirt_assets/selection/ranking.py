@@ -14,6 +14,7 @@ import polars as pl
 from tshirt_assets.config import Recipe
 from tshirt_assets.corpus.status import Status
 from tshirt_assets.selection.hierarchical import hierarchical_order
+from tshirt_assets.selection.quotas import quota_rows
 from tshirt_assets.selection.tables import Exclusion, ScoreTables, finite, usable
 
 SCORES = {
@@ -63,9 +64,9 @@ def rank_rows(
     ruled = scored.with_columns(excluded=_exclusion(recipe.method))
     eligible = ruled.filter(pl.col("excluded").is_null())
     if recipe.method in ("tshirt", "reference"):
-        ordered = hierarchical_order(
-            eligible, budget=recipe.rows(joined.height), gamma=recipe.gamma
-        )
+        budget = recipe.rows(joined.height)
+        quotas = {name: quota_rows(share, budget) for name, share in recipe.quotas.items()}
+        ordered = hierarchical_order(eligible, budget=budget, gamma=recipe.gamma, quotas=quotas)
     else:
         ordered = eligible.sort("score", "sample_id", descending=[True, False])
     return _with_positions(ruled, ordered)

@@ -22,8 +22,8 @@ def _deciding(recipe: Recipe, row: dict[str, Any], cuts: Mapping[str, float], se
     position, score = row["position"], row["score"]
     if recipe.method in ("tshirt", "reference"):
         mean = f"S-IFD mean {score:.4g} (rank {row['mean_rank']})"
-        std = f"std {row['s_ifd_std']:.3g}"
-        return f"{mean}, {std} within cut {cuts['s_ifd_std']:.3g}" if row["in_pool"] else mean
+        cut = f" within cut {cuts['s_ifd_std']:.3g}" if row["in_pool"] else ""
+        return f"{mean}, std {row['s_ifd_std']:.3g}{cut}"
     if recipe.method == "fusion":
         places = (
             f"{name} rank {row[f'position_{name}']}"

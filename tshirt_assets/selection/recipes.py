@@ -111,10 +111,10 @@ def _kept_at(recipe: Recipe, ranked: pl.DataFrame, budget: int) -> pl.DataFrame:
     eligible = ranked.filter(pl.col("position").is_not_null())
     if recipe.method not in ("tshirt", "reference"):
         return eligible.select("sample_id", kept_at=pl.col("position").clip(lower_bound=budget))
-    scored = ranked.filter(pl.col("s_ifd_mean").is_not_null()).height
-    complete = not ranked["excluded"].eq(Exclusion.NOT_A_CONTENDER.value).any()
-    # Beyond the contenders a larger pool would hold rows that nobody has perturbed.
-    last = eligible.height if complete else int(scored / recipe.gamma)
+    last = eligible.height
+    if ranked["excluded"].eq(Exclusion.NOT_A_CONTENDER.value).any():
+        # Beyond the contenders a larger pool would hold rows that nobody has perturbed.
+        last = max(budget, int(last / recipe.gamma))
     return keeping_budgets(eligible, budget=budget, gamma=recipe.gamma, last=last)
 
 
@@ -124,9 +124,11 @@ def _cuts(recipe: Recipe, ranked: pl.DataFrame, chosen: pl.DataFrame) -> dict[st
         return {}
     if recipe.method not in ("tshirt", "reference"):
         return {"score": chosen["score"].min()}  # type: ignore[dict-item]
-    pool = ranked.filter(pl.col("in_pool"))
-    stds = chosen.filter(pl.col("in_pool"))["s_ifd_std"]
-    return {"s_ifd_mean": pool["s_ifd_mean"].min(), "s_ifd_std": stds.max()}  # type: ignore[dict-item]
+    cuts = {
+        "s_ifd_mean": ranked.filter("in_pool")["s_ifd_mean"].min(),
+        "s_ifd_std": chosen.filter("in_pool")["s_ifd_std"].max(),
+    }
+    return {name: float(cut) for name, cut in cuts.items() if cut is not None}  # type: ignore[arg-type]
 
 
 def _excluded(rows: pl.DataFrame, ranking: pl.DataFrame) -> dict[str, int]:

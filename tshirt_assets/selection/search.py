@@ -41,6 +41,7 @@ class Search:
     def compare(self, active: np.ndarray, progress: Callable[[float], None] | None = None) -> None:
         """Compare every pair that has an active sample, for both its members."""
         n, done = len(self.index), np.zeros(len(self.index), bool)
+        n_active, compared = int(active.sum()), 0.0
         while (remaining := active & ~done).any():
             rows, vectors = self.gather(remaining)
             slot = np.full(n, -1)  # (N,), place among the loaded vectors
@@ -50,15 +51,16 @@ class Search:
             parts = [(rows, vectors)] if whole else self.stream()
             for keys, key_vectors in _sliced(parts, tiles.height):
                 loaded = slot[keys] >= 0
+                others = ~loaded & ~done[keys]
                 if loaded.any():  # the same order as in the tiles: earlier pairs are done
                     first = int(slot[keys[loaded]].min())
                     tiles.compare(keys[loaded], key_vectors[loaded], self, first)
-                others = ~loaded & ~done[keys]
                 if others.any():
                     tiles.compare(keys[others], key_vectors[others], self, 0)
+                if progress is not None:
+                    compared += len(rows) * (loaded.sum() / 2 + others.sum())
+                    progress(float(compared / (n_active * (n - n_active / 2))))
             done[rows] = True
-            if progress is not None:
-                progress(float(done[active].mean()))
 
     def update(self, rows: np.ndarray, others: np.ndarray, similarity: np.ndarray) -> None:
         """Let each of `rows` (P,) take its one of `others` (P,) as neighbour where it is nearer."""
@@ -132,6 +134,19 @@ def count_ids(blocks: Blocks) -> tuple[np.ndarray, np.ndarray]:
     if not parts:
         return np.empty(0, "S1"), np.empty(0, np.int64)
     return np.unique(np.concatenate(parts), return_counts=True)
+
+
+def each_tenth(progress: Callable[[float], None]) -> Callable[[float], None]:
+    """Pass on a share of work done only when another tenth of it is."""
+    tenths = 0
+
+    def listen(share: float) -> None:
+        nonlocal tenths
+        if int(share * 10 + 1e-6) > tenths:
+            tenths = int(share * 10 + 1e-6)
+            progress(share)
+
+    return listen
 
 
 def _as_bytes(ids: Sequence[str] | np.ndarray) -> np.ndarray:

@@ -93,6 +93,8 @@ def threshold(
     """Tau for `keep_fraction` = k: tokens with abs(D) strictly above it are informative."""
     if not 0.0 < keep_fraction <= 1.0:
         raise ValueError(f"keep_fraction: {keep_fraction} is not above 0 and at most 1")
+    if keep_fraction == 1.0:
+        return -1.0  # every token counts, also one whose delta is exactly 0
     return exact_quantile(passes, 1.0 - keep_fraction, histogram=histogram)
 
 
