@@ -306,6 +306,8 @@ class CorpusConfig(Options):
         for name, recipe in self.recipes.items():
             if not re.match(RECIPE_NAME_PATTERN, name):
                 raise ValueError(f"recipes.{name}: letters, digits, '.', '_' and '-' only")
+            if recipe.quotas and not self.columns.domain:
+                raise ValueError(f"recipes.{name}.quotas: set columns.domain, the domains' column")
             for part in recipe.fuse:
                 if part not in self.recipes:
                     raise ValueError(f"recipes.{name}.fuse: no recipe named {part!r}")
