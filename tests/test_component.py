@@ -3,6 +3,8 @@
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +39,20 @@ def declare(sandbox: DefsFolderSandbox, folder: str, attributes: dict[str, Any] 
     return sandbox.scaffold_component(CurationComponent, folder, defs_yaml_contents=contents)
 
 
-def load(attributes: dict[str, Any] | None) -> tuple[CurationComponent, dg.Definitions]:
+@contextmanager
+def built(
+    sandbox: DefsFolderSandbox, folder: Path
+) -> Iterator[tuple[CorpusConfig, dg.Definitions]]:
+    with sandbox.load_component_and_build_defs(defs_path=folder) as (component, defs):
+        assert isinstance(component, CurationComponent)
+        yield component.config, defs
+
+
+def load(attributes: dict[str, Any] | None) -> CorpusConfig:
     with create_defs_folder_sandbox() as sandbox:
-        path = declare(sandbox, "here", attributes)
-        with sandbox.load_component_and_build_defs(defs_path=path) as (component, defs):
-            assert isinstance(component, CurationComponent)
-            return component, defs
+        folder = declare(sandbox, "here", attributes)
+        with built(sandbox, folder) as (config, _):
+            return config
 
 
 def all_messages(error: BaseException | None) -> str:
@@ -65,8 +75,8 @@ def test_defs_yaml_means_what_corpus_yaml_means() -> None:
         folder = declare(sandbox, "here", OPTIONS)
         (folder / "corpus.yaml").write_text(yaml.safe_dump(OPTIONS))
         expected = CorpusConfig.from_yaml(folder / "corpus.yaml")
-        with sandbox.load_component_and_build_defs(defs_path=folder) as (component, defs):
-            assert component.config == expected
+        with built(sandbox, folder) as (config, defs):
+            assert config == expected
             assert expected.paths == (str(folder / "rows/*.jsonl"),)
             assert expected.scorer.path == "some/folder"
             keys = {spec.key for spec in defs.resolve_all_asset_specs()}
@@ -78,9 +88,9 @@ def test_defs_yaml_means_what_corpus_yaml_means() -> None:
 def test_texts_may_be_templates(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TSHIRT_TEST_STORE", "s3://bucket/prefix")
     templates = {"store": "{{ env.TSHIRT_TEST_STORE }}", "paths": ["{{ context.project_root }}/x"]}
-    component, _ = load(OPTIONS | templates)
-    assert component.config.store == "s3://bucket/prefix"
-    assert re.fullmatch(r"/.+/x", component.config.paths[0])
+    config = load(OPTIONS | templates)
+    assert config.store == "s3://bucket/prefix"
+    assert re.fullmatch(r"/.+/x", config.paths[0])
 
 
 @pytest.mark.parametrize(
@@ -141,11 +151,11 @@ def test_the_scaffold_explains_every_option_and_shows_its_default() -> None:
     with create_defs_folder_sandbox() as sandbox:
         folder = sandbox.scaffold_component(CurationComponent, "Our Corpus-2")
         text = (folder / "defs.yaml").read_text()
-        with sandbox.load_component_and_build_defs(defs_path=folder) as (component, _):
-            assert component.config.name == "our_corpus_2"
-            assert component.config.paths == (str(folder / "data/*.jsonl"),)
-            assert component.config.store == str(sandbox.project_root / ".tshirt/store")
-            scaffolded = component.config
+        with built(sandbox, folder) as (config, _):
+            assert config.name == "our_corpus_2"
+            assert config.paths == (str(folder / "data/*.jsonl"),)
+            assert config.store == str(sandbox.project_root / ".tshirt/store")
+            scaffolded = config
     uncommented = yaml.safe_load(re.sub(r"^(\s*)# ", r"\1", text, flags=re.MULTILINE))
     options = uncommented["attributes"]
     assert set(options) == set(CorpusConfig.model_fields)
@@ -159,10 +169,10 @@ def test_the_scaffold_takes_paths_and_models() -> None:
     chosen = {"paths": "/corpora/*.parquet", "scorer": "Qwen/Qwen3-0.6B", "embedder": "e5"}
     with create_defs_folder_sandbox() as sandbox:
         folder = sandbox.scaffold_component(CurationComponent, "c", scaffold_params=chosen)
-        with sandbox.load_component_and_build_defs(defs_path=folder) as (component, _):
-            assert component.config.paths == ("/corpora/*.parquet",)
-            assert component.config.scorer.path == "Qwen/Qwen3-0.6B"
-            assert component.config.embedder.path == "e5"
+        with built(sandbox, folder) as (config, _):
+            assert config.paths == ("/corpora/*.parquet",)
+            assert config.scorer.path == "Qwen/Qwen3-0.6B"
+            assert config.embedder.path == "e5"
 
 
 class Laboratory(CurationComponent):
@@ -193,7 +203,8 @@ def test_the_hook_changes_keys_groups_tags_and_owners(tmp_path: Path) -> None:
         [sensor] = defs.sensors or []
         found = sensor(dg.build_sensor_context(instance=instance))
         assert isinstance(found, dg.SensorResult)
-        [shard] = found.dynamic_partitions_requests[0].partition_keys
+        assert found.dynamic_partitions_requests
+        [shard] = found.dynamic_partitions_requests[0].partition_keys or ()
         assert [event.asset_key for event in found.asset_events] == [
             dg.AssetKey(["lab", "support", "files"])
         ]
