@@ -19,6 +19,8 @@ from tshirt_assets.resources.model_files import (
 )
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
     from tshirt_assets.scoring.token_loss import TokenLossEngine
 
 logger = logging.getLogger(__name__)
@@ -87,21 +89,22 @@ def _folder(options: CausalLMOptions) -> tuple[Path, Path]:
     return folder, location
 
 
-def _load(options: CausalLMOptions) -> LoadedCausalLM:
+def read_model(options: CausalLMOptions) -> "PreTrainedModel":
+    """A copy of the model that nobody shares, in eval mode and frozen; for training, thaw it.
+
+    Raises `ModelError` as `load_causal_lm` does.
+    """
     import torch
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging as transformers_logging
 
-    from tshirt_assets.scoring.token_loss import TokenLossEngine
-
     transformers_logging.disable_progress_bar()
-    folder, location = _folder(options)
+    folder, _ = _folder(options)
     if not any(folder.glob("*.safetensors")) and not options.allow_pickle:
         raise ModelError(
             f"model {options.path!r}: no safetensors weights; convert it, or set "
             "`allow_pickle: true` if you trust the file"
         )
-    tokenizer = load_tokenizer(options)
     device = options.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -120,13 +123,20 @@ def _load(options: CausalLMOptions) -> LoadedCausalLM:
     model.eval().requires_grad_(False)
     model = torch.nn.Module.to(model, torch.device(device))
     logger.info("loaded %s on %s", options.path, device)
-    engine = TokenLossEngine(model, precision=PRECISIONS[options.dtype])
+    return model
+
+
+def _load(options: CausalLMOptions) -> LoadedCausalLM:
+    from tshirt_assets.scoring.token_loss import TokenLossEngine
+
+    tokenizer = load_tokenizer(options)  # first: its absence is cheaper to find
+    engine = TokenLossEngine(read_model(options), precision=PRECISIONS[options.dtype])
     return LoadedCausalLM(
         engine=engine,
         tokenizer=tokenizer,
         path=options.path,
         revision=options.revision,
-        fingerprint=fingerprint(location),
+        fingerprint=fingerprint(_folder(options)[1]),
         max_length=min(options.max_length, engine.max_positions or options.max_length),
     )
 

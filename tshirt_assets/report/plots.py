@@ -39,7 +39,7 @@ def histogram(
     `line` marks a threshold.
     """
     whole, part = _finite(values), _finite(() if subset is None else subset)
-    figure, axes = _figure(title)
+    drawing, axes = figure(title)
     if len(whole):
         bins = _bins(whole, part)
         for data, colour, label in (
@@ -56,7 +56,7 @@ def histogram(
         axes.axvline(line, color=BOUNDARY_COLOUR, linestyle="--", label=line_label or None)
     if len(part) or line_label:
         axes.legend(frameon=False)
-    return _png(figure)
+    return png(drawing)
 
 
 def mean_std_plane(
@@ -76,7 +76,7 @@ def mean_std_plane(
     x, y = np.asarray(mean, dtype=float), np.asarray(std, dtype=float)
     chosen = np.asarray(selected, dtype=bool)
     usable = np.isfinite(x) & np.isfinite(y)
-    figure, axes = _figure(title)
+    drawing, axes = figure(title)
     for mask, colour, label in (
         (usable & ~chosen, CORPUS_COLOUR, "not selected"),
         (usable & chosen, SUBSET_COLOUR, "selected"),
@@ -90,13 +90,13 @@ def mean_std_plane(
     axes.set_xlabel("mean of S-IFD over noise")
     axes.set_ylabel("std of S-IFD over noise")
     axes.legend(frameon=False)
-    return _png(figure)
+    return png(drawing)
 
 
 def overlap_heatmap(names: Sequence[str], overlap: np.ndarray, title: str) -> bytes:
     """PNG of an (n, n) matrix of shares in [0, 1] between recipes; nan cells stay empty."""
     shares = np.asarray(overlap, dtype=float)
-    figure, axes = _figure(title, height=1.4 + 0.45 * len(names))
+    drawing, axes = figure(title, height=1.4 + 0.45 * len(names))
     axes.imshow(shares, vmin=0, vmax=1, cmap="Blues", aspect="auto")
     axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
     axes.set_yticks(range(len(names)), names)
@@ -105,13 +105,13 @@ def overlap_heatmap(names: Sequence[str], overlap: np.ndarray, title: str) -> by
         axes.text(j, i, f"{shares[i, j]:.0%}", ha="center", va="center", color=colour)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    return _png(figure)
+    return png(drawing)
 
 
 def status_bars(counts: Mapping[str, int], title: str) -> bytes:
     """PNG with one bar per status, largest first, on a logarithmic axis."""
     items = sorted(counts.items(), key=lambda item: (item[1], item[0]))
-    figure, axes = _figure(title, height=1.0 + 0.32 * max(1, len(items)))
+    drawing, axes = figure(title, height=1.0 + 0.32 * max(1, len(items)))
     if items:
         names, values = zip(*items, strict=True)
         colours = [CORPUS_COLOUR if name == "ok" else SUBSET_COLOUR for name in names]
@@ -120,25 +120,27 @@ def status_bars(counts: Mapping[str, int], title: str) -> bytes:
         axes.set_xlim(0.8, max(values) * 4)
     else:
         _say_empty(axes)
-    return _png(figure)
+    return png(drawing)
 
 
-def _figure(title: str, height: float = 3.0) -> "tuple[Figure, Axes]":
+def figure(title: str, height: float = 3.0) -> "tuple[Figure, Axes]":
+    """An empty plot, 6.4 by `height` inches."""
     # A Figure of one's own, without pyplot: no global state, no display, nothing to close.
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.4, height), dpi=DPI, layout="constrained")
-    axes = figure.subplots()
+    drawing = Figure(figsize=(6.4, height), dpi=DPI, layout="constrained")
+    axes = drawing.subplots()
     axes.set_title(title, loc="left", fontsize=11)
     axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
+    return drawing, axes
 
 
-def _png(figure: "Figure") -> bytes:
+def png(drawing: "Figure") -> bytes:
+    """The plot as a small PNG."""
     from PIL import Image
 
     drawn, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, format="png", facecolor="white")
+    drawing.savefig(drawn, format="png", facecolor="white")
     # A palette of 64 colours looks the same and is a third of the size.
     Image.open(drawn).convert("RGB").quantize(64).save(small, format="png", optimize=True)
     return small.getvalue()
