@@ -53,7 +53,7 @@ def run(corpus: str) -> None:
     config = CorpusConfig.from_yaml(corpus)
     with open_instance(config) as instance:
         success = run_corpus(instance, config)
-        click.echo(summary(instance, config))
+        click.echo(summary(instance, config, corpus))
     if not success:
         click.echo("error: not everything could be materialized, see the messages above", err=True)
         sys.exit(1)
@@ -69,7 +69,7 @@ def show(corpus: str) -> None:
 
     config = CorpusConfig.from_yaml(corpus)
     with open_instance(config) as instance:
-        click.echo(summary(instance, config))
+        click.echo(summary(instance, config, corpus))
 
 
 @main.command()
@@ -87,6 +87,25 @@ def shards(corpus: str, register: bool) -> None:
             new = register_shards(instance, config)
             click.echo(f"registered {len(new)} new shards")
         click.echo(shard_table(instance, config))
+
+
+@main.command()
+@click.argument("corpora", nargs=-1, type=click.Path(exists=True, dir_okay=False))
+@click.option("--port", default=3001, show_default=True, help="0 takes a free one.")
+@one_line_errors
+def reports(corpora: tuple[str, ...], port: int) -> None:
+    """Serve the reports to this machine's browser, for the links in the Dagster UI.
+
+    CORPORA are corpus.yaml files; by default those that `dagster dev` shows. Set their option
+    `report_url` to the printed address: a browser opens no files from a page that came over http.
+    """
+    from tshirt_assets.definitions import corpus_files
+    from tshirt_assets.report.serve import report_server
+
+    configs = [CorpusConfig.from_yaml(corpus) for corpus in corpora or corpus_files()]
+    with report_server(configs, port) as server:
+        click.echo(f"reports: {server.url}")
+        server.serve_forever()
 
 
 @main.command()

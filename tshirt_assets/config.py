@@ -280,6 +280,12 @@ class CorpusConfig(Options):
         default=".tshirt/exports",
         description="Folder (relative to the YAML file) of exported subsets and reports.",
     )
+    report_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://",
+        description="Web address of `export_dir`, with which selections link to their reports: "
+        "http://127.0.0.1:3001 while `tshirt-assets reports` runs, or your own server's.",
+    )
     exports: tuple[Literal["messages", "alpaca", "sharegpt", "parquet"], ...] = Field(
         default=("messages", "parquet"), description="Files written for every selected subset."
     )

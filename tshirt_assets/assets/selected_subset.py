@@ -33,6 +33,7 @@ def build_selected_subset(binding: Binding) -> dg.AssetsDefinition:
         from tshirt_assets.export.weights import token_weights
         from tshirt_assets.export.write import write_exports
         from tshirt_assets.report.html import write_report
+        from tshirt_assets.report.serve import REPORT, report_link
         from tshirt_assets.report.summary import summary_markdown
 
         store = binding.store(context)
@@ -54,6 +55,7 @@ def build_selected_subset(binding: Binding) -> dg.AssetsDefinition:
                 provenance=provenance,
                 inputs=input_versions(scores),
             )
+            provenance["data_version"] = info.meta["data_version"]
             weights = None
             if config.export_token_weights:
                 weights = {
@@ -82,11 +84,10 @@ def build_selected_subset(binding: Binding) -> dg.AssetsDefinition:
                 exported=exported,
                 provenance=provenance,
             )
-            report = folder / "report.html"
+            report = folder / REPORT
             write_report(data, report)
             metadata = describe_table(info, table, ("rank", "score", "reason", "shard", "row"))
             metadata |= {
-                "report": dg.MetadataValue.url(report.resolve().as_uri()),
                 "report_path": dg.MetadataValue.path(str(report)),
                 "summary": dg.MetadataValue.md(summary_markdown(data)),
                 "budget": selection.budget,
@@ -97,6 +98,8 @@ def build_selected_subset(binding: Binding) -> dg.AssetsDefinition:
                 "files": dg.MetadataValue.json([file.path.name for file in exported]),
                 "provenance": dg.MetadataValue.json(provenance),
             }
+            if link := report_link(config, name):
+                metadata["report"] = dg.MetadataValue.url(link)
             used = scores.dataset("token_scores").outcome(config.on_missing_shards)
             return ShardReport(
                 data_version=info.meta["data_version"],
