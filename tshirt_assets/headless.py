@@ -84,6 +84,8 @@ def run_corpus(instance: dg.DagsterInstance, config: CorpusConfig) -> bool:
                 raise_on_error=False,
             )
             success &= result.success
+            if not result.success:
+                _explain(result)
             if phase == ("samples",):
                 usable -= _failed_partitions(result)
             elif not result.success:
@@ -119,6 +121,17 @@ def _failed_partitions(result: dg.ExecuteInProcessResult) -> set[str]:
         if failure and "failed" in failure.metadata:
             failed |= set(failure.metadata["failed"].value)
     return failed
+
+
+def _explain(result: dg.ExecuteInProcessResult) -> None:
+    """Say in one line each why steps failed: the innermost error holds the remedy."""
+    for event in result.get_step_failure_events():
+        error = event.step_failure_data.error
+        while error is not None and error.cause is not None:
+            error = error.cause
+        if error is not None:
+            message = error.message.strip().splitlines()[0]
+            print(f"error: {event.step_key}: {message}", file=sys.stderr)
 
 
 class _PlainFormatter(logging.Formatter):

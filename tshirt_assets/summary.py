@@ -21,8 +21,11 @@ SHARD_ASSETS = ("samples", "embeddings", "token_scores", "robust_scores", "miwv_
 WIDTH = 72
 
 
-def summary(instance: dg.DagsterInstance, config: CorpusConfig) -> str:
-    """Rows by status, tau, each recipe's first and last row, overlaps, and where things are."""
+def summary(instance: dg.DagsterInstance, config: CorpusConfig, source: str) -> str:
+    """Rows by status, tau, each recipe's first and last row, overlaps, and where things are.
+
+    `source` is the path of the corpus.yaml, for the command that opens the UI.
+    """
     store = Store(config.store, config.storage_options)
     registered = instance.get_dynamic_partitions(config.name)
     statuses: Counter[str] = Counter()
@@ -48,13 +51,13 @@ def summary(instance: dg.DagsterInstance, config: CorpusConfig) -> str:
         lines += ["", "overlap of the selections", *_overlap_lines(subsets)]
     lines += [
         "",
-        f"tables   {config.store}",
-        f"exports  {Path(config.export_dir) / config.name}",
+        f"tables   {_near(config.store)}",
+        f"exports  {_near(Path(config.export_dir) / config.name)}",
     ]
-    lines += [f"report   {path}" for path in sorted(_reports(config))]
+    lines += [f"report   {_near(path)}" for path in sorted(_reports(config))]
     lines += [
-        f"UI       DAGSTER_HOME={instance.root_directory} TSHIRT_ASSETS_CORPUS=corpus.yaml "
-        "dagster dev -m tshirt_assets.definitions",
+        f"UI       DAGSTER_HOME={instance.root_directory} TSHIRT_ASSETS_CORPUS={source} \\",
+        "         dagster dev -m tshirt_assets.definitions",
     ]
     return "\n".join(lines)
 
@@ -160,6 +163,13 @@ def _overlap_lines(subsets: dict[str, pl.DataFrame]) -> list[str]:
 
 def _reports(config: CorpusConfig) -> list[Path]:
     return list((Path(config.export_dir) / config.name).glob("*/report.html"))
+
+
+def _near(path: str | Path) -> str:
+    """The path relative to the present folder, if it lies below it."""
+    text = str(path)
+    inside = "://" not in text and Path(text).is_relative_to(Path.cwd())
+    return str(Path(text).relative_to(Path.cwd())) if inside else text
 
 
 def _short(text: str) -> str:
