@@ -76,7 +76,7 @@ class Store:
 
     def info(self, corpus: str, asset: str, shard: str | None = None) -> TableInfo | None:
         """Version, row count and metadata; None when there is no readable table."""
-        return self._info(table_name(corpus, asset, shard))
+        return self.inspect(table_name(corpus, asset, shard))
 
     def read(
         self,
@@ -115,8 +115,16 @@ class Store:
         own = table_name(corpus, asset, None)
         names = [n for n in self.database.names() if n == own or n.startswith(f"{own}.")]
         with ThreadPoolExecutor(OPEN_AT_ONCE) as threads:
-            found = threads.map(self._info, names)
+            found = threads.map(self.inspect, names)
         return [info for info in found if info is not None]
+
+    def inspect(self, name: str) -> TableInfo | None:
+        """`info` of a table by its stored name."""
+        table = self.database.open(name)
+        if table is None:
+            return None
+        with self.database.reporting(f"table {name}"):
+            return TableInfo(name, table.version, table.count_rows(), read_meta(name, table))
 
     def corpora(self) -> list[str]:
         """Names of the corpora that have tables."""
@@ -133,13 +141,6 @@ class Store:
 
         meta = full_meta(corpus, asset, shard, {"identity": identity})
         return Staging(self.database, STAGING_PREFIX + table_name(corpus, asset, shard), meta)
-
-    def _info(self, name: str) -> TableInfo | None:
-        table = self.database.open(name)
-        if table is None:
-            return None
-        with self.database.reporting(f"table {name}"):
-            return TableInfo(name, table.version, table.count_rows(), read_meta(name, table))
 
     def _scan(
         self,

@@ -109,6 +109,32 @@ def reports(corpora: tuple[str, ...], port: int) -> None:
 
 
 @main.command()
+@CORPUS
+@one_line_errors
+def verify(corpus: str) -> None:
+    """Check the stored tables of a corpus against each other, and its exports.
+
+    Prints one line per fault, with what to do about it, and exits with 1 if there is any.
+    """
+    from tshirt_assets.headless import open_instance
+    from tshirt_assets.resources.lance import Store
+    from tshirt_assets.verify import verify as check
+
+    config = CorpusConfig.from_yaml(corpus)
+    with open_instance(config) as instance:
+        registered = instance.get_dynamic_partitions(config.name)
+    found = check(Store(config.store, config.storage_options), config, registered)
+    for fault in found.faults:
+        click.echo(str(fault))
+    click.echo(
+        f"{len(found.faults)} faults in {found.tables:,} tables with {found.rows:,} rows "
+        f"and {found.files:,} exported files"
+    )
+    if found.faults:
+        sys.exit(1)
+
+
+@main.command()
 def options() -> None:
     """Print every option of corpus.yaml with its default and meaning."""
     from tshirt_assets.summary import option_reference
