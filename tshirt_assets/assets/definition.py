@@ -1,6 +1,7 @@
 """How a partitioned asset of a corpus is declared; the assets themselves say only what they do."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -10,6 +11,9 @@ from tshirt_assets.assets.binding import Binding
 from tshirt_assets.assets.identity import CODE_VERSIONS
 from tshirt_assets.assets.schemas import column_schema
 from tshirt_assets.assets.shards import ShardReport, materialize_shards
+from tshirt_assets.corpus.errors import CorpusError
+from tshirt_assets.resources.faults import StoreError
+from tshirt_assets.resources.model_files import ModelError
 
 Prepare = Callable[[dg.AssetExecutionContext], Callable[[str], ShardReport]]
 
@@ -57,7 +61,9 @@ def partitioned_asset(
     )
     def materialize(context: dg.AssetExecutionContext) -> Iterator[Any]:
         upstream = [dep.asset_key for dep in deps]
-        yield from materialize_shards(context, binding, asset, upstream, prepare(context))
+        with _one_line_failures():
+            process = prepare(context)
+        yield from materialize_shards(context, binding, asset, upstream, process)
 
     return materialize
 
@@ -95,9 +101,19 @@ def dataset_asset(
         required_resource_keys={binding.resource(kind) for kind in resources},
     )
     def materialize(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        yield from make(context)
+        with _one_line_failures():
+            yield from make(context)
 
     return materialize
+
+
+@contextmanager
+def _one_line_failures() -> Iterator[None]:
+    """What a user can remedy fails the run with its own message, not with Dagster's generic one."""
+    try:
+        yield
+    except (CorpusError, ModelError, StoreError) as error:
+        raise dg.Failure(str(error)) from error
 
 
 def _column_metadata(schema: pa.Schema | None) -> dict[str, Any]:

@@ -103,9 +103,13 @@ def build_miwv_scores(binding: Binding) -> dg.AssetsDefinition:
                 return table.to_arrow(), tokens
 
             def same_demo(stored: pl.DataFrame) -> pl.DataFrame:
-                """Stored rows whose nearest neighbour is still the same one."""
-                now = pl.col("sample_id").replace_strict(demo_of, default=None)
-                return stored.filter(pl.col("neighbour_id").eq_missing(now))
+                """Stored rows whose nearest neighbour is still the same one, its cosine updated."""
+                return stored.drop("similarity").join(
+                    own.select("sample_id", "neighbour_id", "similarity"),
+                    on=["sample_id", "neighbour_id"],
+                    nulls_equal=True,
+                    maintain_order="left",
+                )
 
             scored = scores.score(shard, rows, compute, same_demo)
             metadata = describe_table(
