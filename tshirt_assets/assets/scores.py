@@ -1,13 +1,13 @@
 """The score columns of a whole corpus, as selection wants them, at pinned versions."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import dagster as dg
 import numpy as np
 import polars as pl
 
 from tshirt_assets.assets.binding import Binding
-from tshirt_assets.assets.dataset import Dataset, open_dataset
+from tshirt_assets.assets.dataset import Dataset, facts, open_dataset
 from tshirt_assets.assets.robust_scores import DELTAS, robust_table
 from tshirt_assets.assets.rows import to_frame
 from tshirt_assets.config import Recipe
@@ -16,6 +16,7 @@ from tshirt_assets.resources.lance import Store
 from tshirt_assets.selection.recipes import Selection, select
 from tshirt_assets.selection.tables import ScoreTables
 
+DECIDED_BY = {"tshirt": "robust_scores", "reference": DELTAS, "miwv": "miwv_scores"}
 ROBUST_COLUMNS = ["sample_id", "status", "s_ifd_mean", "s_ifd_std", "ifd_mean"]
 
 
@@ -35,20 +36,33 @@ class CorpusScores:
             self._datasets[asset] = open_dataset(self._context, self._binding, self._store, asset)
         return self._datasets[asset]
 
-    @property
-    def used(self) -> dict[str, Dataset]:
-        """Every dataset read so far."""
-        return dict(self._datasets)
+    def inputs(self, recipe: Recipe) -> dict[str, Dataset]:
+        """The datasets that decide what a recipe (and the recipes it fuses) selects."""
+        parts = [recipe, *(self._binding.config.recipes[name] for name in recipe.fuse)]
+        assets = ["samples", "token_scores"]
+        assets += sorted({DECIDED_BY[part.method] for part in parts if part.method in DECIDED_BY})
+        if recipe.dedupe_similarity or recipe.diversity:
+            assets.append("embeddings")
+        return {asset: self.dataset(asset) for asset in assets}
 
     def tables(self, recipe: Recipe) -> ScoreTables:
-        """The tables that a recipe (and the recipes it fuses) needs."""
-        methods = {recipe.method} | {self._binding.config.recipes[n].method for n in recipe.fuse}
+        """The tables that a recipe needs, and for its report the others that are there."""
+        needed = self.inputs(recipe)
         return ScoreTables(
             rows=self.rows(),
-            robust=self.robust() if "tshirt" in methods else None,
-            reference=self.reference() if "reference" in methods else None,
-            miwv=self.miwv() if "miwv" in methods else None,
+            robust=self.robust() if self._has("robust_scores", needed) else None,
+            reference=self.reference() if DELTAS in needed else None,
+            miwv=self.miwv() if self._has("miwv_scores", needed) else None,
         )
+
+    def _has(self, asset: str, needed: Collection[str]) -> bool:
+        try:
+            self.dataset(asset)
+        except dg.Failure:
+            if asset in needed:
+                raise
+            return False
+        return True
 
     def selection(self, name: str) -> Selection:
         """What a recipe of the corpus selects."""
@@ -90,9 +104,24 @@ class CorpusScores:
         return self._frames["rows"]
 
     def robust(self) -> pl.DataFrame:
-        """Robust scores of the contenders."""
+        """Robust scores of the contenders, all for the present threshold.
+
+        A new shard moves tau. The scores of shards that were not materialized again since then
+        follow from their stored deltas, so that no two thresholds meet in one ranking.
+        """
         if "robust" not in self._frames:
-            self._frames["robust"] = self.dataset("robust_scores").frame(ROBUST_COLUMNS)
+            dataset = self.dataset("robust_scores")
+            contenders = self._store.info(self._binding.name, "contenders")
+            tau = contenders.meta["tau"] if contenders else None
+            behind = [shard for shard, info in dataset.tables.items() if info.meta["tau"] != tau]
+            scores = dataset.frame(ROBUST_COLUMNS)
+            if contenders and behind:
+                self._context.log.warning(
+                    f"robust_scores of {', '.join(behind[:5])} are older than the contenders; "
+                    "materialize them again, so that new contenders of theirs take part"
+                )
+                scores = self._from_deltas(facts(contenders, "tau"))
+            self._frames["robust"] = scores
         return self._frames["robust"]
 
     def miwv(self) -> pl.DataFrame:
@@ -117,20 +146,23 @@ class CorpusScores:
                 ),
                 keep_fraction,
             )
-            parts = [
-                robust_table(
-                    self._store.read(self._binding.name, DELTAS, shard, version=info.version),
-                    deltas.identity,
-                    tau,
-                    keep_fraction,
-                )
-                for shard, info in deltas.tables.items()
-            ]
             self.reference_tau = tau
-            self._frames["reference"] = pl.concat(
-                [to_frame(part.select(ROBUST_COLUMNS)) for part in parts]
-            )
+            self._frames["reference"] = self._from_deltas(tau)
         return self._frames["reference"]
+
+    def _from_deltas(self, tau: float) -> pl.DataFrame:
+        """Robust scores of all perturbed rows for one threshold."""
+        deltas = self.dataset(DELTAS)
+        parts = [
+            robust_table(
+                self._store.read(self._binding.name, DELTAS, shard, version=info.version),
+                deltas.identity,
+                tau,
+                self._binding.config.keep_fraction,
+            )
+            for shard, info in deltas.tables.items()
+        ]
+        return pl.concat([to_frame(part.select(ROBUST_COLUMNS)) for part in parts])
 
     def vectors(self, sample_ids: Sequence[str]) -> np.ndarray:
         """Embeddings (n, C) of these samples, in their order."""

@@ -1,7 +1,7 @@
 """selected_subset: the rows a recipe chose, exported, with everything needed to reproduce them."""
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import dagster as dg
 
 from tshirt_assets import __version__
 from tshirt_assets.assets.binding import Binding
-from tshirt_assets.assets.dataset import ALL_SHARDS, facts
+from tshirt_assets.assets.dataset import ALL_SHARDS, Dataset, facts
 from tshirt_assets.assets.definition import partitioned_asset
 from tshirt_assets.assets.recording import describe_table
 from tshirt_assets.assets.reporting import report_data, token_deltas
@@ -53,7 +53,7 @@ def build_selected_subset(binding: Binding) -> dg.AssetsDefinition:
                 name,
                 table,
                 provenance=provenance,
-                inputs=input_versions(scores),
+                inputs=input_versions(scores.inputs(recipe)),
             )
             provenance["data_version"] = info.meta["data_version"]
             weights = None
@@ -65,8 +65,9 @@ def build_selected_subset(binding: Binding) -> dg.AssetsDefinition:
                     for sample_id, row in token_deltas(store, scores, selection.frame).items()
                 }
             folder = Path(config.export_dir) / binding.name / name
+            rows = join_selected(read_samples(store, binding.name, selection.frame), selection.frame)
             exported = write_exports(
-                join_selected(read_samples(store, binding.name, selection.frame), selection.frame),
+                rows,
                 folder,
                 corpus=binding.name,
                 recipe=name,
@@ -86,8 +87,14 @@ def build_selected_subset(binding: Binding) -> dg.AssetsDefinition:
             )
             report = folder / REPORT
             write_report(data, report)
-            metadata = describe_table(info, table, ("rank", "score", "reason", "shard", "row"))
+            metadata = {}
+            if link := report_link(config, name):
+                metadata["report"] = dg.MetadataValue.url(link)
+            metadata |= describe_table(
+                info, rows.to_arrow(), ("rank", "score", "instruction", "response")
+            )
             metadata |= {
+                "dagster/column_schema": column_schema(table.schema),
                 "report_path": dg.MetadataValue.path(str(report)),
                 "summary": dg.MetadataValue.md(summary_markdown(data)),
                 "budget": selection.budget,
@@ -98,13 +105,11 @@ def build_selected_subset(binding: Binding) -> dg.AssetsDefinition:
                 "files": dg.MetadataValue.json([file.path.name for file in exported]),
                 "provenance": dg.MetadataValue.json(provenance),
             }
-            if link := report_link(config, name):
-                metadata["report"] = dg.MetadataValue.url(link)
             used = scores.dataset("token_scores").outcome(config.on_missing_shards)
             return ShardReport(
                 data_version=info.meta["data_version"],
                 metadata=metadata,
-                inputs={asset: data.version for asset, data in scores.used.items()},
+                inputs={asset: data.version for asset, data in scores.inputs(recipe).items()},
                 checks={
                     "all_shards_used": used,
                     "subset_size": CheckOutcome(
@@ -120,8 +125,8 @@ def build_selected_subset(binding: Binding) -> dg.AssetsDefinition:
     return partitioned_asset(
         binding,
         ASSET,
-        description="The rows that a recipe selected, best first, with the reason for each; "
-        "exported for training.",
+        description="The rows that a recipe selected, best first, with the reason for each. The "
+        "exported files and the report are linked in the metadata.",
         deps=[
             binding.dep(asset, whole=True)
             for asset in ("samples", "token_scores", "robust_scores", "miwv_scores")
@@ -150,7 +155,9 @@ def describe_origin(
         "keep_fraction": config.keep_fraction,
         "robustness": config.robustness.model_dump(),
         "seed": config.seed,
-        "identities": {asset: data.identity for asset, data in scores.used.items()},
+        "identities": {
+            asset: data.identity for asset, data in scores.inputs(recipe).items() if data.identity
+        },
         "versions": {"tshirt-assets": __version__, "python": platform.python_version()},
     }
     contenders = store.info(binding.name, "contenders")
@@ -161,12 +168,12 @@ def describe_origin(
     return origin
 
 
-def input_versions(scores: CorpusScores) -> dict[str, Any]:
+def input_versions(inputs: Mapping[str, Dataset]) -> dict[str, Any]:
     """Table and data version of every shard that a subset was made from."""
     return {
         asset: {
             shard: {"version": info.version, "data_version": info.meta.get("data_version", "")}
             for shard, info in data.tables.items()
         }
-        for asset, data in scores.used.items()
+        for asset, data in inputs.items()
     }
