@@ -45,8 +45,8 @@ def open_instance(config: CorpusConfig) -> dg.DagsterInstance:
 def register_shards(instance: dg.DagsterInstance, config: CorpusConfig) -> list[str]:
     """Add the corpus's new shards as partitions and note changed files; returns the new keys."""
     binding = Binding(config)
-    specs = discover_shards(config)
     registered = set(instance.get_dynamic_partitions(config.name))
+    specs = discover_shards(config, missing_ok=bool(registered))
     new = [spec.key for spec in specs if spec.key not in registered]
     if new:
         instance.add_dynamic_partitions(config.name, new)
@@ -66,7 +66,7 @@ def run_corpus(instance: dg.DagsterInstance, config: CorpusConfig) -> bool:
         build_curation_defs(config), dg.Definitions(loggers={"console": terminal_logger})
     ).resolve_implicit_global_asset_job_def()
     registered = instance.get_dynamic_partitions(config.name)
-    usable = {spec.key for spec in discover_shards(config)}
+    usable = {spec.key for spec in discover_shards(config, missing_ok=True)}
     success = True
     for phase in PHASES:
         if phase[0] in DATASET_WIDE:

@@ -65,7 +65,7 @@ def summary(instance: dg.DagsterInstance, config: CorpusConfig, source: str) -> 
 def shard_table(instance: dg.DagsterInstance, config: CorpusConfig) -> str:
     """One line per shard: registered or not, and which of its tables are stored."""
     store = Store(config.store, config.storage_options)
-    specs = {spec.key: spec for spec in discover_shards(config)}
+    specs = {spec.key: spec for spec in discover_shards(config, missing_ok=True)}
     registered = instance.get_dynamic_partitions(config.name)
     width = max((len(key) for key in [*specs, *registered]), default=0)
     lines = []

@@ -101,7 +101,7 @@ def open_dataset(
     materialized at all there is nothing to do, and the run fails whatever the policy.
     """
     registered = context.instance.get_dynamic_partitions(binding.name)
-    live = {spec.key for spec in discover_shards(binding.config)}
+    live = {spec.key for spec in discover_shards(binding.config, missing_ok=True)}
     tables: dict[str, TableInfo] = {}
     missing = []
     for shard in sorted(registered):

@@ -28,7 +28,7 @@ def build_subset_check(binding: Binding) -> dg.AssetChecksDefinition:
                 present[asset, shard] = info.meta.get("data_version") if info else None
             return present[asset, shard]
 
-        live = {spec.key for spec in discover_shards(binding.config)}
+        live = {spec.key for spec in discover_shards(binding.config, missing_ok=True)}
         live &= set(context.instance.get_dynamic_partitions(binding.name))
         changed: dict[str, list[str]] = {}
         for recipe in binding.config.recipes:

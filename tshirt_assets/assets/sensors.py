@@ -24,9 +24,11 @@ def build_shard_sensor(binding: Binding) -> dg.SensorDefinition:
     )
     def shards(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         try:
-            specs = discover_shards(binding.config)
+            specs = discover_shards(binding.config, missing_ok=True)
         except CorpusError as error:
             return dg.SkipReason(str(error))
+        if not specs:
+            return dg.SkipReason(f"no file matches {', '.join(binding.config.paths)}")
         registered = set(context.instance.get_dynamic_partitions(binding.name))
         new = [spec.key for spec in specs if spec.key not in registered]
         return dg.SensorResult(

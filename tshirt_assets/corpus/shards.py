@@ -25,17 +25,18 @@ class ShardSpec:
     stop: int | None = None
 
 
-def discover_shards(config: CorpusConfig) -> list[ShardSpec]:
+def discover_shards(config: CorpusConfig, *, missing_ok: bool = False) -> list[ShardSpec]:
     """Shards of all files that match `config.paths`, in natural order of the paths (2 before 10).
 
     A shard holds `config.rows_per_shard` rows of one file; every file has at least one shard, and
     the shards of a file are numbered, so that files and rows that are added later leave the keys
     of the others as they are. Reads every file that may have several shards once, to count rows.
 
-    Raises `CorpusError` for a pattern that matches no file and for a file in another format.
+    Raises `CorpusError` for a file in another format and, unless `missing_ok` (for a corpus that
+    is known already, whose files may have gone), for a pattern that matches no file.
     """
     root = _common_folder(config.paths)
-    files = {os.path.normpath(path) for pattern in config.paths for path in _matches(pattern)}
+    files = {os.path.normpath(path) for pattern in config.paths for path in _matches(pattern, missing_ok)}
     shards = []
     for path in sorted(files, key=_natural):
         key = _file_key(path, root)
@@ -46,13 +47,13 @@ def discover_shards(config: CorpusConfig) -> list[ShardSpec]:
     return shards
 
 
-def _matches(pattern: str) -> list[str]:
+def _matches(pattern: str, missing_ok: bool) -> list[str]:
     if "://" in pattern:
         raise CorpusError(f"{pattern}: object stores cannot be read; copy the files to a folder")
     if os.path.isfile(pattern):  # also a name that looks like a glob
         return [pattern]
     files = [path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path)]
-    if not files:
+    if not files and not missing_ok:
         raise CorpusError(f"{pattern}: no file matches; check `paths` of the corpus")
     return files
 
