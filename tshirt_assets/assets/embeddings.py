@@ -12,7 +12,7 @@ from tshirt_assets.assets.definition import partitioned_asset
 from tshirt_assets.assets.identity import identity_hash
 from tshirt_assets.assets.recording import describe_table, describe_work
 from tshirt_assets.assets.rows import ROW_COLUMNS, to_frame
-from tshirt_assets.assets.schemas import embeddings_schema
+from tshirt_assets.assets.schemas import column_schema, embeddings_schema
 from tshirt_assets.assets.scored import ScoreTable
 from tshirt_assets.assets.shards import ShardReport
 from tshirt_assets.assets.writing import upstream_version
@@ -51,7 +51,11 @@ def build_embeddings(binding: Binding) -> dg.AssetsDefinition:
             scored = scores.score(shard, rows.select(ROW_COLUMNS), compute)
             metadata = describe_table(scored.info, scored.table, ("row", "sample_id", "status"))
             metadata |= describe_work(scored)
-            metadata |= {"model": embedder.options.path, "width": embedder.width}
+            metadata |= {
+                "model": embedder.options.path,
+                "width": embedder.width,
+                "dagster/column_schema": column_schema(schema),
+            }
             return ShardReport(
                 data_version=scored.info.meta["data_version"],
                 metadata=metadata,

@@ -1,5 +1,6 @@
 """Describing tables and work: the metadata of every materialization."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -9,25 +10,24 @@ import numpy as np
 import pyarrow as pa
 
 from tshirt_assets.assets.scored import ScoredShard
+from tshirt_assets.report.inline import INLINE_CHARACTERS, histogram_markdown
 from tshirt_assets.resources.lance import TableInfo
 
 PREVIEW_ROWS = 5
-PREVIEW_CHARACTERS = 80
+PREVIEW_CHARACTERS = (80, 60, 45, 35, 25)  # of a cell: the widest that the UI shows in place
 
 
 def describe_table(info: TableInfo, table: pa.Table, preview: Sequence[str]) -> dict[str, Any]:
     """Metadata common to all tables: rows by status, where they are, a few of them."""
     metadata: dict[str, Any] = {
         "dagster/row_count": table.num_rows,
-        "table": info.name,
-        "table_version": info.version,
         "rows": markdown_table(table, preview),
     }
     if "status" in table.column_names:
         metadata["rows_by_status"] = dg.MetadataValue.json(status_counts(table))
     if info.meta.get("identity"):
         metadata["identity"] = info.meta["identity"]
-    return metadata
+    return metadata | {"table": info.name, "table_version": info.version}
 
 
 def describe_work(scored: ScoredShard) -> dict[str, Any]:
@@ -54,26 +54,29 @@ def finite(table: pa.Table, column: str) -> np.ndarray:
 
 
 def histogram(values: np.ndarray, title: str) -> dg.MarkdownMetadataValue:
-    """A small histogram as an inline picture."""
-    from tshirt_assets.report import plots
-
-    return dg.MetadataValue.md(plots.png_markdown(plots.histogram(values, title), title))
+    """A small histogram as a picture that the UI shows in place."""
+    return dg.MetadataValue.md(histogram_markdown(values, title))
 
 
 def markdown_table(table: pa.Table, columns: Sequence[str]) -> dg.MarkdownMetadataValue:
-    """The first rows of a table, cut to a readable width."""
-    lines = [" | ".join(columns), " | ".join("---" for _ in columns)]
-    for row in table.slice(0, PREVIEW_ROWS).select(list(columns)).to_pylist():
-        lines.append(" | ".join(_cell(row[column]) for column in columns))
-    return dg.MetadataValue.md("\n".join(f"| {line} |" for line in lines))
+    """The first rows of a table, cut to what the UI shows in place."""
+    head = table.slice(0, PREVIEW_ROWS).select(list(columns)).to_pylist()
+    text = ""
+    for width in PREVIEW_CHARACTERS:
+        rows = [[_cell(row[column], width) for column in columns] for row in head]
+        lines = [columns, ["---"] * len(columns), *rows]
+        text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        if len(text) < INLINE_CHARACTERS:
+            break
+    return dg.MetadataValue.md(text)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, width: int) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
         return f"{value:.4f}"
     text = " ".join(str(value).split())
-    if len(text) > PREVIEW_CHARACTERS:
-        text = text[: PREVIEW_CHARACTERS - 1] + "…"
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+    if len(text) > width:
+        text = text[: width - 1] + "…"
+    return re.sub(r"[\\`*_\[\]<>|~!&$]", r"\\\g<0>", text)  # a row's text is never markup

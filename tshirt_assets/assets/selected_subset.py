@@ -13,6 +13,7 @@ from tshirt_assets.assets.dataset import ALL_SHARDS, Dataset, facts
 from tshirt_assets.assets.definition import partitioned_asset
 from tshirt_assets.assets.recording import describe_table
 from tshirt_assets.assets.reporting import report_data, token_deltas
+from tshirt_assets.assets.schemas import column_schema
 from tshirt_assets.assets.scores import CorpusScores
 from tshirt_assets.assets.shards import CheckOutcome, ShardReport
 from tshirt_assets.assets.writing import write_table
@@ -65,7 +66,9 @@ def build_selected_subset(binding: Binding) -> dg.AssetsDefinition:
                     for sample_id, row in token_deltas(store, scores, selection.frame).items()
                 }
             folder = Path(config.export_dir) / binding.name / name
-            rows = join_selected(read_samples(store, binding.name, selection.frame), selection.frame)
+            rows = join_selected(
+                read_samples(store, binding.name, selection.frame), selection.frame
+            )
             exported = write_exports(
                 rows,
                 folder,
@@ -87,7 +90,7 @@ def build_selected_subset(binding: Binding) -> dg.AssetsDefinition:
             )
             report = folder / REPORT
             write_report(data, report)
-            metadata = {}
+            metadata: dict[str, Any] = {}
             if link := report_link(config, name):
                 metadata["report"] = dg.MetadataValue.url(link)
             metadata |= describe_table(

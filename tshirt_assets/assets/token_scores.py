@@ -74,7 +74,7 @@ def build_token_scores(binding: Binding) -> dg.AssetsDefinition:
             ifd = finite(scored.table, "ifd")
             deltas = scored.table["token_delta"].combine_chunks().flatten().to_numpy()
             if len(ifd):
-                metadata["ifd_median"] = float(np.median(ifd))
+                metadata["ifd_median"] = round(float(np.median(ifd)), 6)
                 metadata["ifd_plot"] = histogram(ifd, "IFD (perplexity ratio)")
                 metadata["delta_plot"] = histogram(deltas, "token delta (nats)")
             return ShardReport(
