@@ -63,6 +63,6 @@ def instruction_helps_outcome(table: pa.Table) -> CheckOutcome:
     if share > 0.5:
         detail += (
             "; the prompt makes answers less likely, typical of a base model that never saw this "
-            "template. Try prompt_format: plain, or a scorer that was tuned with the template"
+            "template. Try another prompt_format, or a scorer that was tuned with this one"
         )
     return CheckOutcome(share <= 0.5, detail, warn=True)

@@ -110,13 +110,18 @@ def check_result(
 ) -> dg.AssetCheckResult:
     """One check over all partitions of a run: failed if it failed on any of them."""
     failed = {key: outcome for key, outcome in outcomes.items() if not outcome.passed}
-    shown = failed or outcomes
+    details = {key: outcome.detail for key, outcome in (failed or outcomes).items()}
     only_warnings = all(outcome.warn for outcome in failed.values())
     return dg.AssetCheckResult(
         asset_key=binding.key(asset),
         check_name=name,
         passed=not failed,
         severity=dg.AssetCheckSeverity.WARN if only_warnings else dg.AssetCheckSeverity.ERROR,
-        metadata={"partitions": len(outcomes), "failed": len(failed)},
-        description="; ".join(f"{key}: {o.detail}" for key, o in list(shown.items())[:5]),
+        # The run's log shows the metadata of a check, the asset's page the description.
+        metadata={
+            "partitions": len(outcomes),
+            "failed": len(failed),
+            "details": dg.MetadataValue.json(dict(list(details.items())[:100])),
+        },
+        description="; ".join(f"{key}: {detail}" for key, detail in list(details.items())[:5]),
     )
