@@ -14,7 +14,7 @@ import torch
 
 from tshirt_assets.scoring.clean import pass_requests
 from tshirt_assets.scoring.noise import noise_scale
-from tshirt_assets.scoring.token_loss import TokenLossEngine
+from tshirt_assets.scoring.token_loss import LossRequest, TokenLossEngine
 from tshirt_assets.scoring.tokenize import TokenizedSample
 
 GROUP_VALUES = 1 << 24  # gradient values of the rows whose second pass is awaited: 64 MiB
@@ -57,8 +57,8 @@ def score_gradients(
     """
     start = 0
     for stop in _group_ends(samples, engine.width):
-        requests = []
-        weights = []
+        requests: list[LossRequest] = []
+        weights: list[np.ndarray] = []
         for sample, own in zip(samples[start:stop], coefficients[start:stop], strict=True):
             requests += pass_requests(sample)
             weights += [np.concatenate([np.zeros(sample.first_delta_index), -own]), own]
