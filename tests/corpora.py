@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import polars as pl
 import yaml
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContextForTest
 
 from tests.tiny import bpe_tokenizer, causal_lm
 from tshirt_assets.config import CorpusConfig
@@ -219,12 +222,48 @@ class Corpus:
         assert tags is not None
         return tags["dagster/data_version"]
 
+    def places(self) -> list[tuple[str, str | None]]:
+        """Every asset with each of its partitions."""
+        found: list[tuple[str, str | None]] = [(a, s) for a in SHARD_WISE for s in self.shards]
+        found += [("contenders", None), ("neighbours", None)]
+        return found + [("selected_subset", recipe) for recipe in self.config.recipes]
+
     def versions(self) -> dict[tuple[str, str | None], str]:
         """Data versions of everything, by asset and partition."""
-        places: list[tuple[str, str | None]] = [(a, s) for a in SHARD_WISE for s in self.shards]
-        places += [("contenders", None), ("neighbours", None)]
-        places += [("selected_subset", recipe) for recipe in self.config.recipes]
-        return {place: self.version(*place) for place in places}
+        return {place: self.version(*place) for place in self.places()}
+
+    def frame(self, asset: str, partition: str | None = None) -> pl.DataFrame:
+        """A stored table; of a shard-wise asset by default all shards, one after the other."""
+        partitions = [partition]
+        if asset in SHARD_WISE and partition is None:
+            partitions = [*self.shards]
+        parts = [self.store.read(self.config.name, asset, part) for part in partitions]
+        return pl.concat([pl.DataFrame(pl.from_arrow(part)) for part in parts])
+
+    def sensor_tick(self) -> dg.SensorResult:
+        """Evaluate the shard sensor and do what it asks for, as the daemon would."""
+        sensor = self.defs.resolve_sensor_def(f"{self.config.name}_shards")
+        result = sensor(dg.build_sensor_context(self.instance))
+        assert isinstance(result, dg.SensorResult)
+        for request in result.dynamic_partitions_requests or ():
+            self.instance.add_dynamic_partitions(self.config.name, list(request.partition_keys))
+        for event in result.asset_events:
+            self.instance.report_runless_asset_event(event)
+        return result
+
+    def stale(self) -> dict[tuple[str, str | None], list[str]]:
+        """What the UI would show as stale or missing, with Dagster's reasons."""
+        graph = self.defs.get_repository_def().asset_graph
+        resolver = CachingStaleStatusResolver(
+            self.instance, graph, LoadingContextForTest(self.instance)
+        )
+        found = {}
+        for asset, partition in self.places():
+            key = self.key(asset)
+            if resolver.get_status(key, partition) is not StaleStatus.FRESH:
+                causes = resolver.get_stale_causes(key, partition)
+                found[asset, partition] = [cause.reason for cause in causes]
+        return found
 
     def computed(self, asset: str) -> int:
         """Rows computed by the latest materializations of all shards."""

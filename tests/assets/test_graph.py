@@ -34,16 +34,9 @@ def token_ids(tiny_models: Path):
     return lambda text: tokenizer.encode(text, add_special_tokens=False)
 
 
-def table(corpus: Corpus, asset: str) -> pl.DataFrame:
-    """All shards of an asset, or its only table, as a frame."""
-    shards = corpus.shards if asset in SHARD_WISE else [None]
-    parts = [corpus.store.read(NAME, asset, shard) for shard in shards]
-    return pl.concat([pl.DataFrame(pl.from_arrow(part)) for part in parts])
-
-
 def texts(corpus: Corpus) -> dict[str, tuple[str, str]]:
     """Plain prompt and response of every good row, by sample id, from the files."""
-    samples = table(corpus, "samples").filter(pl.col("status") == "ok")
+    samples = corpus.frame("samples").filter(pl.col("status") == "ok")
     found = {}
     for sample_id, shard, number in samples.select("sample_id", "shard", "row").iter_rows():
         row = json.loads(corpus.lines(f"{shard[0]}.jsonl")[number])
@@ -59,18 +52,18 @@ def test_every_row_is_carried_to_every_shard_wise_table_in_order(finished: Corpu
             stored = finished.store.read(NAME, asset, shard)
             assert stored["row"].to_pylist() == list(range(rows)), (asset, shard)
             assert set(stored["shard"].to_pylist()) == {shard}
-    ids = table(finished, "samples")["sample_id"]
+    ids = finished.frame("samples")["sample_id"]
     for asset in ("embeddings", "token_scores", "miwv_scores"):
-        assert table(finished, asset)["sample_id"].equals(ids)
-    assert table(finished, "contenders").height == GOOD + BAD
+        assert finished.frame(asset)["sample_id"].equals(ids)
+    assert finished.frame("contenders").height == GOOD + BAD
 
 
 def test_bad_rows_keep_their_status_and_have_no_scores(finished: Corpus) -> None:
-    statuses = table(finished, "samples").filter(pl.col("status") != "ok")["status"].to_list()
+    statuses = finished.frame("samples").filter(pl.col("status") != "ok")["status"].to_list()
     assert sorted(statuses) == ["empty_response", "unreadable_line"]
     columns = {"embeddings": "vector", "token_scores": "ifd", "miwv_scores": "miwv"}
     for asset, column in columns.items():
-        bad = table(finished, asset).filter(pl.col("status") != "ok")
+        bad = finished.frame(asset).filter(pl.col("status") != "ok")
         assert sorted(bad["status"]) == sorted(statuses)
         assert bad[column].null_count() == BAD
         assert bad["status_detail"].null_count() == 0
@@ -78,7 +71,7 @@ def test_bad_rows_keep_their_status_and_have_no_scores(finished: Corpus) -> None
 
 def test_clean_scores_equal_the_oracle(finished: Corpus, lm, token_ids) -> None:
     wording = texts(finished)
-    scores = table(finished, "token_scores").filter(pl.col("status") == "ok")
+    scores = finished.frame("token_scores").filter(pl.col("status") == "ok")
     for row in scores.sample(6, seed=1).iter_rows(named=True):
         prompt, response = (token_ids(text) for text in wording[row["sample_id"]])
         cond, uncond = oracle.both_passes(lm, prompt, response, has_bos=False)
@@ -91,9 +84,9 @@ def test_clean_scores_equal_the_oracle(finished: Corpus, lm, token_ids) -> None:
 
 
 def test_tau_is_the_quantile_over_all_rows_and_s_ifd_follows(finished: Corpus) -> None:
-    scores = table(finished, "token_scores").filter(pl.col("status") == "ok")
+    scores = finished.frame("token_scores").filter(pl.col("status") == "ok")
     deltas = np.abs(np.concatenate([row.to_numpy() for row in scores["token_delta"]]))
-    contenders = table(finished, "contenders")
+    contenders = finished.frame("contenders")
     tau = contenders["tau"][0]
     assert tau == pytest.approx(np.quantile(deltas.astype(float), 0.25), rel=1e-12)
     clean = dict(contenders.select("sample_id", "s_ifd").iter_rows())
@@ -103,7 +96,7 @@ def test_tau_is_the_quantile_over_all_rows_and_s_ifd_follows(finished: Corpus) -
 
 
 def test_contenders_are_the_best_rows_with_a_helpful_instruction(finished: Corpus) -> None:
-    contenders = table(finished, "contenders")
+    contenders = finished.frame("contenders")
     can_win = contenders.filter(pl.col("ifd") < 1).unique("sample_id")
     best = can_win.sort("s_ifd", descending=True).head(int(1.5 * 2 * 4))  # margin * gamma * b
     marked = contenders.filter("contender")
@@ -111,13 +104,13 @@ def test_contenders_are_the_best_rows_with_a_helpful_instruction(finished: Corpu
     # Rows just above 1 may join: their noisy mean can still fall below.
     assert (marked["ifd"] < 1.05).all()
     assert marked["s_ifd"].min() >= best["s_ifd"].min()
-    robust = table(finished, "robust_scores")
+    robust = finished.frame("robust_scores")
     assert sorted(robust["sample_id"]) == sorted(marked["sample_id"])
 
 
 def test_robust_scores_equal_the_oracle(finished: Corpus, lm, token_ids) -> None:
     wording = texts(finished)
-    robust = table(finished, "robust_scores").filter(pl.col("status") == "ok")
+    robust = finished.frame("robust_scores").filter(pl.col("status") == "ok")
     assert robust.height >= 8
     for row in robust.sample(3, seed=1).iter_rows(named=True):
         prompt, response = (token_ids(text) for text in wording[row["sample_id"]])
@@ -145,11 +138,11 @@ def test_neighbours_equal_a_brute_force_search(finished: Corpus, tiny_models: Pa
     vectors = model.encode([wording[i][0].strip() for i in ids], normalize_embeddings=True)
     cosines = vectors.astype(float) @ vectors.astype(float).T
     np.fill_diagonal(cosines, -2)
-    nearest = dict(table(finished, "neighbours").select("sample_id", "similarity").iter_rows())
+    nearest = dict(finished.frame("neighbours").select("sample_id", "similarity").iter_rows())
     assert sorted(nearest) == ids
     assert [nearest[i] for i in ids] == pytest.approx(cosines.max(axis=1).tolist(), abs=1e-5)
     place = {sample_id: number for number, sample_id in enumerate(ids)}
-    for row in table(finished, "neighbours").iter_rows(named=True):
+    for row in finished.frame("neighbours").iter_rows(named=True):
         found = cosines[place[row["sample_id"]], place[row["neighbour_id"]]]
         assert found == pytest.approx(row["similarity"], abs=1e-5)
         held = finished.store.read(NAME, "samples", row["neighbour_shard"], columns=["sample_id"])
@@ -158,8 +151,8 @@ def test_neighbours_equal_a_brute_force_search(finished: Corpus, tiny_models: Pa
 
 def test_miwv_equals_the_oracle(finished: Corpus, lm, token_ids) -> None:
     wording = texts(finished)
-    scores = table(finished, "miwv_scores").filter(pl.col("status") == "ok")
-    demo_of = dict(table(finished, "neighbours").select("sample_id", "neighbour_id").iter_rows())
+    scores = finished.frame("miwv_scores").filter(pl.col("status") == "ok")
+    demo_of = dict(finished.frame("neighbours").select("sample_id", "neighbour_id").iter_rows())
     for row in scores.sample(5, seed=1).iter_rows(named=True):
         assert row["neighbour_id"] == demo_of[row["sample_id"]]
         prompt, response = wording[row["sample_id"]]
@@ -173,7 +166,7 @@ def test_miwv_equals_the_oracle(finished: Corpus, lm, token_ids) -> None:
 
 def test_duplicates_have_equal_scores_wherever_they_lie(finished: Corpus) -> None:
     for asset, column in (("token_scores", "ifd"), ("miwv_scores", "miwv")):
-        scores = table(finished, asset)
+        scores = finished.frame(asset)
         repeated = scores.filter(pl.col("sample_id").is_duplicated())
         assert repeated.height == 4
         assert (repeated.group_by("sample_id").agg(pl.col(column).n_unique())[column] == 1).all()
@@ -183,16 +176,16 @@ def test_selections_follow_their_scores(finished: Corpus) -> None:
     def chosen(recipe: str) -> list[str]:
         return finished.store.read(NAME, "selected_subset", recipe)["sample_id"].to_pylist()
 
-    usable = table(finished, "token_scores").filter(pl.col("status") == "ok").unique("sample_id")
+    usable = finished.frame("token_scores").filter(pl.col("status") == "ok").unique("sample_id")
     assert usable.height == 30
     best = usable.filter(pl.col("ifd") < 1).sort("ifd", "sample_id", descending=[True, False])
     assert chosen("ifd") == best["sample_id"].head(4).to_list()
 
-    miwv = table(finished, "miwv_scores").filter(pl.col("status") == "ok").unique("sample_id")
+    miwv = finished.frame("miwv_scores").filter(pl.col("status") == "ok").unique("sample_id")
     order = miwv.sort("miwv", "sample_id", descending=[True, False])
     assert chosen("miwv") == order["sample_id"].head(6).to_list()  # a fifth of 30
 
-    robust = table(finished, "robust_scores").filter(
+    robust = finished.frame("robust_scores").filter(
         (pl.col("status") == "ok") & (pl.col("ifd_mean") < 1)
     )
     pool = robust.sort("s_ifd_mean", "sample_id", descending=[True, False]).head(8)
@@ -233,7 +226,7 @@ def test_every_materialization_describes_itself(finished: Corpus) -> None:
                 assert metadata["seconds"] > 0
     for asset in SCORED:
         assert finished.computed(asset) + finished.reused(asset) == (
-            table(finished, asset).filter(pl.col("status") == "ok").height
+            finished.frame(asset).filter(pl.col("status") == "ok").height
             - (asset != "robust_scores")  # a row that is twice in its shard is scored once
         )
     c = finished.shard("c-")
@@ -251,7 +244,7 @@ def test_every_materialization_describes_itself(finished: Corpus) -> None:
 
 def test_identities_are_on_every_scored_row(finished: Corpus) -> None:
     for asset in SCORED:
-        identities = table(finished, asset)["identity"].unique().to_list()
+        identities = finished.frame(asset)["identity"].unique().to_list()
         info = finished.store.info(NAME, asset, finished.shards[0])
         assert info is not None
         assert identities == [info.meta["identity"]]
@@ -290,6 +283,6 @@ def test_the_graph_shows_kinds_groups_columns_and_descriptions(finished: Corpus)
         assert {"dagster/kind/lancedb"} <= set(node.tags)
         assert node.code_version
     columns = graph.get(finished.key("token_scores")).metadata["dagster/column_schema"].columns
-    stored = table(finished, "token_scores")
+    stored = finished.frame("token_scores")
     assert [column.name for column in columns] == stored.columns
     assert all(column.description for column in columns)

@@ -95,7 +95,7 @@ def build_robust_scores(binding: Binding) -> dg.AssetsDefinition:
 
             scored = deltas.score(shard, rows, compute)
             table = robust_table(scored.table, identity, tau, keep_fraction)
-            info = write_table(store, binding, ASSET, shard, table, identity=identity)
+            info = write_table(store, binding, ASSET, shard, table, identity=identity, tau=tau)
             metadata = describe_table(
                 info, table, ("row", "status", "s_ifd_mean", "s_ifd_std", "ifd_mean")
             )

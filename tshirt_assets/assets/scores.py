@@ -113,7 +113,9 @@ class CorpusScores:
             dataset = self.dataset("robust_scores")
             contenders = self._store.info(self._binding.name, "contenders")
             tau = contenders.meta["tau"] if contenders else None
-            behind = [shard for shard, info in dataset.tables.items() if info.meta["tau"] != tau]
+            behind = [
+                shard for shard, info in dataset.tables.items() if info.meta.get("tau") != tau
+            ]
             scores = dataset.frame(ROBUST_COLUMNS)
             if contenders and behind:
                 self._context.log.warning(
