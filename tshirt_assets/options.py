@@ -1,0 +1,181 @@
+"""Groups of options inside a corpus configuration: models, columns, recipes, robustness."""
+
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
+
+
+class Options(BaseModel):
+    """Base of all configuration models: unknown keys are errors, values cannot change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelOptions(Options):
+    """Options of a model; its path alone is short for them (`scorer: gpt2`)."""
+
+    model_config = ConfigDict(json_schema_extra={"type": ["string", "object"]})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _path_alone(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str) else value
+
+
+class CausalLMOptions(ModelOptions):
+    """Which causal language model scores the rows, and how it is loaded."""
+
+    path: str = Field(
+        default="gpt2",
+        description="Hub id, local folder, a .gguf file, or `package:NAME/path` for a model "
+        "that ships inside an installed Python package.",
+    )
+    revision: str | None = Field(default=None, description="Hub branch, tag or commit.")
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = Field(
+        default="auto",
+        description="Number format of the forward pass. `auto` is float32 on CPU and TF32 on CUDA; "
+        "float16 keeps fp32 accumulation and logits; bfloat16 is too coarse for the robust std.",
+    )
+    device: str = Field(default="auto", description="`auto` (CUDA where present), `cpu`, `cuda:0`.")
+    max_length: int = Field(
+        default=1024,
+        ge=4,
+        description="Longest prompt + response, in tokens; longer responses "
+        "are cut on the right and flagged `truncated`.",
+    )
+    trust_remote_code: bool = Field(
+        default=False, description="Run Python code that comes with the model."
+    )
+    allow_pickle: bool = Field(
+        default=False, description="Accept weights that are not safetensors or GGUF (unsafe)."
+    )
+
+
+class EmbedderOptions(ModelOptions):
+    """Which sentence-transformers model embeds instruction + input for the neighbour search."""
+
+    path: str = Field(
+        default="BAAI/bge-large-en-v1.5",
+        description="Hub id, local folder, or `package:NAME/path`.",
+    )
+    revision: str | None = Field(default=None, description="Hub branch, tag or commit.")
+    device: str = Field(default="auto", description="`auto` (CUDA where present), `cpu`, `cuda:0`.")
+    batch_size: int = Field(default=64, ge=1, description="Texts per forward pass.")
+    pooling: Literal["mean", "model"] = Field(
+        default="mean", description="mean: over tokens, as MIWV does. model: the model's own."
+    )
+    trust_remote_code: bool = Field(
+        default=False, description="Run Python code that comes with the model."
+    )
+
+
+class ColumnOptions(Options):
+    """Names of source columns that differ from the usual ones."""
+
+    instruction: str | None = Field(default=None, description="Alpaca instruction, or prompt.")
+    input: str | None = Field(default=None, description="Alpaca input.")
+    response: str | None = Field(default=None, description="output, completion or response.")
+    system: str | None = Field(default=None, description="System prompt.")
+    messages: str | None = Field(default=None, description="messages or conversations.")
+    domain: str | None = Field(
+        default=None, description="Column that names the row's domain, for quotas and reports."
+    )
+
+
+class DiversityOptions(Options):
+    """An optional last step that spreads a selection over the embedding space."""
+
+    method: Literal["k_center", "facility_location"] = Field(
+        default="facility_location", description="How the subset is spread."
+    )
+    pool: float = Field(
+        default=2.0, ge=1.0, description="Candidates per selected row the step may choose from."
+    )
+
+
+class Recipe(Options):
+    """One way to choose rows; every recipe is a partition of `selected_subset`."""
+
+    method: Literal["tshirt", "reference", "miwv", "ifd", "longest", "random", "fusion"] = Field(
+        description="tshirt: robust hierarchical S-IFD. reference: the published T-SHIRT "
+        "procedure, all rows perturbed, tau from the perturbed rows. miwv: highest MIWV. ifd: "
+        "highest IFD below 1. longest: most response tokens. random: seeded. fusion: rank fusion."
+    )
+    budget: float | int = Field(
+        description="Share of the usable rows (a number with a decimal point, above 0, at most "
+        "1.0) or number of rows (a whole number, at least 1)."
+    )
+    gamma: float = Field(
+        default=2.0,
+        ge=1.0,
+        description="tshirt, reference: rows kept by robust mean per row finally selected.",
+    )
+    seed: int | None = Field(default=None, description="random: seed; default the corpus seed.")
+    fuse: tuple[str, ...] = Field(
+        default=(), description="fusion: names of the recipes whose ranks are fused."
+    )
+    quotas: dict[str, float] = Field(
+        default_factory=dict,
+        description="Share of the budget per domain, e.g. {code: 0.2}; the rest is free. "
+        "Quotas that cannot be met are filled as far as possible, and reported.",
+    )
+    dedupe_similarity: float | None = Field(
+        default=None,
+        gt=0.0,
+        le=1.0,
+        description="Skip a row whose embedding has at least this cosine to a row already "
+        "selected. Exact duplicates are always skipped.",
+    )
+    diversity: DiversityOptions | SkipJsonSchema[None] = Field(
+        default=None, description="Spread the selection over the embedding space."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if isinstance(self.budget, float) and not 0.0 < self.budget <= 1.0:
+            raise ValueError(
+                f"budget: {self.budget} is not a share above 0 and up to 1.0; "
+                "write a whole number for a count of rows"
+            )
+        if isinstance(self.budget, int) and self.budget < 1:
+            raise ValueError("budget: must be a share above 0 up to 1.0, or a count of at least 1")
+        if (self.method == "fusion") != bool(self.fuse):
+            raise ValueError("fuse: names at least two recipes when (and only when) method=fusion")
+        if self.fuse and len(set(self.fuse)) < 2:
+            raise ValueError("fuse: names at least two different recipes")
+        bad = {k: v for k, v in self.quotas.items() if not 0.0 <= v <= 1.0}
+        if bad or sum(self.quotas.values()) > 1.0 + 1e-9:
+            raise ValueError("quotas: shares between 0 and 1 that add up to at most 1")
+        return self
+
+    def rows(self, available: int) -> int:
+        """Number of rows to select out of `available` usable ones (at least 1 if there are any)."""
+        wanted = self.budget if isinstance(self.budget, int) else round(self.budget * available)
+        return min(available, max(1, int(wanted)))
+
+
+class RobustnessOptions(Options):
+    """How stable a score is under embedding noise (T-SHIRT section 3.3)."""
+
+    estimator: Literal["sampled", "analytic", "hybrid"] = Field(
+        default="sampled",
+        description="sampled: the paper's neighbours. analytic: first-order estimate from one "
+        "backward pass. hybrid: analytic, updated by a few sampled neighbours.",
+    )
+    neighbours: int = Field(
+        default=30,
+        ge=2,
+        description="Perturbed copies per row, M. The paper uses 30; 10 is nearly as good.",
+    )
+    alpha: float = Field(
+        default=5.0, gt=0.0, description="Noise scale: U(-eps, eps) with eps = alpha/sqrt(L*C)."
+    )
+    scope: Literal["contenders", "all"] = Field(
+        default="contenders",
+        description="contenders: only rows that can still be selected are perturbed. all: every "
+        "row, as published (implied by a recipe with method=reference).",
+    )
+    margin: float = Field(
+        default=1.5, ge=1.0, description="Contenders per row of the largest gamma * budget."
+    )
