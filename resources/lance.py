@@ -110,9 +110,12 @@ class Store:
             scan = self._scan(name, columns, where, version)
         return self._batches(name, scan)
 
-    def stored(self, corpus: str, asset: str) -> list[TableInfo]:
-        """All readable tables of an asset, ordered by name; the shard key is in `meta["shard"]`."""
-        own = table_name(corpus, asset, None)
+    def stored(self, corpus: str, asset: str | None = None) -> list[TableInfo]:
+        """All readable tables of an asset, or of a corpus, ordered by name.
+
+        The shard key of a table is in `meta["shard"]`.
+        """
+        own = table_name(corpus, asset, None) if asset else corpus
         names = [n for n in self.database.names() if n == own or n.startswith(f"{own}.")]
         with ThreadPoolExecutor(OPEN_AT_ONCE) as threads:
             found = threads.map(self.inspect, names)

@@ -1,6 +1,6 @@
 """Upkeep of the store: merge small files, delete table versions older than a retention window."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +10,10 @@ from tshirt_assets.resources.faults import StoreError
 from tshirt_assets.resources.lance import STAGING_PREFIX, Store
 
 NEVER = timedelta(days=36_500)
+
+
+class PinnedError(StoreError):
+    """Pruning would delete what a recorded subset was made from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,7 @@ class Upkeep:
     tables: int
     compacted: tuple[str, ...]  # tables of several files: merged where they are small
     pruned: dict[str, tuple[int, ...]]  # deleted versions by table
-    abandoned: tuple[str, ...]  # dropped staging tables that nobody continued
+    dropped: tuple[str, ...]  # orphaned tables, and staging tables that nobody continued
     lost: tuple[Pin, ...]  # pins whose version is among the deleted ones
 
     @property
@@ -43,33 +47,39 @@ def maintain(
     *,
     older_than: timedelta,
     pins: Sequence[Pin] = (),
+    orphans: Collection[str] = (),
     force: bool = False,
     dry_run: bool = False,
 ) -> Upkeep:
     """Compact the tables of `corpus` and delete their versions older than `older_than`.
 
-    The latest version of a table always stays, whatever its age. Choose `older_than` longer than
-    any run: one that still reads a deleted version fails. Raises `StoreError` naming the recorded
-    subsets among `pins` that would lose a version, and then changes nothing, unless `force`.
+    The latest version of a table stays, whatever its age; only the tables named as `orphans` go
+    altogether. Choose `older_than` longer than any run: one that still reads a deleted version
+    fails. Raises `PinnedError` naming the recorded subsets among `pins` that would lose a version,
+    and then changes nothing, unless `force`.
     """
     database = store.database
     now = datetime.now().astimezone()
     names = database.names()
     own = [name for name in names if name.startswith(f"{corpus}.")]
-    plans = [plan for plan in (_plan(database, name, now - older_than) for name in own) if plan]
+    kept = [name for name in own if name not in orphans]
+    plans = [plan for plan in (_plan(database, name, now - older_than) for name in kept) if plan]
     pruned = {plan.name: plan.versions for plan in plans if plan.versions}
-    lost = tuple(pin for pin in pins if pin.version in pruned.get(pin.table, ()))
+    abandoned = _abandoned(database, names, corpus, now - older_than)
+    lost = tuple(
+        pin for pin in pins if pin.table in orphans or pin.version in pruned.get(pin.table, ())
+    )
     report = Upkeep(
         tables=len(plans),
         compacted=tuple(plan.name for plan in plans if plan.compacts),
         pruned=pruned,
-        abandoned=tuple(_abandoned(database, names, corpus, now - older_than)),
+        dropped=(*sorted({*own} & {*orphans}), *abandoned),
         lost=lost,
     )
     if dry_run:
         return report
     if lost and not force:
-        raise StoreError(
+        raise PinnedError(
             f"{database.uri}: pruning would make these recorded subsets impossible to re-read: "
             f"{', '.join(report.lost_subsets)}; keep versions longer, select them again, or force"
         )
@@ -78,7 +88,7 @@ def maintain(
             database.optimize(plan.name, NEVER)
         if plan.versions:
             database.optimize(plan.name, older_than)
-    for name in report.abandoned:
+    for name in report.dropped:
         database.drop(name)
     return report
 
@@ -98,7 +108,7 @@ def _plan(database: Database, name: str, limit: datetime) -> _Plan | None:
     with database.reporting(f"table {name}"):
         # Compaction writes a new version, so that the present one is no longer the latest.
         stats: Any = table.stats()  # a dict, whatever its annotation says
-        compacts = stats["fragment_stats"]["num_fragments"] > 1
+        compacts = stats["fragment_stats"]["num_small_fragments"] > 1
         old = [v["version"] for v in table.list_versions() if _written(v) < limit]
         kept = None if compacts else table.version
         return _Plan(name, compacts, tuple(version for version in old if version != kept))

@@ -1,7 +1,9 @@
 """The command line: run a corpus headless, look at it, register shards, keep the store healthy."""
 
+import re
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from functools import wraps
 from typing import Any
 
@@ -132,6 +134,60 @@ def verify(corpus: str) -> None:
     )
     if found.faults:
         sys.exit(1)
+
+
+@main.command()
+@CORPUS
+@click.option(
+    "--older-than",
+    default="7d",
+    show_default=True,
+    callback=lambda _context, _option, text: age(text),
+    help="Keep table versions younger than this (30m, 12h, 7d); longer than any run takes.",
+)
+@click.option(
+    "--orphans",
+    is_flag=True,
+    help="Also drop tables of shards whose file is gone, and of recipes that were removed.",
+)
+@click.option("--force", is_flag=True, help="Prune also what recorded subsets were made from.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@one_line_errors
+def maintain(corpus: str, older_than: timedelta, orphans: bool, force: bool, dry_run: bool) -> None:
+    """Compact the tables of a corpus and delete their old versions.
+
+    Exits with 1, and changes nothing, when a recorded subset could no longer be re-read.
+    """
+    from tshirt_assets.assets.upkeep import describe, maintain_corpus
+    from tshirt_assets.headless import forget_missing_shards, open_instance
+    from tshirt_assets.resources.lance import Store
+    from tshirt_assets.resources.upkeep import PinnedError
+
+    config = CorpusConfig.from_yaml(corpus)
+    try:
+        report = maintain_corpus(
+            Store(config.store, config.storage_options),
+            config,
+            older_than=older_than,
+            orphans=orphans,
+            force=force,
+            dry_run=dry_run,
+        )
+    except PinnedError as error:
+        click.echo(f"error: {error} (--force)", err=True)
+        sys.exit(1)
+    click.echo(f"{'dry run: ' * dry_run}{describe(report)}")
+    if orphans and not dry_run:
+        with open_instance(config) as instance:
+            forget_missing_shards(instance, config)
+
+
+def age(text: str) -> timedelta:
+    """A length of time such as 30m, 12h or 7d."""
+    units = {"m": "minutes", "h": "hours", "d": "days"}
+    if not re.fullmatch(r"\d+(\.\d+)?[mhd]", text):
+        raise click.BadParameter(f"{text!r} is not a length of time such as 30m, 12h or 7d")
+    return timedelta(**{units[text[-1]]: float(text[:-1])})
 
 
 @main.command()

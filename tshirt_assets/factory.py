@@ -17,6 +17,7 @@ from tshirt_assets.assets.samples import build_samples
 from tshirt_assets.assets.selected_subset import build_selected_subset
 from tshirt_assets.assets.sensors import build_shard_sensor
 from tshirt_assets.assets.token_scores import build_token_scores
+from tshirt_assets.assets.upkeep import build_maintenance_job
 from tshirt_assets.config import ConfigError, CorpusConfig
 from tshirt_assets.resources.causal_lm import CausalLM
 from tshirt_assets.resources.embedder import SentenceEmbedder
@@ -77,6 +78,7 @@ def _corpus_defs(binding: Binding, overrides: Mapping[str, Any]) -> dg.Definitio
     return dg.Definitions(
         assets=[_files(binding), *(build(binding) for build in BUILDERS)],
         asset_checks=[build_subset_check(binding)],
+        jobs=[build_maintenance_job(binding)],
         sensors=[build_shard_sensor(binding)],
         resources={key: overrides.get(key, resource) for key, resource in named.items()},
     )

@@ -55,6 +55,14 @@ def register_shards(instance: dg.DagsterInstance, config: CorpusConfig) -> list[
     return new
 
 
+def forget_missing_shards(instance: dg.DagsterInstance, config: CorpusConfig) -> None:
+    """Delete the partitions of shards whose file is gone."""
+    live = {spec.key for spec in discover_shards(config)}
+    for shard in instance.get_dynamic_partitions(config.name):
+        if shard not in live:
+            instance.delete_dynamic_partition(config.name, shard)
+
+
 def run_corpus(instance: dg.DagsterInstance, config: CorpusConfig) -> bool:
     """Materialize every asset of a corpus; True if nothing failed.
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from tshirt_assets.resources.lance import Store, StoreError
-from tshirt_assets.resources.upkeep import Pin, maintain
+from tshirt_assets.resources.upkeep import Pin, PinnedError, maintain
 
 NOW = timedelta(microseconds=1)
 WEEK = timedelta(days=7)
@@ -103,9 +103,9 @@ def test_drops_staged_chunks_that_nobody_continued(store: Store) -> None:
     store.staging("corpus", "scores", "one", "i").append(rows(1))
     store.staging("corpus_b", "scores", "one", "i").append(rows(1))
     time.sleep(0.01)
-    assert maintain(store, "corpus", older_than=WEEK).abandoned == ()
+    assert maintain(store, "corpus", older_than=WEEK).dropped == ()
     assert store.staging("corpus", "scores", "one", "i").read() is not None
-    assert len(maintain(store, "corpus", older_than=NOW).abandoned) == 1
+    assert len(maintain(store, "corpus", older_than=NOW).dropped) == 1
     assert store.staging("corpus", "scores", "one", "i").read() is None
     assert store.staging("corpus_b", "scores", "one", "i").read() is not None
 
@@ -113,3 +113,26 @@ def test_drops_staged_chunks_that_nobody_continued(store: Store) -> None:
 def test_skips_tables_that_were_never_completed(store: Store, tmp_path: Path) -> None:
     os.makedirs(tmp_path / "corpus.scores.half-0.lance" / "data")
     assert maintain(store, "corpus", older_than=NOW).tables == 2
+
+
+def test_drops_the_tables_named_as_orphans_unless_a_subset_needs_them(store: Store) -> None:
+    one, two = name(store, "one"), name(store, "two")
+    pins = [Pin(two, 1, "ifd-5pct")]
+    with pytest.raises(PinnedError, match="ifd-5pct"):
+        maintain(store, "corpus", older_than=WEEK, pins=pins, orphans=[two, "corpus.gone"])
+    assert store.info("corpus", "scores", "two") is not None
+    report = maintain(store, "corpus", older_than=WEEK, pins=pins, orphans=[two], force=True)
+    assert report.dropped == (two,)
+    assert report.lost_subsets == ["ifd-5pct"]
+    assert [info.name for info in store.stored("corpus", "scores")] == [one]
+
+
+def test_large_tables_of_several_files_are_left_alone(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    table = pa.table({"value": pa.array(range(1_200_000), pa.int32())})
+    info = store.write("corpus", "contenders", None, table, {})
+    time.sleep(0.01)
+    report = maintain(store, "corpus", older_than=NOW, pins=[Pin(info.name, info.version, "x")])
+    assert report.compacted == ()
+    assert report.pruned == {}
+    assert store.info("corpus", "contenders") == info
