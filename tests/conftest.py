@@ -1,6 +1,7 @@
 """Fixtures shared by all tests."""
 
 import shutil
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from tests.corpora import Corpus
     from tshirt_assets.resources.causal_lm import LoadedCausalLM
 
@@ -68,3 +71,15 @@ def materialized(finished: "Corpus", tmp_path: Path, tiny_models: Path) -> "Corp
 
     shutil.copytree(finished.folder, tmp_path / "corpus")
     return Corpus(tmp_path / "corpus", tiny_models)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """A headless Chromium."""
+    from tests import chromium
+
+    reason = chromium.missing()
+    if reason is not None:
+        pytest.skip(reason)
+    with chromium.launched() as running:
+        yield running
