@@ -8,14 +8,20 @@ from hypothesis import strategies as st
 
 from tests import oracle
 from tests.tiny import alpaca, bpe_tokenizer, causal_lm
-from tshirt_assets.scoring.analytic import first_order_std, score_gradients, soft_s_ifd
+from tshirt_assets.corpus.status import Status
+from tshirt_assets.scoring.analytic import (
+    analytic_robust_scores,
+    first_order_std,
+    score_gradients,
+    smooth_s_ifd,
+)
 from tshirt_assets.scoring.clean import clean_scores
 from tshirt_assets.scoring.robustness import neighbour_deltas
 from tshirt_assets.scoring.sifd import s_ifd
 from tshirt_assets.scoring.token_loss import TokenLossEngine
 from tshirt_assets.scoring.tokenize import tokenize_sample
 
-TAU, H = 0.5, 0.2
+TAU, SD = 0.5, 0.3
 SAMPLES = [
     alpaca("name the end", "the end is on"),
     alpaca("write ten", "\n\nten on one line\n"),
@@ -28,10 +34,13 @@ def tokenized(bos="none"):
     return [tokenize_sample(sample, tokenizer, "plain", 128) for sample in SAMPLES]
 
 
-def soft_score(deltas, tau=TAU, h=H):
-    """The soft score of (T,) deltas, written down once more, for autograd."""
-    weight = torch.sigmoid((deltas.abs() - tau) / h)
-    return torch.exp(-(weight * deltas).sum() / weight.sum())
+def smooth_score(deltas, tau=TAU, sd=SD):
+    """The smooth score of (T,) deltas, written down once more, for autograd."""
+    normal = torch.distributions.Normal(0.0, 1.0)
+    above, below = (tau - deltas) / sd, (-tau - deltas) / sd
+    density = torch.exp(normal.log_prob(above)) - torch.exp(normal.log_prob(below))
+    informative = normal.cdf(-above) + normal.cdf(below)
+    return torch.exp(-(informative * deltas + sd * density).sum() / informative.sum())
 
 
 def losses(model, embeds, ids, n_scored):
@@ -42,7 +51,7 @@ def losses(model, embeds, ids, n_scored):
 
 
 def score_of_field(model, sample, field):
-    """Soft S-IFD as a function of a (P + T, C) perturbation, through full logits."""
+    """Smooth S-IFD as a function of a (P + T, C) perturbation, through full logits."""
     prompt, response = sample.prompt_ids.tolist(), sample.response_ids.tolist()
     embed = model.get_input_embeddings()
     ids = prompt + response
@@ -51,37 +60,54 @@ def score_of_field(model, sample, field):
     own = torch.cat([field[: len(lead)], field[len(prompt) :]])
     n_scored = len(response) - (0 if sample.has_bos else 1)
     uncond = losses(model, embed(torch.tensor(lead + response)) + own, lead + response, n_scored)
-    return soft_score(uncond - cond[-n_scored:])
+    return smooth_score(uncond - cond[-n_scored:])
 
 
 @given(
     deltas=st.lists(st.floats(-4, 4, width=32), min_size=1, max_size=12),
     tau=st.floats(0, 2),
-    h=st.floats(0.05, 1),
+    sd=st.floats(0.05, 1),
 )
 @settings(max_examples=60, deadline=None)
-def test_the_soft_score_and_its_slopes_are_those_of_autograd(deltas, tau, h):
-    values = torch.tensor(deltas, dtype=torch.float64, requires_grad=True)
-    expected = soft_score(values, tau, h)
-    score, slopes = soft_s_ifd(np.float32(deltas), tau, h)
+def test_the_slopes_of_the_smooth_score_are_those_of_autograd(deltas, tau, sd):
+    values = torch.tensor([*deltas, 2.5], dtype=torch.float64, requires_grad=True)
+    expected = smooth_score(values, tau, sd)
     (gradient,) = torch.autograd.grad(expected, values)
-    assert score == pytest.approx(expected.item(), rel=1e-6)
-    assert slopes == pytest.approx(gradient.numpy(), rel=1e-4, abs=1e-9)
+    smooth = smooth_s_ifd(np.float32([*deltas, 2.5]), tau, sd)
+    assert smooth.value == pytest.approx(expected.item(), rel=1e-6)
+    assert smooth.slopes == pytest.approx(gradient.numpy(), rel=1e-5, abs=1e-9)
 
 
-def test_a_narrow_soft_threshold_is_the_hard_one():
+@pytest.mark.parametrize("sd", [0.3, np.array([0.05, 0.4, 0.2, 0.3, 0.6])])
+def test_value_slopes_and_jumps_are_those_of_many_noisy_copies(sd):
     deltas = np.float32([-1.5, 0.2, 0.49, 0.51, 2.0])
-    score, slopes = soft_s_ifd(deltas, TAU, 1e-4)
-    assert score == pytest.approx(s_ifd(deltas, TAU))
-    assert score == pytest.approx(math.exp(-(-1.5 + 0.51 + 2.0) / 3))
-    assert slopes == pytest.approx(-score / 3 * np.array([1, 0, 0, 1, 1]), abs=1e-9)
+    z = np.random.default_rng(0).normal(size=(1_000_000, 5))
+    noisy = deltas + sd * z
+    informative = np.abs(noisy) > TAU
+    mean = (informative * noisy).mean(0).sum() / informative.mean(0).sum()
+    share = informative * (noisy - mean) / informative.mean(0).sum()  # of each token in the mean
+    linear = ((share - share.mean(0)) * z).mean(0)
+    jumps = (share - share.mean(0) - linear * z).var(0).sum()
+    smooth = smooth_s_ifd(deltas, TAU, sd)
+    assert smooth.value == pytest.approx(math.exp(-mean), rel=2e-3)
+    assert smooth.slopes == pytest.approx(-math.exp(-mean) * linear / sd, rel=0.02, abs=2e-3)
+    assert smooth.jump_std == pytest.approx(math.exp(-mean) * math.sqrt(jumps), rel=0.01)
 
 
-def test_soft_score_by_hand():
-    # w = sigmoid(0) = 1/2 for abs(D) = tau, and sigmoid(2) for the other token.
-    high = 1 / (1 + math.exp(-2))
-    score, _ = soft_s_ifd(np.float32([-0.5, 1.5]), tau=0.5, h=0.5)
-    assert score == pytest.approx(math.exp(-(-0.25 + 1.5 * high) / (0.5 + high)))
+def test_without_noise_the_threshold_is_hard():
+    deltas = np.float32([-1.5, 0.2, 0.49, 0.51, 2.0])
+    smooth = smooth_s_ifd(deltas, TAU, 1e-4)
+    assert smooth.value == pytest.approx(s_ifd(deltas, TAU))
+    assert smooth.value == pytest.approx(math.exp(-(-1.5 + 0.51 + 2.0) / 3))
+    assert smooth.slopes == pytest.approx(-smooth.value / 3 * np.array([1, 0, 0, 1, 1]), abs=1e-9)
+    assert smooth.jump_std == pytest.approx(0, abs=1e-6)
+
+
+def test_a_token_at_the_threshold_counts_half():
+    # Two tokens far above, one at tau: P = 1/2, E[I D] = tau / 2 + sd / sqrt(2 pi).
+    smooth = smooth_s_ifd(np.float32([3.0, 3.0, 0.5]), tau=0.5, noise_sd=0.1)
+    mean = (6 + 0.25 + 0.1 / math.sqrt(2 * math.pi)) / 2.5
+    assert smooth.value == pytest.approx(math.exp(-mean))
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2"])
@@ -90,7 +116,7 @@ def test_gradients_are_those_of_autograd_on_full_logits(kind, bos):
     model, samples = causal_lm(kind), tokenized(bos)
     engine = TokenLossEngine(model)
     coefficients = [
-        soft_s_ifd(score.token_delta, TAU, H)[1] for score in clean_scores(engine, samples)
+        smooth_s_ifd(score.token_delta, TAU, SD).slopes for score in clean_scores(engine, samples)
     ]
     found = dict(score_gradients(engine, samples, coefficients))
     assert sorted(found) == [0, 1, 2]
@@ -112,10 +138,10 @@ def test_small_noise_has_the_first_order_std(bos):
     alpha = 0.02
     draws = neighbour_deltas(engine, samples, neighbours=1000, alpha=alpha, seed=1)
     coefficients = [
-        soft_s_ifd(score.token_delta, TAU, H)[1] for score in clean_scores(engine, samples)
+        smooth_s_ifd(score.token_delta, TAU, SD).slopes for score in clean_scores(engine, samples)
     ]
     for index, gradient in score_gradients(engine, samples, coefficients):
-        values = [soft_s_ifd(delta, TAU, H)[0] for delta in draws[index].deltas]
+        values = [smooth_s_ifd(delta, TAU, SD).value for delta in draws[index].deltas]
         # The std of 1,000 draws is itself uncertain by 2.2 %.
         assert first_order_std(gradient, alpha) == pytest.approx(np.std(values), rel=0.08)
 
@@ -125,7 +151,7 @@ def test_a_directional_difference_of_full_logits_agrees():
     engine = TokenLossEngine(causal_lm("gpt2"))
     cond, uncond = oracle.both_passes(model, sample.prompt_ids, sample.response_ids, False)
     deltas = np.array(oracle.deltas(cond, uncond))
-    _, slopes = soft_s_ifd(deltas, TAU, H)
+    slopes = smooth_s_ifd(deltas, TAU, SD).slopes
     ((_, gradient),) = score_gradients(engine, [sample], [slopes])
     direction = torch.randn(gradient.shape, generator=torch.Generator().manual_seed(0))
 
@@ -160,3 +186,56 @@ def test_groups_do_not_change_the_gradients(monkeypatch):
     assert sorted(apart) == sorted(together) == [0, 1, 2]
     for index, gradient in together.items():
         assert torch.allclose(apart[index], gradient, rtol=1e-4, atol=1e-5)
+
+
+def analytic(model, samples, alpha=5.0, tau=TAU, clean=None):
+    engine = TokenLossEngine(model)
+    clean = clean or [(score.token_delta, score.ifd) for score in clean_scores(engine, samples)]
+    return analytic_robust_scores(engine, samples, clean, tau=tau, noise_sd=SD, alpha=alpha)
+
+
+def test_mean_and_std_are_the_smooth_score_and_both_kinds_of_noise():
+    model, samples = causal_lm("llama"), tokenized("added")
+    clean = clean_scores(TokenLossEngine(model), samples)
+    scores = analytic(model, samples)
+    assert [score.sample_id for score in scores] == [sample.sample_id for sample in samples]
+    for sample, row, score in zip(samples, clean, scores, strict=True):
+        length = len(sample.prompt_ids) + len(sample.response_ids)
+        field = torch.zeros(length, 32, requires_grad=True)
+        value = score_of_field(model, sample, field)
+        (gradient,) = torch.autograd.grad(value, field)
+        linear = 25 / (length * 32) / 3 * (gradient**2).sum().item()
+        jumps = smooth_s_ifd(row.token_delta, TAU, SD).jump_std ** 2
+        assert score.status is Status.OK
+        assert score.s_ifd_mean == pytest.approx(value.item(), rel=1e-4)
+        assert score.s_ifd_std == pytest.approx(math.sqrt(linear + jumps), rel=1e-3)
+        assert score.ifd_mean == row.ifd
+        assert score.n_neighbours == 0
+
+
+def test_rows_that_go_wrong_have_a_status():
+    tokenizer = bpe_tokenizer()
+    short = tokenize_sample(alpaca("say", "on"), tokenizer, "plain", 128)
+    good, silent, broken = tokenized()
+    model = causal_lm("llama")
+    clean = [
+        (score.token_delta, score.ifd)
+        for score in clean_scores(TokenLossEngine(model), [good, silent, broken])
+    ]
+    clean[1] = (0.1 * TAU * np.ones_like(clean[1][0]), 0.9)
+    alone, *_ = analytic(model, [good], clean=clean[:1])
+    bad = next(
+        i for i in broken.prompt_ids if i not in good.prompt_ids and i not in good.response_ids
+    )
+    with torch.no_grad():
+        model.get_input_embeddings().weight[int(bad)] = torch.nan
+    scores = analytic(model, [short, good, silent, broken], clean=[(None, None), *clean])
+    assert [score.status for score in scores] == [
+        Status.RESPONSE_TOO_SHORT,
+        Status.OK,
+        Status.NO_INFORMATIVE_TOKEN,
+        Status.NON_FINITE_LOSS,
+    ]
+    assert scores[1].s_ifd_std == pytest.approx(alone.s_ifd_std, rel=1e-4)
+    assert scores[2].ifd_mean == 0.9
+    assert [s.s_ifd_std for s in scores] == [None, scores[1].s_ifd_std, None, None]

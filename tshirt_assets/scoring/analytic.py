@@ -1,40 +1,126 @@
-"""Robustness without sampling: the spread of S-IFD under embedding noise, to first order.
+"""Robustness without sampling: mean and spread of S-IFD from one forward and backward pass.
 
-S-IFD's threshold is replaced by a sigmoid of width h, so that the score has a gradient that sees
-tokens about to cross tau. Noise with independent components of variance eps^2 / 3 on the input
-embeddings then moves the score by a standard deviation of eps / sqrt(3) times the Euclidean norm
-of that gradient (DESIGN.md section 7). One forward and one backward pass per row, no randomness.
+Under embedding noise a token's delta D_t is about normal around its clean value, with some
+standard deviation sigma. Averaged over that noise, S-IFD's threshold is smooth (a token counts with
+the probability that its abs(D) is above tau), and so has a gradient that sees tokens about to cross
+tau. What noise does to the score then has two parts:
+
+1. the best linear response: a std of eps / sqrt(3) times the Euclidean norm of the gradient by
+   the input embeddings, exact whatever the correlations between tokens (DESIGN.md section 7);
+2. the jumps of tokens that cross tau, as far as they are not linear: their variance is known in
+   closed form per token, and added up as if tokens jumped independently.
+
+The noise is that of T-SHIRT section 3.3: independent U(-eps, eps), variance eps^2 / 3.
 """
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
+from tshirt_assets.corpus.status import Status
 from tshirt_assets.scoring.clean import pass_requests
 from tshirt_assets.scoring.noise import noise_scale
+from tshirt_assets.scoring.robustness import RobustScore
 from tshirt_assets.scoring.token_loss import LossRequest, TokenLossEngine
 from tshirt_assets.scoring.tokenize import TokenizedSample
 
 GROUP_VALUES = 1 << 24  # gradient values of the rows whose second pass is awaited: 64 MiB
 
 
-def soft_s_ifd(deltas: np.ndarray, tau: float, h: float) -> tuple[float, np.ndarray]:
-    """S-IFD with soft threshold, S = exp(-sum w D / sum w), and dS/dD_t, (T,) float64.
+@dataclass(frozen=True, slots=True)
+class SmoothScore:
+    """S-IFD averaged over independent normal noise on every token delta, to leading order.
 
-    w_t = sigmoid((abs(D_t) - tau) / h): every token of `deltas` (T,) counts a little; h -> 0 gives
-    S-IFD itself. `h` > 0 in nats, like tau.
+    `slopes` (T,) float64, dS/dD_t of the smooth score: the coefficients of the best linear
+    approximation of S-IFD. `jump_std`: std of what that leaves of the tokens' own noise.
     """
-    delta = deltas.astype(np.float64)  # (T,)
-    log_weight = -np.logaddexp(0.0, (tau - np.abs(delta)) / h)
-    share = np.exp(log_weight - log_weight.max())  # weights that do not all underflow
-    share /= share.sum()
-    mean = float(share @ delta)
-    slope = -np.expm1(log_weight) / h * np.sign(delta)  # d(log w)/dD, (T,)
+
+    value: float
+    slopes: np.ndarray
+    jump_std: float
+
+
+def smooth_s_ifd(deltas: np.ndarray, tau: float, noise_sd: float | np.ndarray) -> SmoothScore:
+    """S-IFD of clean token deltas (T,) whose noise has standard deviation `noise_sd` > 0 in nats.
+
+    `noise_sd` is one for all tokens or (T,). As it goes to 0, the value goes to S-IFD itself. At
+    least one token should have abs(D) > tau, else the value rests on far tails.
+    """
+    d, s = deltas.astype(np.float64), np.asarray(noise_sd, np.float64)
+    above, below = (tau - d) / s, (-tau - d) / s  # informative: z > above or z < below
+    in_above, in_below = _density(above), _density(below)
+    # Moments of I * z^m for z ~ N(0, 1) and the indicator I of an informative token.
+    p = _normal_cdf(-above) + _normal_cdf(below)
+    z1 = in_above - in_below
+    z2 = p + above * in_above - below * in_below
+    count = p.sum()
+    mean = float((p * d + s * z1).sum() / count)
+    k = d - mean
+    # f = I * (D - mean), a token's share in moving the mean of the informative tokens.
+    f, ff, fz = k * p + s * z1, k * k * p + 2 * k * s * z1 + s * s * z2, k * z1 + s * z2
     with np.errstate(over="ignore"):
-        score = float(np.exp(-mean))
-    return score, -score * share * (1.0 + slope * (delta - mean))
+        value = float(np.exp(-mean))
+    residual = np.maximum(ff - f * f - fz * fz, 0.0).sum()  # neither mean nor linear in z
+    return SmoothScore(value, -value * fz / s / count, value * math.sqrt(residual) / float(count))
+
+
+def analytic_robust_scores(
+    engine: TokenLossEngine,
+    samples: Sequence[TokenizedSample],
+    clean: Sequence[tuple[np.ndarray, float]],
+    *,
+    tau: float,
+    noise_sd: float,
+    alpha: float,
+) -> list[RobustScore]:
+    """Robust scores of every sample, in order, without a single neighbour.
+
+    Args:
+        clean: per sample the stored token deltas (T - first_delta_index,) and IFD of the clean
+            passes; not looked at where the status is not ok.
+        noise_sd: nats, see `calibration`.
+
+    The IFD stands for its mean over neighbours. Rows without a clean informative token get
+    no_informative_token, rows whose losses or gradient are not finite non_finite_loss.
+    """
+    scores = [RobustScore(s.sample_id, s.status, s.status_detail) for s in samples]
+    usable = [index for index, sample in enumerate(samples) if sample.status is Status.OK]
+    smooth: dict[int, SmoothScore] = {}
+    for index in usable:
+        deltas, ratio = clean[index]
+        if (np.abs(deltas) > tau).any():
+            smooth[index] = smooth_s_ifd(deltas, tau, noise_sd)
+            detail = "losses, or their gradient, not finite"
+            scores[index] = replace(
+                scores[index], status=Status.NON_FINITE_LOSS, status_detail=detail
+            )
+        else:
+            scores[index] = RobustScore(
+                samples[index].sample_id,
+                Status.NO_INFORMATIVE_TOKEN,
+                f"no token has abs(delta) > {tau:g}",
+                ifd_mean=ratio,
+            )
+    indices = list(smooth)
+    gradients = score_gradients(
+        engine, [samples[i] for i in indices], [smooth[i].slopes for i in indices]
+    )
+    for at, gradient in gradients:
+        index = indices[at]
+        value, std = smooth[index].value, first_order_std(gradient, alpha)
+        if math.isfinite(value) and math.isfinite(std):
+            scores[index] = RobustScore(
+                samples[index].sample_id,
+                Status.OK,
+                None,
+                s_ifd_mean=value,
+                s_ifd_std=math.hypot(std, smooth[index].jump_std),
+                ifd_mean=clean[index][1],
+            )
+    return scores
 
 
 def score_gradients(
@@ -100,3 +186,11 @@ def _group_ends(samples: Sequence[TokenizedSample], width: int) -> Iterator[int]
         held += values
     if held:
         yield len(samples)
+
+
+def _density(z: np.ndarray) -> np.ndarray:
+    return np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
+
+
+def _normal_cdf(z: np.ndarray) -> np.ndarray:
+    return torch.special.ndtr(torch.from_numpy(z)).numpy()
