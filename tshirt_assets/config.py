@@ -222,7 +222,7 @@ def parse_config(values: dict[str, Any], *, base: Path, source: str) -> CorpusCo
 
 
 def _anchor(path: str, base: Path) -> str:
-    return path if "://" in path else str(base / Path(path).expanduser())
+    return path if "://" in path else os.path.normpath(base / Path(path).expanduser())
 
 
 def _explain(fault: Any, source: str) -> str:
