@@ -46,6 +46,15 @@ def test_a_plot_is_a_small_png(name: str) -> None:
     assert len(png_markdown(png, name)) < 40_000
 
 
+def test_few_selected_rows_keep_their_colour() -> None:
+    from matplotlib.image import imread
+
+    mean, std = RNG.normal(1, 0.01, 60), RNG.normal(0.002, 0.0005, 60)
+    png = mean_std_plane(mean, std, np.arange(60) < 5, "plane", mean_boundary=1, std_boundary=0.002)
+    _, green, blue = np.moveaxis(imread(io.BytesIO(png), format="png")[..., :3], -1, 0)
+    assert np.count_nonzero(blue - green > 0.3) > 20  # violet; all else is grey
+
+
 def test_markdown_holds_the_picture_and_its_title() -> None:
     text = png_markdown(b"\x89PNG", "a [b]")
     head, data = text.removesuffix(")").split("(data:image/png;base64,")
