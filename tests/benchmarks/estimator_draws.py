@@ -21,7 +21,7 @@ from tshirt_assets.corpus.readers import read_shard
 from tshirt_assets.corpus.shards import discover_shards
 from tshirt_assets.corpus.status import Status
 from tshirt_assets.resources.causal_lm import LoadedCausalLM, load_causal_lm
-from tshirt_assets.scoring.clean import CleanScore, clean_scores
+from tshirt_assets.scoring.clean import clean_scores
 from tshirt_assets.scoring.robustness import neighbour_deltas
 from tshirt_assets.scoring.sifd import s_ifd
 from tshirt_assets.scoring.tokenize import TokenizedSample, tokenize_sample
@@ -64,27 +64,17 @@ def short_rows(data: Path, model: LoadedCausalLM) -> list[TokenizedSample]:
 
 
 class Evidence:
-    """All short rows with their clean scores, tau, and the contenders in hash order."""
+    """Short rows with their clean deltas (T,) and IFD, tau, and the contenders in hash order."""
 
     def __init__(self, data: Path):
         self.model = scorer()
         self.rows = {row.sample_id: row for row in short_rows(data, self.model)}
-        self.clean: dict[str, CleanScore] = {
-            score.sample_id: score
-            for score in clean_scores(self.model.engine, list(self.rows.values()))
-            if score.status is Status.OK
-        }
-        deltas = [score.token_delta for score in self.clean.values()]
-        self.tau = threshold(lambda: iter(deltas), KEEP_FRACTION)
+        self.clean = clean_deltas(self.model, list(self.rows.values()))
+        self.tau = threshold(lambda: (deltas for deltas, _ in self.clean.values()), KEEP_FRACTION)
         frame = pl.DataFrame(
             [
-                {
-                    "sample_id": score.sample_id,
-                    "status": "ok",
-                    "ifd": score.ifd,
-                    "s_ifd": s_ifd(score.token_delta, self.tau),
-                }
-                for score in self.clean.values()
+                {"sample_id": i, "status": "ok", "ifd": ratio, "s_ifd": s_ifd(deltas, self.tau)}
+                for i, (deltas, ratio) in self.clean.items()
             ]
         )
         recipe = Recipe(method="tshirt", budget=BUDGET, gamma=GAMMA)
@@ -95,6 +85,31 @@ class Evidence:
         """The stored draws of a row, if there."""
         path = draws_path(sample_id)
         return Draws(path) if path.exists() else None
+
+
+def clean_deltas(
+    model: LoadedCausalLM, rows: list[TokenizedSample]
+) -> dict[str, tuple[np.ndarray, float]]:
+    """Token deltas (T,) and IFD of the clean passes, stored after the first time."""
+    path = FOLDER / "clean.npz"
+    if not path.exists():
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        scores = clean_scores(model.engine, rows)
+        deltas = [score.token_delta for score in scores if score.token_delta is not None]
+        np.savez(
+            path,
+            ids=np.array([score.sample_id for score in scores if score.status is Status.OK]),
+            ifd=np.array([score.ifd for score in scores if score.status is Status.OK]),
+            deltas=np.concatenate(deltas),
+            ends=np.cumsum([len(own) for own in deltas]),
+        )
+    with np.load(path, allow_pickle=False) as stored:
+        parts = np.split(stored["deltas"], stored["ends"][:-1])
+        return dict(
+            zip(
+                stored["ids"].tolist(), zip(parts, stored["ifd"].tolist(), strict=True), strict=True
+            )
+        )
 
 
 class Draws:

@@ -81,7 +81,7 @@ def test_the_slopes_of_the_smooth_score_are_those_of_autograd(deltas, tau, sd):
 @pytest.mark.parametrize("sd", [0.3, np.array([0.05, 0.4, 0.2, 0.3, 0.6])])
 def test_value_slopes_and_jumps_are_those_of_many_noisy_copies(sd):
     deltas = np.float32([-1.5, 0.2, 0.49, 0.51, 2.0])
-    z = np.random.default_rng(0).normal(size=(1_000_000, 5))
+    z = np.random.default_rng(0).normal(size=(300_000, 5))
     noisy = deltas + sd * z
     informative = np.abs(noisy) > TAU
     mean = (informative * noisy).mean(0).sum() / informative.mean(0).sum()
@@ -89,9 +89,9 @@ def test_value_slopes_and_jumps_are_those_of_many_noisy_copies(sd):
     linear = ((share - share.mean(0)) * z).mean(0)
     jumps = (share - share.mean(0) - linear * z).var(0).sum()
     smooth = smooth_s_ifd(deltas, TAU, sd)
-    assert smooth.value == pytest.approx(math.exp(-mean), rel=2e-3)
-    assert smooth.slopes == pytest.approx(-math.exp(-mean) * linear / sd, rel=0.02, abs=2e-3)
-    assert smooth.jump_std == pytest.approx(math.exp(-mean) * math.sqrt(jumps), rel=0.01)
+    assert smooth.value == pytest.approx(math.exp(-mean), rel=4e-3)
+    assert smooth.slopes == pytest.approx(-math.exp(-mean) * linear / sd, rel=0.03, abs=4e-3)
+    assert smooth.jump_std == pytest.approx(math.exp(-mean) * math.sqrt(jumps), rel=0.02)
 
 
 def test_without_noise_the_threshold_is_hard():
@@ -136,14 +136,14 @@ def test_small_noise_has_the_first_order_std(bos):
     model, samples = causal_lm("llama"), tokenized(bos)
     engine = TokenLossEngine(model)
     alpha = 0.02
-    draws = neighbour_deltas(engine, samples, neighbours=1000, alpha=alpha, seed=1)
+    draws = neighbour_deltas(engine, samples, neighbours=400, alpha=alpha, seed=1)
     coefficients = [
         smooth_s_ifd(score.token_delta, TAU, SD).slopes for score in clean_scores(engine, samples)
     ]
     for index, gradient in score_gradients(engine, samples, coefficients):
         values = [smooth_s_ifd(delta, TAU, SD).value for delta in draws[index].deltas]
-        # The std of 1,000 draws is itself uncertain by 2.2 %.
-        assert first_order_std(gradient, alpha) == pytest.approx(np.std(values), rel=0.08)
+        # The std of 400 draws is itself uncertain by 3.5 %.
+        assert first_order_std(gradient, alpha) == pytest.approx(np.std(values), rel=0.12)
 
 
 def test_a_directional_difference_of_full_logits_agrees():
@@ -191,7 +191,8 @@ def test_groups_do_not_change_the_gradients(monkeypatch):
 def analytic(model, samples, alpha=5.0, tau=TAU, clean=None):
     engine = TokenLossEngine(model)
     clean = clean or [(score.token_delta, score.ifd) for score in clean_scores(engine, samples)]
-    return analytic_robust_scores(engine, samples, clean, tau=tau, noise_sd=SD, alpha=alpha)
+    widths = [SD] * len(samples)
+    return analytic_robust_scores(engine, samples, clean, tau=tau, noise_sd=widths, alpha=alpha)
 
 
 def test_mean_and_std_are_the_smooth_score_and_both_kinds_of_noise():

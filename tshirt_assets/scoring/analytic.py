@@ -73,7 +73,7 @@ def analytic_robust_scores(
     clean: Sequence[tuple[np.ndarray, float]],
     *,
     tau: float,
-    noise_sd: float,
+    noise_sd: Sequence[float | np.ndarray],
     alpha: float,
 ) -> list[RobustScore]:
     """Robust scores of every sample, in order, without a single neighbour.
@@ -81,7 +81,7 @@ def analytic_robust_scores(
     Args:
         clean: per sample the stored token deltas (T - first_delta_index,) and IFD of the clean
             passes; not looked at where the status is not ok.
-        noise_sd: nats, see `calibration`.
+        noise_sd: per sample the noise sd of its token deltas in nats, one or (T,).
 
     The IFD stands for its mean over neighbours. Rows without a clean informative token get
     no_informative_token, rows whose losses or gradient are not finite non_finite_loss.
@@ -92,7 +92,7 @@ def analytic_robust_scores(
     for index in usable:
         deltas, ratio = clean[index]
         if (np.abs(deltas) > tau).any():
-            smooth[index] = smooth_s_ifd(deltas, tau, noise_sd)
+            smooth[index] = smooth_s_ifd(deltas, tau, noise_sd[index])
             detail = "losses, or their gradient, not finite"
             scores[index] = replace(
                 scores[index], status=Status.NON_FINITE_LOSS, status_detail=detail
