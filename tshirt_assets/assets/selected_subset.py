@@ -93,20 +93,20 @@ def build_selected_subset(binding: Binding) -> dg.AssetsDefinition:
             metadata: dict[str, Any] = {}
             if link := report_link(config, name):
                 metadata["report"] = dg.MetadataValue.url(link)
+            metadata["summary"] = dg.MetadataValue.md(summary_markdown(data))
             metadata |= describe_table(
                 info, rows.to_arrow(), ("rank", "score", "instruction", "response")
             )
             metadata |= {
-                "dagster/column_schema": column_schema(table.schema),
-                "report_path": dg.MetadataValue.path(str(report)),
-                "summary": dg.MetadataValue.md(summary_markdown(data)),
                 "budget": selection.budget,
                 "usable_rows": selection.usable,
                 "not_selected": dg.MetadataValue.json(selection.excluded),
                 "notes": dg.MetadataValue.json(selection.notes),
                 "exports": dg.MetadataValue.path(str(folder)),
                 "files": dg.MetadataValue.json([file.path.name for file in exported]),
+                "report_path": dg.MetadataValue.path(str(report)),
                 "provenance": dg.MetadataValue.json(provenance),
+                "dagster/column_schema": column_schema(table.schema),
             }
             used = scores.dataset("token_scores").outcome(config.on_missing_shards)
             return ShardReport(
