@@ -18,10 +18,11 @@ import psutil
 
 START_SECONDS = 240
 STOP_SECONDS = 60
-WORKSPACE = """load_from:
+LOCATION = "sample_corpus"
+WORKSPACE = f"""load_from:
   - python_module:
       module_name: tshirt_assets.definitions
-      location_name: {}
+      location_name: {LOCATION}
 """
 
 
@@ -33,19 +34,22 @@ def free_port() -> int:
 
 
 @contextmanager
-def dagster_dev(corpus: Path, home: Path, location: str) -> Iterator[str]:
-    """`dagster dev` on a corpus.yaml and a DAGSTER_HOME; yields the address of the UI."""
+def dagster_dev(corpus: Path, home: Path, workspace: str = WORKSPACE) -> Iterator[str]:
+    """`dagster dev` on a corpus.yaml and a DAGSTER_HOME; yields the address of the UI.
+
+    `workspace`: text of a workspace.yaml.
+    """
     settings = home / "dagster.yaml"
     if not settings.exists():
         settings.write_text(files("tshirt_assets").joinpath("dagster.yaml").read_text())
     port = free_port()
     variables = {"DAGSTER_HOME": str(home.resolve()), "TSHIRT_ASSETS_CORPUS": str(corpus.resolve())}
     with TemporaryDirectory() as folder:
-        workspace = Path(folder) / "workspace.yaml"
-        workspace.write_text(WORKSPACE.format(location))
+        file = Path(folder) / "workspace.yaml"
+        file.write_text(workspace)
         command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
         url = f"http://127.0.0.1:{port}"
-        with _running([*command, "-w", str(workspace)], variables, f"{url}/server_info"):
+        with _running([*command, "-w", str(file)], variables, f"{url}/server_info"):
             yield url
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests import webserver
 from tests.corpora import NAME, Corpus
+from tests.webserver import dagster_dev
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -50,10 +50,8 @@ def backend(
     folder = tmp_path_factory.mktemp("backend") / "corpus"
     shutil.copytree(finished.folder, folder)
     corpus = Corpus(folder, tiny_models)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(webserver, "WORKSPACE", WORKSPACE)
-        with webserver.dagster_dev(corpus.file, corpus.home, "unused") as url:
-            yield f"{url}/graphql"
+    with dagster_dev(corpus.file, corpus.home, WORKSPACE) as url:
+        yield f"{url}/graphql"
 
 
 def ask(url: str, query: str, **variables: Any) -> Any:
