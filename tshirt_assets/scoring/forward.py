@@ -5,15 +5,17 @@
 3. `logits`: the model's own logits, one sequence at a time: any model, the slowest.
 """
 
-import contextlib
+import functools
 import inspect
 import logging
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from .attention import packed_attention_in
@@ -41,9 +43,18 @@ class Forward(Protocol):
         ...
 
     def losses_and_gradient(
-        self, embeds: torch.Tensor, pack: Pack, coefficients: torch.Tensor, elements: int
+        self,
+        embeds: torch.Tensor,
+        pack: Pack,
+        coefficients: torch.Tensor,
+        elements: int,
+        *,
+        recompute: bool,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The losses (S,), and d(sum of coefficients * losses)/d(embeds), (N, C) float32."""
+        """The losses (S,), and d(sum of coefficients * losses)/d(embeds), (N, C) float32.
+
+        With `recompute`, layers keep their input only and run again in the backward pass.
+        """
         ...
 
 
@@ -60,16 +71,23 @@ class DecoderForward:
 
     def losses(self, embeds: torch.Tensor, pack: Pack, elements: int) -> torch.Tensor:
         """See `Forward`."""
-        with self._precision.matmuls():
+        with self._set_up():
             hidden = self._hidden(embeds, pack)[pack.predicting]
             return self._head.losses(hidden, pack.targets, elements)
 
     def losses_and_gradient(
-        self, embeds: torch.Tensor, pack: Pack, coefficients: torch.Tensor, elements: int
+        self,
+        embeds: torch.Tensor,
+        pack: Pack,
+        coefficients: torch.Tensor,
+        elements: int,
+        *,
+        recompute: bool,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """See `Forward`. The LM head's gradient is taken by hand, block by block."""
-        with self._precision.matmuls():
-            with torch.enable_grad(), frozen(self._model):
+        layers = recomputed(self._decoder, self._precision) if recompute else nullcontext()
+        with self._set_up(), frozen(self._model), layers:
+            with torch.enable_grad():
                 embeds = embeds.detach().requires_grad_()
                 hidden = self._hidden(embeds, pack)[pack.predicting]
             losses, upstream = self._head.losses_and_gradient(
@@ -78,13 +96,19 @@ class DecoderForward:
             (gradient,) = torch.autograd.grad(hidden, embeds, upstream.to(hidden.dtype))
         return losses, gradient
 
+    @contextmanager
+    def _set_up(self) -> Iterator[None]:
+        """What must hold while layers run, in the backward pass too."""
+        packed = packed_attention_in(self._model) if self._packed else nullcontext()
+        with self._precision.matmuls(), packed:
+            yield
+
     def _hidden(self, embeds: torch.Tensor, pack: Pack) -> torch.Tensor:
         """Last hidden states (N, C) for embeddings (N, C)."""
         with self._precision.layers():
-            if not self._packed:
-                return torch.cat([self._decode(piece) for piece in embeds.split(pack.lengths)])
-            with packed_attention_in(self._model):
+            if self._packed:
                 return self._decode(embeds, position_ids=pack.positions[None], groups=pack.groups)
+            return torch.cat([self._decode(piece) for piece in embeds.split(pack.lengths)])
 
     def _decode(self, embeds: torch.Tensor, **kwargs: object) -> torch.Tensor:
         output = self._decoder(inputs_embeds=embeds[None], use_cache=False, **kwargs)
@@ -117,12 +141,20 @@ class LogitsForward:
             )
 
     def losses_and_gradient(
-        self, embeds: torch.Tensor, pack: Pack, coefficients: torch.Tensor, elements: int
+        self,
+        embeds: torch.Tensor,
+        pack: Pack,
+        coefficients: torch.Tensor,
+        elements: int,
+        *,
+        recompute: bool,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """See `Forward`."""
         gradient = torch.zeros_like(embeds)
         losses = []
-        with self._precision.matmuls(), torch.enable_grad(), frozen(self._model):
+        decoder = self._model.get_decoder()
+        layers = recomputed(decoder, self._precision) if recompute else nullcontext()
+        with self._precision.matmuls(), frozen(self._model), layers, torch.enable_grad():
             for tokens, predicting, scored in self._parts(pack, elements):
                 piece = embeds[tokens].detach().requires_grad_()
                 part = self._part(piece, predicting, pack.targets[scored])
@@ -152,7 +184,7 @@ class LogitsForward:
         return F.cross_entropy(logits.float(), targets, reduction="none")
 
 
-@contextlib.contextmanager
+@contextmanager
 def frozen(model: PreTrainedModel) -> Iterator[None]:
     """Inside, no weight wants a gradient, so that nothing is kept for one."""
     wanting = [weight for weight in model.parameters() if weight.requires_grad]
@@ -163,6 +195,34 @@ def frozen(model: PreTrainedModel) -> Iterator[None]:
     finally:
         for weight in wanting:
             weight.requires_grad_(True)
+
+
+@contextmanager
+def recomputed(decoder: torch.nn.Module, precision: Precision) -> Iterator[None]:
+    """Inside, the decoder's layers keep nothing but their input for the backward pass."""
+
+    def run(forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        # autograd.grad leaves function modes, so the second run sets up its own.
+        return checkpoint(
+            forward,
+            *args,
+            use_reentrant=False,
+            context_fn=lambda: (nullcontext(), precision.matmuls()),
+            **kwargs,
+        )
+
+    blocks = (child for child in decoder.children() if isinstance(child, torch.nn.ModuleList))
+    layers = list(next(blocks, ()))
+    own = [vars(layer).get("forward") for layer in layers]
+    for layer in layers:
+        layer.forward = functools.partial(run, layer.forward)
+    try:
+        yield
+    finally:
+        for layer, forward in zip(layers, own, strict=True):
+            del layer.forward
+            if forward is not None:
+                layer.forward = forward
 
 
 def choose_forward(

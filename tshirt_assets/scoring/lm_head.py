@@ -91,7 +91,7 @@ class LMHead:
             if mean is not None:
                 probability = log_share.add_((block_total - total)[:, None]).exp_()
                 mean.mul_((before - total).exp()[:, None])
-                mean.addmm_(probability.mul_(self._slope(logits)), weight)
+                mean.add_(F.linear(probability.mul_(self._slope(logits)), weight.t()))
         return total - target_logit, target_logit
 
     def _logits(self, hidden: torch.Tensor, weight: torch.Tensor, first: int) -> torch.Tensor:

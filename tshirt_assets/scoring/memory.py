@@ -8,6 +8,7 @@ from transformers import PreTrainedModel
 # CPU: larger passes are no faster, and buffers above 32 MiB cost a page fault per page because
 # the C library hands them back to the system at once.
 _CPU_BYTES = 96 * 2**20
+_CPU_GRADIENT_BYTES = 192 * 2**20
 _CPU_TOKENS = 1024
 _CPU_LOGITS = 4 * 2**20
 _CUDA_SHARE = 0.3  # of the free memory, for the tokens of a pass
@@ -50,11 +51,13 @@ def choose_limits(
     layer_bytes = 4 * (8 * width + 4 * widest)  # float32 values of one token in one layer
     if device.type == "cuda":
         free = torch.cuda.mem_get_info(device)[0]
-        budget = free * _CUDA_SHARE
+        budget = gradient_budget = free * _CUDA_SHARE
         tokens, logits = _CUDA_TOKENS, min(_CUDA_LOGITS, int(free * _CUDA_LOGITS_SHARE) // 12)
     else:
-        budget = _CPU_BYTES
+        budget, gradient_budget = _CPU_BYTES, _CPU_GRADIENT_BYTES
         tokens, logits = _CPU_TOKENS, _CPU_LOGITS
     tokens = token_budget or max(_MIN_TOKENS, min(tokens, int(budget / layer_bytes)))
     kept = layer_bytes * config.num_hidden_layers
-    return Limits(tokens, logits), Limits(max(_MIN_TOKENS, min(tokens, int(budget / kept))), logits)
+    return Limits(tokens, logits), Limits(
+        max(_MIN_TOKENS, min(tokens, int(gradient_budget / kept))), logits
+    )

@@ -15,7 +15,10 @@ from typing import Protocol
 import numpy as np
 import torch
 
-_CHUNK_ELEMENTS = 1 << 20  # values made at a time: bounds the 64-bit temporaries
+from .packing import to_device
+
+# Values made at a time: on CPU the 64-bit temporaries stay in its cache.
+_CHUNK = {"cpu": 1 << 17, "cuda": 1 << 22}
 
 
 class Noise(Protocol):
@@ -48,13 +51,13 @@ def counter_noise(noises: Sequence[CounterNoise], width: int, device: torch.devi
     lengths = [len(noise.rows) for noise in noises]
     keys = np.array([_as_int64(noise.key) for noise in noises], dtype=np.int64)
     scales = np.array([noise.eps / 2**24 for noise in noises], dtype=np.float32)
-    key = torch.from_numpy(np.repeat(keys, lengths)).to(device)[:, None]  # (N, 1)
-    scale = torch.from_numpy(np.repeat(scales, lengths)).to(device)[:, None]  # (N, 1)
-    rows = np.concatenate([np.asarray(noise.rows, dtype=np.int64) for noise in noises])
-    first = torch.from_numpy(rows).to(device)[:, None] * width  # (N, 1)
+    rows = np.concatenate([noise.rows for noise in noises]).astype(np.int64, copy=False)
+    key = to_device(np.repeat(keys, lengths), device)[:, None]  # (N, 1)
+    scale = to_device(np.repeat(scales, lengths), device)[:, None]  # (N, 1)
+    first = to_device(rows, device)[:, None] * width  # (N, 1)
     column = torch.arange(width, device=device)  # (C,)
     values = torch.empty(len(rows), width, device=device)  # (N, C)
-    step = max(1, _CHUNK_ELEMENTS // width)
+    step = max(1, _CHUNK.get(device.type, _CHUNK["cpu"]) // width)
     for at in range(0, len(rows), step):
         chunk = slice(at, at + step)
         bits = squares32(first[chunk] + column, key[chunk]) >> 8  # 24 bits

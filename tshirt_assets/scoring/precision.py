@@ -6,12 +6,14 @@ stream and logits are ten times better (measured). So matrix inputs may be short
 embeddings, the residual stream, the LM head's result and the log-softmax stay float32.
 """
 
-import contextlib
 import logging
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
+
+from .linear import OneDnnLinear, onednn_is_exact
 
 logger = logging.getLogger(__name__)
 
@@ -27,24 +29,26 @@ class Precision:
     name: str  # fp32, tf32, fp16 or bf16
     device_type: str
 
-    @contextlib.contextmanager
+    @contextmanager
     def matmuls(self) -> Iterator[None]:
         """Inside, float32 matrix products are exact float32, or TF32 unless `name` is fp32."""
         before = torch.get_float32_matmul_precision()
         torch.set_float32_matmul_precision("highest" if self.name == "fp32" else "high")
+        exact_on_cpu = self.name == "fp32" and self.device_type == "cpu"
         try:
-            yield
+            with OneDnnLinear() if exact_on_cpu and onednn_is_exact() else nullcontext():
+                yield
         finally:
             torch.set_float32_matmul_precision(before)
 
-    def layers(self) -> contextlib.AbstractContextManager[object]:
+    def layers(self) -> AbstractContextManager[object]:
         """Inside, the layers multiply in half precision if `name` says so.
 
         Autocast over float32 embeddings keeps the residual stream in float32, whether the
         weights are stored in float32 or in half precision.
         """
         if self.name not in _AUTOCAST:
-            return contextlib.nullcontext()
+            return nullcontext()
         return torch.autocast(self.device_type, dtype=_AUTOCAST[self.name])
 
 

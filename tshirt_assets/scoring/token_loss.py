@@ -116,7 +116,11 @@ class TokenLossEngine:
             joined = np.concatenate([coefficients[index] for index in indices])
             weights = to_device(joined.astype(np.float32), self.device)  # (S,)
             return self._forward.losses_and_gradient(
-                embeds, pack, weights, self._gradient_limits.logits
+                embeds,
+                pack,
+                weights,
+                self._gradient_limits.logits,
+                recompute=len(embeds) > self._gradient_limits.tokens,
             )
 
         for indices, (values, gradient) in self._in_packs(requests, self._gradient_limits, run):

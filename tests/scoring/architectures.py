@@ -1,0 +1,69 @@
+"""Random two-layer models of the architectures that differ where the kernel could go wrong."""
+
+import functools
+
+import torch
+import transformers as hf
+
+VOCABULARY = 200
+POSITIONS = 64
+WINDOW = 5
+
+_COMMON = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": POSITIONS,
+    "initializer_range": 0.3,
+}
+_GEMMA = _COMMON | {"head_dim": 8}
+_CONFIGS = {
+    # Absolute positions, Conv1D layers with biases.
+    "gpt2": lambda: hf.GPT2Config(
+        vocab_size=VOCABULARY, n_embd=32, n_layer=2, n_head=4, n_positions=POSITIONS,
+        initializer_range=0.3,
+    ),
+    # Rotary positions, grouped-query attention.
+    "llama": lambda: hf.LlamaConfig(**_COMMON),
+    "qwen2": lambda: hf.Qwen2Config(**_COMMON),  # biases in attention
+    "mistral": lambda: hf.MistralConfig(**_COMMON, sliding_window=WINDOW),
+    # Scaled embeddings, one key-value head.
+    "gemma": lambda: hf.GemmaConfig(**_GEMMA | {"num_key_value_heads": 1}),
+    # Soft-capped attention scores and logits, windows in every other layer.
+    "gemma2": lambda: hf.Gemma2Config(
+        **_GEMMA, sliding_window=WINDOW, query_pre_attn_scalar=8, final_logit_softcapping=3.0,
+        attn_logit_softcapping=2.0,
+    ),
+    "gemma3": lambda: hf.Gemma3TextConfig(
+        **_GEMMA, sliding_window=WINDOW, query_pre_attn_scalar=8,
+        layer_types=["sliding_attention", "full_attention"],
+    ),
+    "cohere": lambda: hf.CohereConfig(**_COMMON, logit_scale=0.3),
+    "granite": lambda: hf.GraniteConfig(**_COMMON, logits_scaling=2.0, embedding_multiplier=3.0),
+    # Linear biases by distance instead of positions; knows no attention registry.
+    "bloom": lambda: hf.BloomConfig(
+        vocab_size=VOCABULARY, hidden_size=32, n_layer=2, n_head=4, initializer_range=0.3
+    ),
+    # A head that does something unknown to its logits.
+    "odd_head": lambda: hf.LlamaConfig(**_COMMON),
+}  # fmt: skip
+
+
+@functools.cache
+def tiny(kind: str) -> hf.PreTrainedModel:
+    """The model of that kind, in eval mode; shared, so leave it as it is."""
+    torch.manual_seed(0)
+    build = OddHead if kind == "odd_head" else hf.AutoModelForCausalLM.from_config
+    return build(_CONFIGS[kind]()).eval()
+
+
+class OddHead(hf.LlamaForCausalLM):
+    """A causal LM whose forward does something of its own to the logits."""
+
+    def forward(self, *args, **kwargs):
+        output = super().forward(*args, **kwargs)
+        output.logits = output.logits * 0.5 + 0.01 * output.logits**2
+        return output
