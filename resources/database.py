@@ -8,7 +8,7 @@ itself is not safe to fork while it works: start processes with `spawn`.
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -72,7 +72,17 @@ class Database:
 
         Atomic: readers see the old or the new table. Returns the version written.
         """
-        return self._write(name, table, append=False)
+        return self._write(name, table.schema, lambda: table, append=False)
+
+    def replace_by_batches(
+        self, name: str, schema: pa.Schema, batches: Callable[[], Iterable[pa.RecordBatch]]
+    ) -> int:
+        """Like `replace`, in bounded memory; `batches` gives all rows anew at every call."""
+
+        def reader() -> pa.RecordBatchReader:
+            return pa.RecordBatchReader.from_batches(schema, batches())
+
+        return self._write(name, schema, reader, append=False)
 
     def append(self, name: str, table: pa.Table) -> int:
         """Add the rows of `table`, all or none, to a table with the same columns and metadata.
@@ -80,7 +90,7 @@ class Database:
         Any other table of this name is replaced. Returns the version written. Where two processes
         create the table at once, LanceDB lets the second one replace the first one's rows.
         """
-        return self._write(name, table, append=True)
+        return self._write(name, table.schema, lambda: table, append=True)
 
     def drop(self, name: str) -> None:
         """Delete a table with all its versions; no error when there is none."""
@@ -130,20 +140,25 @@ class Database:
         harmless = {"true", "false", "1", "0"}
         return [value for value in values if len(value) > 1 and value.lower() not in harmless]
 
-    def _write(self, name: str, table: pa.Table, *, append: bool) -> int:
+    def _write(
+        self,
+        name: str,
+        schema: pa.Schema,
+        data: Callable[[], pa.Table | pa.RecordBatchReader],
+        *,
+        append: bool,
+    ) -> int:
         # Vectors were checked by the caller; "null" lets the null vectors of failed rows through.
         options: dict[str, Any] = {"on_bad_vectors": "null"}
 
         def commit() -> int:
             stored = self._open_unless_damaged(name)
             if stored is None:
-                return self.connection().create_table(name, table, **options).version
-            same = (
-                stored.schema.metadata == table.schema.metadata
-                and stored.schema.names == table.schema.names
-            )
+                return self.connection().create_table(name, data(), **options).version
+            same = stored.schema.names == schema.names
+            same = same and stored.schema.metadata == schema.metadata
             mode: Literal["append", "overwrite"] = "append" if append and same else "overwrite"
-            return stored.add(table, mode=mode, **options).version
+            return stored.add(data(), mode=mode, **options).version
 
         with self.reporting(f"table {name}"):
             return retried(commit)

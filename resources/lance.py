@@ -6,7 +6,7 @@ overwrites are both atomic and free of conflicts between shards.
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -74,6 +74,33 @@ class Store:
         version = self.database.replace(name, table.replace_schema_metadata(full))
         return TableInfo(name, version, table.num_rows, full)
 
+    def write_batches(
+        self,
+        corpus: str,
+        asset: str,
+        shard: str | None,
+        schema: pa.Schema,
+        batches: Callable[[], Iterable[pa.RecordBatch]],
+        meta: Mapping[str, str],
+    ) -> TableInfo:
+        """Like `write`, for tables larger than memory; `batches` gives the rows at every call."""
+        name = table_name(corpus, asset, shard)
+        with suppress(DamagedTableError):
+            self.info(corpus, asset, shard)
+        full = full_meta(corpus, asset, shard, meta)
+        rows = 0
+
+        def checked() -> Iterator[pa.RecordBatch]:
+            nonlocal rows
+            rows = 0
+            for batch in batches():
+                check_vectors(name, pa.Table.from_batches([batch]))
+                rows += batch.num_rows
+                yield batch
+
+        version = self.database.replace_by_batches(name, schema.with_metadata(full), checked)
+        return TableInfo(name, version, rows, full)
+
     def info(self, corpus: str, asset: str, shard: str | None = None) -> TableInfo | None:
         """Version, row count and metadata; None when there is no readable table."""
         return self.inspect(table_name(corpus, asset, shard))
@@ -117,8 +144,14 @@ class Store:
         """
         own = table_name(corpus, asset, None) if asset else corpus
         names = [n for n in self.database.names() if n == own or n.startswith(f"{own}.")]
+
+        def readable(name: str) -> TableInfo | None:
+            with suppress(DamagedTableError):
+                return self.inspect(name)
+            return None
+
         with ThreadPoolExecutor(OPEN_AT_ONCE) as threads:
-            found = threads.map(self.inspect, names)
+            found = threads.map(readable, names)
         return [info for info in found if info is not None]
 
     def inspect(self, name: str) -> TableInfo | None:

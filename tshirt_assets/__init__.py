@@ -7,10 +7,18 @@ if TYPE_CHECKING:
     from tshirt_assets.component import CurationComponent
     from tshirt_assets.config import CorpusConfig
     from tshirt_assets.export.load import load_subset
+    from tshirt_assets.export.search import search
     from tshirt_assets.factory import build_curation_defs
 
 __version__ = "0.1.0"
-__all__ = ["CorpusConfig", "CurationComponent", "__version__", "build_curation_defs", "load_subset"]
+__all__ = [
+    "CorpusConfig",
+    "CurationComponent",
+    "__version__",
+    "build_curation_defs",
+    "load_subset",
+    "search",
+]
 
 # Imported on use, so that `import tshirt_assets` stays light.
 _HOMES = {
@@ -18,6 +26,7 @@ _HOMES = {
     "CurationComponent": "tshirt_assets.component",
     "build_curation_defs": "tshirt_assets.factory",
     "load_subset": "tshirt_assets.export.load",
+    "search": "tshirt_assets.export.search",
 }
 
 

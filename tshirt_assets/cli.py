@@ -191,6 +191,26 @@ def age(text: str) -> timedelta:
 
 
 @main.command()
+@CORPUS
+@click.argument("text")
+@click.option("-k", "rows", default=10, show_default=True, help="Rows to show.")
+@one_line_errors
+def search(corpus: str, text: str, rows: int) -> None:
+    """Print the rows whose instruction and input are most similar to TEXT.
+
+    Searches the table that the asset `search` published.
+    """
+    from tshirt_assets.export.search import search as search_corpus
+    from tshirt_assets.summary import hit_lines
+
+    config = CorpusConfig.from_yaml(corpus)
+    found = search_corpus(
+        config.store, config.name, text, rows, storage_options=config.storage_options
+    )
+    click.echo(hit_lines(found))
+
+
+@main.command()
 def options() -> None:
     """Print every option of corpus.yaml with its default and meaning."""
     from tshirt_assets.summary import option_reference

@@ -14,6 +14,7 @@ from tshirt_assets.assets.miwv_scores import build_miwv_scores
 from tshirt_assets.assets.neighbours import build_neighbours
 from tshirt_assets.assets.robust_scores import build_robust_scores
 from tshirt_assets.assets.samples import build_samples
+from tshirt_assets.assets.search import build_search
 from tshirt_assets.assets.selected_subset import build_selected_subset
 from tshirt_assets.assets.sensors import build_shard_sensor
 from tshirt_assets.assets.token_scores import build_token_scores
@@ -32,6 +33,7 @@ BUILDERS = (
     build_contenders,
     build_robust_scores,
     build_neighbours,
+    build_search,
     build_miwv_scores,
     build_selected_subset,
 )

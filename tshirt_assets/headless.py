@@ -21,11 +21,11 @@ from tshirt_assets.factory import build_curation_defs
 PHASES: tuple[tuple[str, ...], ...] = (
     ("samples",),
     ("embeddings", "token_scores"),
-    ("contenders", "neighbours"),
+    ("contenders", "neighbours", "search"),
     ("robust_scores", "miwv_scores"),
     ("selected_subset",),
 )
-DATASET_WIDE = {"contenders", "neighbours"}
+DATASET_WIDE = {"contenders", "neighbours", "search"}
 
 
 def open_instance(config: CorpusConfig) -> dg.DagsterInstance:

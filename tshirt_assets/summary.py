@@ -79,6 +79,15 @@ def shard_table(instance: dg.DagsterInstance, config: CorpusConfig) -> str:
     return "\n".join(lines)
 
 
+def hit_lines(found: pl.DataFrame) -> str:
+    """One line per row that a search found: similarity, where it is, question and answer."""
+    return "\n".join(
+        f"{row['similarity']:.3f}  {row['shard']}:{row['row']}  "
+        f"{_short(row['instruction'] or '')} -> {_short(row['response'] or '')}"
+        for row in found.iter_rows(named=True)
+    )
+
+
 def option_reference() -> str:
     """Every option of corpus.yaml, its default and its description."""
     return "\n".join(_options(CorpusConfig, ""))

@@ -74,6 +74,8 @@ class _Verifier:
         if neighbours is not None and known:
             faults = consistency.existing_neighbours(neighbours, pl.concat(known))
             self.add_all("neighbours", "neighbours", faults)
+        if ("search", None) in self.tables and known:
+            self.check_search(pl.concat(known))
         for asset, recipe in sorted(self.tables, key=str):
             if asset == SUBSET and recipe is not None:
                 self.check_subset(recipe)
@@ -201,6 +203,15 @@ class _Verifier:
             if asset == "robust_scores" and contenders is not None:
                 self.add_all(place, source, consistency.same_tau(scores, contenders))
         return samples.filter(pl.col("status") == "ok").select("sample_id", "shard")
+
+    def check_search(self, known: pl.DataFrame) -> None:
+        """The published rows exist; their texts and vectors are copies, which nothing reads."""
+        columns = ["sample_id", "shard"]
+        rows = pl.from_arrow(self.store.read(self.config.name, "search", columns=columns))
+        assert isinstance(rows, pl.DataFrame)
+        strange = rows.join(known, on=columns, how="anti").height
+        if strange:
+            self.add_all("search", "search", [f"{strange} rows that samples does not have"])
 
     def check_subset(self, recipe: str) -> None:
         """The selected rows exist, and the exported files are those of this selection."""

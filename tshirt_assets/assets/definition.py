@@ -78,7 +78,7 @@ def dataset_asset(
     checks: Mapping[str, str],
     kinds: Collection[str],
     resources: Sequence[str],
-    schema: pa.Schema,
+    schema: pa.Schema | None = None,
 ) -> dg.AssetsDefinition:
     """An unpartitioned asset over all shards; `make(context)` yields its result and checks."""
     key = binding.key(asset)

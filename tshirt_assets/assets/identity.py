@@ -24,6 +24,7 @@ CODE_VERSIONS = {
     "contenders": "1",
     "robust_scores": "1",
     "neighbours": "1",
+    "search": "1",
     "miwv_scores": "1",
     "selected_subset": "1",
 }

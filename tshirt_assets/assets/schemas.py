@@ -97,6 +97,12 @@ def embeddings_schema(width: int) -> pa.Schema:
     )
 
 
+def search_schema(width: int) -> pa.Schema:
+    """Columns of `search` for vectors of `width` numbers."""
+    texts = [SAMPLES_SCHEMA.field(n) for n in ("instruction", "input", "response", "domain")]
+    return pa.schema([*ROW[:3], *texts, pa.field("vector", pa.list_(pa.float32(), width))])
+
+
 DESCRIPTIONS = {
     "sample_id": "Content hash of the canonical messages.",
     "shard": "Partition key of the file, or range of a file, the row came from.",
@@ -165,4 +171,5 @@ __all__ = [
     "column_schema",
     "computed_schema",
     "embeddings_schema",
+    "search_schema",
 ]
