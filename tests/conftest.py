@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from tshirt_assets.resources.causal_lm import LoadedCausalLM
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+settings.register_profile("tests", deadline=None)  # a busy machine is no failure
+settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session")
