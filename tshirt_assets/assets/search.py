@@ -69,8 +69,8 @@ def build_search(binding: Binding) -> dg.AssetsDefinition:
     return dataset_asset(
         binding,
         ASSET,
-        description="Texts and vectors of all usable rows in one LanceDB table, with a vector index "
-        "when it is large: semantic search over the corpus, by `tshirt_assets.search` or "
+        description="Texts and vectors of all usable rows in one LanceDB table, with an index when "
+        "it is large: semantic search over the corpus, by `tshirt_assets.search` or "
         "`tshirt-assets search`.",
         deps=[binding.dep("embeddings", whole=True), binding.dep("samples", whole=True)],
         make=make,
