@@ -16,6 +16,7 @@ from tshirt_assets.assets.schemas import column_schema, embeddings_schema
 from tshirt_assets.assets.scored import ScoreTable
 from tshirt_assets.assets.shards import ShardReport
 from tshirt_assets.assets.writing import upstream_version
+from tshirt_assets.resources.process_cache import load_count
 
 
 def build_embeddings(binding: Binding) -> dg.AssetsDefinition:
@@ -53,6 +54,7 @@ def build_embeddings(binding: Binding) -> dg.AssetsDefinition:
             metadata |= describe_work(scored)
             metadata |= {
                 "model": embedder.options.path,
+                "model_loads": load_count(),
                 "width": embedder.width,
                 "dagster/column_schema": column_schema(schema),
             }

@@ -15,7 +15,7 @@ from tshirt_assets.assets.writing import write_table
 from tshirt_assets.resources.lance import Store, TableInfo
 
 CHUNK_SECONDS = 20.0  # a crash loses at most about this much work
-FIRST_CHUNK = 16
+FIRST_CHUNK = 2  # rows; a large model may take many seconds for each
 LARGEST_CHUNK = 8192
 REPORT_SECONDS = 10.0
 
@@ -43,6 +43,7 @@ class ScoreTable:
         self.store, self.binding, self.asset = store, binding, asset
         self.identity, self.schema = identity, schema
         self._log = log
+        self._chunk = FIRST_CHUNK
         self._reuse = Reuse(store, binding.name, asset, identity, schema)
 
     def score(
@@ -88,16 +89,16 @@ class ScoreTable:
         )
 
     def _chunks(self, ids: list[str], compute: Compute) -> Iterator[tuple[pl.DataFrame, int]]:
-        """Compute in chunks that grow or shrink towards CHUNK_SECONDS of work."""
-        done, size = 0, FIRST_CHUNK
+        """Compute in chunks that grow or shrink, across shards, towards CHUNK_SECONDS of work."""
+        done = 0
         while done < len(ids):
             started = time.monotonic()
-            chunk = ids[done : done + size]
+            chunk = ids[done : done + self._chunk]
             computed, tokens = compute(chunk)
             yield to_frame(computed), tokens
             done += len(chunk)
             rate = len(chunk) / max(time.monotonic() - started, 1e-3)
-            size = int(min(LARGEST_CHUNK, 4 * size, max(1, rate * CHUNK_SECONDS)))
+            self._chunk = int(min(LARGEST_CHUNK, 4 * self._chunk, max(1, rate * CHUNK_SECONDS)))
 
     def _assembled(self, rows: pl.DataFrame, parts: list[pl.DataFrame]) -> pa.Table:
         """All rows of the shard in order, each with its own scores or its reason for none."""
