@@ -28,7 +28,7 @@ SCORED = SHARD_WISE[1:]
 # Dataset-wide assets need all shards of what they depend on, hence one run after the other.
 PHASES: tuple[tuple[str, ...], ...] = (
     ("samples", "embeddings", "token_scores"),
-    ("contenders", "neighbours"),
+    ("contenders", "neighbours", "search"),
     ("robust_scores", "miwv_scores"),
     ("selected_subset",),
 )
@@ -122,7 +122,7 @@ class Corpus:
 
     @property
     def store(self) -> Store:
-        return Store(self.config.store)
+        return Store(self.config.store, self.config.storage_options)
 
     def configure(self, **options: Any) -> None:
         """Write corpus.yaml with these options changed."""
@@ -175,7 +175,7 @@ class Corpus:
     ) -> dg.ExecuteInProcessResult:
         """One run over assets that share their partitions (default: all, or every recipe)."""
         if partitions is None:
-            partitioned = assets[0] not in ("contenders", "neighbours")
+            partitioned = assets[0] not in ("contenders", "neighbours", "search")
             partitions = self.shards * partitioned
             if assets == ("selected_subset",):
                 partitions = list(self.config.recipes)
@@ -198,14 +198,18 @@ class Corpus:
         for phase in PHASES:
             self.materialize(*phase)
 
+    def records(
+        self, asset: str, partition: str | None = None, limit: int = 1
+    ) -> Sequence[dg.EventLogRecord]:
+        """The latest materializations of an asset, or of one partition, as events."""
+        wanted = dg.AssetRecordsFilter(
+            asset_key=self.key(asset), asset_partitions=[partition] if partition else None
+        )
+        return self.instance.fetch_materializations(wanted, limit=limit).records
+
     def materialization(self, asset: str, partition: str | None = None) -> dg.AssetMaterialization:
         """The latest materialization of an asset, or of one partition."""
-        records = self.instance.fetch_materializations(
-            dg.AssetRecordsFilter(
-                asset_key=self.key(asset), asset_partitions=[partition] if partition else None
-            ),
-            limit=1,
-        ).records
+        records = self.records(asset, partition)
         assert records, f"{asset} {partition or ''} is not materialized"
         found = records[0].asset_materialization
         assert found is not None

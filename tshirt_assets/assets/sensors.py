@@ -28,7 +28,8 @@ def build_shard_sensor(binding: Binding) -> dg.SensorDefinition:
         except CorpusError as error:
             return dg.SkipReason(str(error))
         if not specs:
-            return dg.SkipReason(f"no file matches {', '.join(binding.config.paths)}")
+            patterns = ", ".join(binding.config.paths)
+            return dg.SkipReason(f"{patterns}: no file matches; check `paths` of the corpus")
         registered = set(context.instance.get_dynamic_partitions(binding.name))
         new = [spec.key for spec in specs if spec.key not in registered]
         return dg.SensorResult(
