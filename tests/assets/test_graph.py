@@ -219,7 +219,8 @@ def test_every_materialization_describes_itself(finished: Corpus) -> None:
             assert metadata["table"] == info.name
             assert metadata["table_version"] == info.version
             assert metadata["dagster/row_count"] == info.rows
-            assert metadata["rows"].startswith("| ")
+            if asset != "search":  # written in a stream, never held as a table
+                assert metadata["rows"].startswith("| ")
             assert finished.version(asset, partition) == info.meta["data_version"]
             if asset in SCORED:
                 assert metadata["identity"] == info.meta["identity"]
