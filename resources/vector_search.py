@@ -1,7 +1,7 @@
 """Search by vector in a stored table: the index, and the rows nearest to a vector."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -55,7 +55,8 @@ def nearest_rows(
             "use the embedder that the corpus was embedded with"
         )
     with store.database.reporting(f"table {name}"):
-        query = table.search(vector, vector_column_name=column).distance_type(METRIC)
+        search: Any = table.search(vector, vector_column_name=column)  # typed as its base class
+        query = search.distance_type(METRIC)
         found = query.select([*columns, "_distance"]).limit(k).to_arrow()
     similarity = pa.array(1.0 - found["_distance"].to_numpy(), pa.float32())
     return found.drop(["_distance"]).append_column("similarity", similarity)

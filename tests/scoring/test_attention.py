@@ -59,7 +59,9 @@ def test_soft_capped_scores_are_refused():
 def test_model_gets_its_own_attention_back():
     model = tiny("llama")
     before = model.config._attn_implementation
-    with pytest.raises(ZeroDivisionError), packed_attention_in(model):
+    with packed_attention_in(model):
         assert model.config._attn_implementation != before
+    assert model.config._attn_implementation == before
+    with pytest.raises(ZeroDivisionError), packed_attention_in(model):
         raise ZeroDivisionError
     assert model.config._attn_implementation == before

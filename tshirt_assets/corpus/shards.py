@@ -36,7 +36,9 @@ def discover_shards(config: CorpusConfig, *, missing_ok: bool = False) -> list[S
     is known already, whose files may have gone), for a pattern that matches no file.
     """
     root = _common_folder(config.paths)
-    files = {os.path.normpath(path) for pattern in config.paths for path in _matches(pattern, missing_ok)}
+    files = {
+        os.path.normpath(path) for pattern in config.paths for path in _matches(pattern, missing_ok)
+    }
     shards = []
     for path in sorted(files, key=_natural):
         key = _file_key(path, root)
