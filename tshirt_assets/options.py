@@ -158,10 +158,9 @@ class Recipe(Options):
 class RobustnessOptions(Options):
     """How stable a score is under embedding noise (T-SHIRT section 3.3)."""
 
-    estimator: Literal["sampled", "analytic", "hybrid"] = Field(
+    estimator: Literal["sampled"] = Field(
         default="sampled",
-        description="sampled: the paper's neighbours. analytic: first-order estimate from one "
-        "backward pass. hybrid: analytic, updated by a few sampled neighbours.",
+        description="How mean and std are found. sampled: noise neighbours, as the paper does.",
     )
     neighbours: int = Field(
         default=30,
