@@ -63,7 +63,7 @@ def tiny(kind: str) -> hf.PreTrainedModel:
 class OddHead(hf.LlamaForCausalLM):
     """A causal LM whose forward does something of its own to the logits."""
 
-    def forward(self, *args, **kwargs):
-        output = super().forward(*args, **kwargs)
+    def forward(self, *args, logits_to_keep=0, **kwargs):
+        output = super().forward(*args, logits_to_keep=logits_to_keep, **kwargs)
         output.logits = output.logits * 0.5 + 0.01 * output.logits**2
         return output

@@ -106,3 +106,18 @@ class _Output:
 
     def __init__(self, hidden):
         self.last_hidden_state = hidden
+
+
+@pytest.mark.parametrize("elements", [N, 40, 120])
+def test_no_more_logits_exist_than_allowed(head, inputs, elements, monkeypatch):
+    sizes = []
+
+    def spy(*args):
+        product = torch._C._nn.linear(*args)
+        sizes.append(product.numel())
+        return product
+
+    monkeypatch.setattr("tshirt_assets.scoring.lm_head.F.linear", spy)
+    head.losses(*inputs[:2], elements)
+    assert max(sizes) <= elements
+    assert sum(sizes) == N * VOCABULARY

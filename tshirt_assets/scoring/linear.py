@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 
 _BLOCK = 192  # products that MKL sums before it adds the sum to the result
-_MIN_ROWS = 16  # MKL has other kernels, with other sums, for fewer
+_MIN_EXTENT = 16  # MKL sums in another order when rows, columns or the last block are fewer
 
 
 class OneDnnLinear(TorchFunctionMode):
@@ -33,12 +33,13 @@ class OneDnnLinear(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         """Called by PyTorch in place of every one of its functions."""
-        if not kwargs:
-            if func is F.linear and _suits(*args):
-                return _Linear.apply(*(*args, None)[:3])
-            if func is torch.addmm and args[0].dim() == 1 and _suits(args[1], args[2], args[0]):
-                return _Linear.apply(args[1], args[2].t(), args[0])
-        return func(*args, **(kwargs or {}))
+        if not kwargs and func is F.linear:
+            operands = (*args, None)[:3]
+        elif not kwargs and func is torch.addmm and args[0].dim() == 1:
+            operands = (args[1], args[2].t(), args[0])
+        else:
+            return func(*args, **(kwargs or {}))
+        return _Linear.apply(*operands) if _suits(*operands) else func(*args)
 
 
 @functools.cache
@@ -61,12 +62,13 @@ def onednn_is_exact() -> bool:
     return True
 
 
-def _suits(input: torch.Tensor, *parameters: torch.Tensor | None) -> bool:
-    weights = [parameter for parameter in parameters if parameter is not None]
+def _suits(input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> bool:
+    parameters = [weight] if bias is None else [weight, bias]
+    out, width = weight.shape
     return (
-        all(t.dtype == torch.float32 and t.device.type == "cpu" for t in (input, *weights))
-        and input.numel() >= _MIN_ROWS * input.shape[-1]
-        and not (torch.is_grad_enabled() and any(weight.requires_grad for weight in weights))
+        all(t.dtype == torch.float32 and t.device.type == "cpu" for t in (input, *parameters))
+        and min(input.numel() // width, out, width % _BLOCK or _BLOCK) >= _MIN_EXTENT
+        and not (torch.is_grad_enabled() and any(p.requires_grad for p in parameters))
     )
 
 
