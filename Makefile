@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 export DAGSTER_HOME ?= $(CURDIR)/.tshirt/dagster
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: demo test test-fast ui lint typecheck bench clean
+.PHONY: demo test test-all ui lint typecheck bench clean
 
 # One stamp per set of extras; the first install takes minutes, later ones nothing.
 $(VENV)/demo.stamp: pyproject.toml constraints.txt
@@ -24,11 +24,11 @@ demo: $(VENV)/demo.stamp
 	$(BIN)/tshirt-assets run data/corpus.yaml
 
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slow and not browser"
 
-# Without the tests that need real models, browsers or many processes.
-test-fast: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -m "not slow and not model and not browser"
+# With the tests that start servers and browsers or kill many processes.
+test-all: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest
 
 ui: $(VENV)/demo.stamp
 	@mkdir -p $(DAGSTER_HOME)
