@@ -24,11 +24,11 @@ demo: $(VENV)/demo.stamp
 	$(BIN)/tshirt-assets run data/corpus.yaml
 
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -m "not slow and not browser"
+	env -u DAGSTER_HOME $(BIN)/python -m pytest -m "not slow and not browser"
 
 # With the tests that start servers and browsers or kill many processes.
 test-all: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest
+	env -u DAGSTER_HOME $(BIN)/python -m pytest
 
 ui: $(VENV)/demo.stamp
 	@mkdir -p $(DAGSTER_HOME)
