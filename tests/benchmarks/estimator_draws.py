@@ -1,4 +1,4 @@
-"""The evidence behind docs/estimators.md: real rows, their clean scores, and many noise draws.
+"""The evidence for the estimators of robustness: real rows, clean scores, many noise draws.
 
     python tests/benchmarks/estimator_draws.py DATA_FOLDER [--minutes 10] [--seeds 15]
 
