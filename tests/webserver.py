@@ -1,5 +1,6 @@
 """The Dagster UI with its daemon, and the report server, as a user starts them."""
 
+import ctypes
 import os
 import signal
 import socket
@@ -18,6 +19,7 @@ import psutil
 
 START_SECONDS = 240
 STOP_SECONDS = 60
+PR_SET_PDEATHSIG = 1  # of prctl(2)
 LOCATION = "sample_corpus"
 WORKSPACE = f"""load_from:
   - python_module:
@@ -74,14 +76,20 @@ def _running(command: Sequence[str], variables: dict[str, str], url: str) -> Ite
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                # A test runner in the background ignores Ctrl-C, and its children would, too.
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+                preexec_fn=_stop_with_us,
             )
         try:
             _wait_for(url, program, log)
             yield
         finally:
             _end(program)
+
+
+def _stop_with_us() -> None:
+    """Listen to Ctrl-C, and get one when the test runner dies, however it does."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a runner in the background ignores it
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
 
 
 def _wait_for(url: str, program: subprocess.Popen[bytes], log: Path) -> None:
