@@ -28,7 +28,7 @@ SCORED = SHARD_WISE[1:]
 # Dataset-wide assets need all shards of what they depend on, hence one run after the other.
 PHASES: tuple[tuple[str, ...], ...] = (
     ("samples", "embeddings", "token_scores"),
-    ("contenders", "neighbours", "search"),
+    ("contenders", "neighbours"),
     ("robust_scores", "miwv_scores"),
     ("selected_subset",),
 )
