@@ -138,6 +138,24 @@ def test_robust_scores_of_two_thresholds_are_never_mixed(materialized: Corpus) -
         assert std == pytest.approx(np.std(values), rel=1e-6)
 
 
+def test_rows_that_left_their_file_are_not_selected_before_it_is_scored_again(
+    materialized: Corpus,
+) -> None:
+    b = materialized.shard("b-")
+    old = set(materialized.frame("samples", b)["sample_id"])
+    materialized.write("b.jsonl", make_rows(6, 10))
+    materialized.materialize("samples", partitions=[b])
+    materialized.configure(robustness={"neighbours": 2})  # perturb again what is still there
+    materialized.materialize("contenders", "neighbours")
+    materialized.materialize("robust_scores", "miwv_scores")
+    materialized.materialize("selected_subset")
+    for recipe in materialized.config.recipes:
+        subset = materialized.frame("selected_subset", recipe)
+        assert subset.height == materialized.metadata("selected_subset", recipe)["budget"] > 0
+        assert not old & set(subset["sample_id"])
+        assert materialized.metadata("selected_subset", recipe)["usable_rows"] == 20
+
+
 def test_the_subset_records_the_versions_it_was_made_from(finished: Corpus) -> None:
     info = finished.store.info(NAME, "selected_subset", "tshirt")
     assert info is not None

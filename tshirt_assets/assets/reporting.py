@@ -10,7 +10,6 @@ import yaml
 from tshirt_assets.assets.rows import to_frame
 from tshirt_assets.assets.scores import CorpusScores
 from tshirt_assets.config import CorpusConfig
-from tshirt_assets.export.load import read_samples
 from tshirt_assets.export.write import ExportedFile
 from tshirt_assets.report.data import RecipeComparison, ReportData, ReportRow
 from tshirt_assets.report.notable import notable_rows, report_row
@@ -68,7 +67,7 @@ def _report_rows(
     scores: CorpusScores,
     tokenizer: Any,
 ) -> dict[str, list[ReportRow]]:
-    texts = read_samples(store, config.name, shown).unique("sample_id", keep="first")
+    texts = scores.texts(shown).unique("sample_id", keep="first")
     samples = {row["sample_id"]: row for row in texts.iter_rows(named=True)}
     deltas = token_deltas(store, scores, shown)
     reasons = dict(selection.frame.select("sample_id", "reason").iter_rows())

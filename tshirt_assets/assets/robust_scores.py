@@ -58,6 +58,8 @@ def build_robust_scores(binding: Binding) -> dg.AssetsDefinition:
         def process(shard: str) -> ShardReport:
             samples = samples_by_id(store.read(binding.name, "samples", shard))
             rows = rows_to_perturb(store, binding, shard)
+            # A file may have been read again since its rows became contenders.
+            rows = rows.filter(pl.col("sample_id").is_in(list(samples)))
 
             def compute(ids: Sequence[str]) -> tuple[pa.Table, int]:
                 tokenized = [

@@ -11,6 +11,7 @@ from tshirt_assets.assets.dataset import Dataset, facts, open_dataset
 from tshirt_assets.assets.robust_scores import DELTAS, robust_table
 from tshirt_assets.assets.rows import to_frame
 from tshirt_assets.config import Recipe
+from tshirt_assets.export.load import read_samples
 from tshirt_assets.report.data import RecipeComparison, compare_recipes
 from tshirt_assets.resources.lance import Store
 from tshirt_assets.selection.recipes import Selection, select
@@ -90,18 +91,29 @@ class CorpusScores:
         return compare_recipes(self._rankings)
 
     def rows(self) -> pl.DataFrame:
-        """sample_id, shard, row, status, ifd, n_response_tokens, domain of every row."""
+        """sample_id, shard, row, status, ifd, n_response_tokens, domain of every row.
+
+        Rows that were scored but are no longer among the samples are left out: their file was read
+        again, and has not been scored since.
+        """
         if "rows" not in self._frames:
             columns = ["sample_id", "shard", "row", "status", "ifd", "n_response_tokens"]
             scored = self.dataset("token_scores").frame(columns)
-            domains = self.dataset("samples").frame(["sample_id", "domain"])
-            self._frames["rows"] = scored.join(
-                domains.unique("sample_id", keep="first"),
-                on="sample_id",
-                how="left",
-                maintain_order="left",
-            )
+            samples = self.dataset("samples").frame(["sample_id", "shard", "row", "domain"])
+            rows = scored.join(samples, on=["sample_id", "shard", "row"], maintain_order="left")
+            if rows.height < scored.height:
+                self._context.log.warning(
+                    f"{scored.height - rows.height} rows are left out: their samples have changed "
+                    "since they were scored. Materialize token_scores of the stale shards"
+                )
+            self._frames["rows"] = rows
         return self._frames["rows"]
+
+    def texts(self, wanted: pl.DataFrame) -> pl.DataFrame:
+        """The samples of the rows in `wanted` (columns shard and row), in no particular order."""
+        tables = self.dataset("samples").tables
+        versions = {shard: info.version for shard, info in tables.items()}
+        return read_samples(self._store, self._binding.name, wanted, versions)
 
     def robust(self) -> pl.DataFrame:
         """Robust scores of the contenders, all for the present threshold.

@@ -29,7 +29,6 @@ def build_selected_subset(binding: Binding) -> dg.AssetsDefinition:
     config = binding.config
 
     def prepare(context: dg.AssetExecutionContext) -> Callable[[str], ShardReport]:
-        from tshirt_assets.export.load import read_samples
         from tshirt_assets.export.subset import join_selected
         from tshirt_assets.export.weights import token_weights
         from tshirt_assets.export.write import write_exports
@@ -66,9 +65,7 @@ def build_selected_subset(binding: Binding) -> dg.AssetsDefinition:
                     for sample_id, row in token_deltas(store, scores, selection.frame).items()
                 }
             folder = Path(config.export_dir) / binding.name / name
-            rows = join_selected(
-                read_samples(store, binding.name, selection.frame), selection.frame
-            )
+            rows = join_selected(scores.texts(selection.frame), selection.frame)
             exported = write_exports(
                 rows,
                 folder,
