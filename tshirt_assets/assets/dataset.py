@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from tshirt_assets.assets.identity import combined_version
 from tshirt_assets.assets.rows import to_frame
 from tshirt_assets.assets.shards import CheckOutcome
 from tshirt_assets.corpus.shards import discover_shards
-from tshirt_assets.resources.lance import Store, TableInfo
+from tshirt_assets.resources.lance import OPEN_AT_ONCE, Store, TableInfo
 
 ALL_SHARDS = "Every registered shard took part."
 
@@ -102,16 +103,12 @@ def open_dataset(
     """
     registered = context.instance.get_dynamic_partitions(binding.name)
     live = {spec.key for spec in discover_shards(binding.config, missing_ok=True)}
-    tables: dict[str, TableInfo] = {}
-    missing = []
-    for shard in sorted(registered):
-        if shard not in live:
-            continue
-        info = store.info(binding.name, asset, shard)
-        if info is None:
-            missing.append(shard)
-        else:
-            tables[shard] = info
+    shards = sorted(live & set(registered))
+    with ThreadPoolExecutor(OPEN_AT_ONCE) as threads:
+        infos = threads.map(lambda shard: store.info(binding.name, asset, shard), shards)
+        found = dict(zip(shards, infos, strict=True))
+    tables = {shard: info for shard, info in found.items() if info is not None}
+    missing = [shard for shard, info in found.items() if info is None]
     orphaned = sorted(set(registered) - live)
     if missing and binding.config.on_missing_shards == "error":
         raise dg.Failure(

@@ -55,10 +55,12 @@ def build_miwv_scores(binding: Binding) -> dg.AssetsDefinition:
             samples = samples_by_id(samples_table)
             own = nearest.filter(pl.col("sample_id").is_in(list(samples)))
             demo_of = dict(own.select("sample_id", "neighbour_id").iter_rows())
-            demos = read_demos(store, binding.name, own, samples)
             known = clean_losses(store, binding.name, shard, clean_identity)
 
             def compute(ids: Sequence[str]) -> tuple[pa.Table, int]:
+                demos = read_demos(
+                    store, binding.name, own.filter(pl.col("sample_id").is_in(list(ids))), samples
+                )
                 alone = [i for i in ids if demo_of.get(i) not in demos]
                 paired = [i for i in ids if demo_of.get(i) in demos]
                 pairs = [
@@ -173,7 +175,7 @@ def clean_losses(store: Store, corpus: str, shard: str, identity: str) -> dict[s
 def read_demos(
     store: Store, corpus: str, own: pl.DataFrame, samples: dict[str, Sample]
 ) -> dict[str, Sample]:
-    """The nearest neighbours of a shard's rows, from whatever shards hold them."""
+    """The nearest neighbours of rows of a shard, from whatever shards hold them."""
     elsewhere = own.filter(
         pl.col("neighbour_id").is_not_null() & ~pl.col("neighbour_id").is_in(list(samples))
     ).unique("neighbour_id")

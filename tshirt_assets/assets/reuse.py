@@ -1,10 +1,12 @@
 """Rows that were scored before under the same identity, wherever they are stored."""
 
 from collections.abc import Collection
+from contextlib import suppress
 
 import polars as pl
 import pyarrow as pa
 
+from tshirt_assets.resources.faults import DamagedTableError
 from tshirt_assets.resources.lance import Store
 
 
@@ -37,15 +39,22 @@ class Reuse:
             wanted.difference_update(frame["sample_id"])
             found.append(frame.select(self._columns))
 
-        own = self._store.info(*self._place, shard)
-        if own is not None and own.meta.get("identity") == self._identity:
-            keep(self._store.read(*self._place, shard))
+        keep(self._own(shard))
         keep(self._store.staging(*self._place, shard, self._identity).read())
         for other, ids_there in self._by_shard(wanted, shard).items():
             quoted = ", ".join(f"'{sample_id}'" for sample_id in ids_there)
-            keep(self._store.read(*self._place, other, where=f"sample_id IN ({quoted})"))
+            with suppress(DamagedTableError):
+                keep(self._store.read(*self._place, other, where=f"sample_id IN ({quoted})"))
         found = [frame for frame in found if frame.height]
         return pl.concat(found) if found else None
+
+    def _own(self, shard: str) -> pa.Table | None:
+        """The shard's own table, if it is of this identity; a damaged one is computed again."""
+        with suppress(DamagedTableError):
+            own = self._store.info(*self._place, shard)
+            if own is not None and own.meta.get("identity") == self._identity:
+                return self._store.read(*self._place, shard)
+        return None
 
     def _by_shard(self, wanted: set[str], shard: str) -> dict[str, list[str]]:
         if not wanted:
@@ -65,6 +74,7 @@ class Reuse:
             shard = info.meta.get("shard")
             if shard is None or info.meta.get("identity") != self._identity:
                 continue
-            ids = self._store.read(*self._place, shard, columns=["sample_id", "status"])
-            index.update((sample_id, shard) for sample_id in ids["sample_id"].to_pylist())
+            with suppress(DamagedTableError):
+                ids = self._store.read(*self._place, shard, columns=["sample_id"])
+                index.update((sample_id, shard) for sample_id in ids["sample_id"].to_pylist())
         return index
