@@ -95,6 +95,7 @@ def read_model(options: CausalLMOptions) -> "PreTrainedModel":
     Raises `ModelError` as `load_causal_lm` does.
     """
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging as transformers_logging
 
@@ -117,7 +118,7 @@ def read_model(options: CausalLMOptions) -> "PreTrainedModel":
             trust_remote_code=options.trust_remote_code,
             local_files_only=True,
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f"model {options.path!r}: cannot be loaded: {reason}") from error
     model.eval().requires_grad_(False)
