@@ -1,0 +1,105 @@
+"""Recipes of every kind through the asset, with what they record and export."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tests.corpora import Corpus
+
+RECIPES = {
+    "fused": {"method": "fusion", "budget": 6, "fuse": ["miwv", "ifd"]},
+    "miwv": {"method": "miwv", "budget": 6},
+    "ifd": {"method": "ifd", "budget": 6},
+    "longest": {"method": "longest", "budget": 6},
+    "balanced": {"method": "longest", "budget": 10, "quotas": {"odd": 0.8}},
+    "distinct": {"method": "longest", "budget": 6, "dedupe_similarity": 0.98},
+    "spread": {"method": "miwv", "budget": 4, "diversity": {"method": "k_center", "pool": 3.0}},
+    "greedy": {"method": "random", "budget": 1000},
+}
+
+
+@pytest.fixture(scope="module")
+def selected(
+    finished: Corpus, tmp_path_factory: pytest.TempPathFactory, tiny_models: Path
+) -> Corpus:
+    folder = tmp_path_factory.mktemp("recipes") / "corpus"
+    shutil.copytree(finished.folder, folder)
+    corpus = Corpus(folder, tiny_models)
+    corpus.configure(recipes=RECIPES)
+    corpus.materialize("selected_subset")
+    return corpus
+
+
+def subset(corpus: Corpus, recipe: str) -> pl.DataFrame:
+    return corpus.frame("selected_subset", recipe)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_subsets_have_their_size_and_ranks_and_reasons(selected: Corpus, recipe: str) -> None:
+    frame = subset(selected, recipe)
+    budget = min(RECIPES[recipe]["budget"], 30)
+    if recipe not in ("distinct", "ifd"):  # few rows may qualify
+        assert frame.height == budget
+    assert frame["rank"].to_list() == list(range(1, frame.height + 1))
+    assert frame["sample_id"].n_unique() == frame.height
+    assert frame["recipe"].unique().to_list() == [recipe]
+    assert frame["reason"].null_count() == 0
+    metadata = selected.metadata("selected_subset", recipe)
+    assert metadata["budget"] == budget
+    assert frame.height + sum(metadata["not_selected"].values()) == 34
+
+
+def test_longest_takes_the_longest(selected: Corpus) -> None:
+    scores = selected.frame("token_scores").filter(pl.col("status") == "ok").unique("sample_id")
+    lengths = sorted(scores["n_response_tokens"], reverse=True)
+    assert sorted(subset(selected, "longest")["n_response_tokens"], reverse=True) == lengths[:6]
+
+
+def test_quotas_are_filled_from_the_domain_column(selected: Corpus) -> None:
+    assert (subset(selected, "balanced")["domain"] == "odd").sum() >= 8
+
+
+def test_similar_rows_are_skipped(selected: Corpus) -> None:
+    vectors = dict(selected.frame("embeddings").select("sample_id", "vector").rows())
+    chosen = np.array([vectors[i] for i in subset(selected, "distinct")["sample_id"]])
+    cosines = chosen @ chosen.T
+    np.fill_diagonal(cosines, 0)
+    assert cosines.max() < 0.98
+    assert "embeddings" in json.loads(recorded(selected, "distinct")["inputs"])
+
+
+def recorded(corpus: Corpus, recipe: str) -> dict[str, str]:
+    info = corpus.store.info(corpus.config.name, "selected_subset", recipe)
+    assert info is not None
+    return info.meta
+
+
+def test_only_what_decides_a_recipe_is_recorded_as_its_input(selected: Corpus) -> None:
+    expected = {
+        "fused": {"miwv_scores"},
+        "miwv": {"miwv_scores"},
+        "ifd": set(),
+        "spread": {"miwv_scores", "embeddings"},
+        "greedy": set(),
+    }
+    for recipe, assets in expected.items():
+        inputs = json.loads(recorded(selected, recipe)["inputs"])
+        assert set(inputs) == {"samples", "token_scores"} | assets
+
+
+def test_a_budget_above_the_corpus_takes_all_and_says_so(selected: Corpus) -> None:
+    metadata = selected.metadata("selected_subset", "greedy")
+    assert any("1000" in note and "30" in note for note in metadata["notes"])
+
+
+def test_selecting_again_changes_nothing(selected: Corpus) -> None:
+    before = {recipe: selected.version("selected_subset", recipe) for recipe in RECIPES}
+    folder = Path(selected.metadata("selected_subset", "fused")["exports"])
+    exported = (folder / "messages.jsonl").read_bytes()
+    selected.materialize("selected_subset", partitions=["fused"])
+    assert selected.version("selected_subset", "fused") == before["fused"]
+    assert (folder / "messages.jsonl").read_bytes() == exported
