@@ -6,12 +6,14 @@ from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from tests.report.selection import HEBREW, HOSTILE, IMAGE, LONG, PLAIN, SCRIPT, report_data
 from tshirt_assets.report.html import report_html, write_report
 from tshirt_assets.report.rows import colour_class
+from tshirt_assets.report.svg import histogram_svg
 
 VOID = {"meta", "link", "br"}
 
@@ -229,3 +231,13 @@ def test_writing_is_atomic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         write_report(report_data(corpus="other"), path)
     assert path.read_bytes() == old
     assert [file.name for file in path.parent.iterdir()] == ["report.html"]
+
+
+def test_far_outliers_do_not_squeeze_the_rest_into_one_bar() -> None:
+    values = np.concatenate([np.linspace(0, 1, 200), [1000.0] * 3])
+    chart = histogram_svg(values, np.array([0.5]), "x")
+    ticks = [float(tick) for tick in re.findall(r'text-anchor="middle">([\d.]+)<', chart)]
+    assert max(ticks) < 3  # four interquartile ranges above the third quartile, 0.75
+    [corpus] = re.findall(r'class="area corpus" d="([^"]+)"', chart)
+    heights = [float(y) for y in re.findall(r"V([\d.]+)H", corpus)]
+    assert heights[-1] < heights[-2] == 186  # the last bar counts the outliers, the one before none

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tshirt_assets.report.numbers import number, percent, signed, tick
+from tshirt_assets.report.numbers import number, percent, signed, size, tick
 
 
 @pytest.mark.parametrize(
@@ -34,5 +34,14 @@ def test_percent(part: float, whole: float, expected: str) -> None:
 def test_signed_and_tick() -> None:
     assert signed(0.5) == "+0.50"
     assert signed(-1.25) == "−1.25"
+    assert signed(-0.004) == "0.00"
     assert [tick(v, 0.05) for v in (0.95, 1.0, -0.05)] == ["0.95", "1.00", "−0.05"]
     assert tick(2000, 500) == "2,000"
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "expected"),
+    [(0, "0 bytes"), (592, "592 bytes"), (9_397, "9.40 kB"), (1_234_567, "1.23 MB")],
+)
+def test_size(n_bytes: int, expected: str) -> None:
+    assert size(n_bytes) == expected

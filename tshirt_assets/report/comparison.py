@@ -40,7 +40,13 @@ def _matrix(
     for i, name in enumerate(comparison.names):
         cells = [_cell(float(value), has_sign=has_sign) for value in values[i]]
         lines.append(el("tr", el("th", f"{name} ({comparison.sizes[i]:,})", scope="row"), *cells))
-    table = el("table", el("thead", head), el("tbody", *lines), class_="matrix")
+    table = el(
+        "table",
+        el("thead", head),
+        el("tbody", *lines),
+        class_="matrix",
+        style=f"--columns:{len(comparison.names)}",
+    )
     caption = el("figcaption", el("h3", title), note)
     scroll = el("div", table, class_="scroll", tabindex="0", role="group", aria_label=title)
     return el("figure", caption, scroll, class_="wide")

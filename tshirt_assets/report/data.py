@@ -51,7 +51,7 @@ class ReportData:
 
     ranking: one line per usable row: sample_id, selected, and any of score, position, excluded,
     kept_at (smallest budget in rows that keeps the row), domain, ifd, s_ifd_mean, s_ifd_std,
-    miwv, n_response_tokens, n_prompt_tokens; as `tshirt_assets.selection.recipes.Selection` has
+    miwv, n_response_tokens; as `tshirt_assets.selection.recipes.Selection` has
     it. n_rows: rows of any status. excluded: rows not selected, by reason or status. cuts: lowest
     s_ifd_mean and highest s_ifd_std selected. notes: what the reader should know first. files:
     name, rows and bytes of the exported files. config: the configuration as YAML.

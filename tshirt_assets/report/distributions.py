@@ -55,7 +55,6 @@ SCORES: Final = (
 )
 LENGTHS: Final = (
     Quantity("n_response_tokens", "Response tokens", "Length of the scored response.", log=True),
-    Quantity("n_prompt_tokens", "Prompt tokens", "Length of everything before it.", log=True),
 )
 
 

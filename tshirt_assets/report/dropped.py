@@ -66,12 +66,14 @@ def _would_be_kept(data: ReportData, reason: str) -> Html:
     if not {"excluded", "kept_at"} <= set(data.ranking.columns):
         return NOTHING
     kept_at = data.ranking.filter(pl.col("excluded") == reason)["kept_at"].cast(pl.Int64)
-    parts = []
+    parts: list[str] = []
+    before = 0
     for factor in (1.2, 2.0, 4.0):
         budget = round(data.n_selected * factor)
         rows = int((kept_at <= budget).sum())
-        if rows and budget <= data.usable:
+        if rows > before and budget <= data.usable:
             parts.append(f"{number(rows)} at a budget of {percent(budget, data.usable)}")
+            before = rows
     if not parts:
         return NOTHING
     return el("span", f"Would be kept: {', '.join(parts)}.", class_="kept")

@@ -15,7 +15,7 @@ from tshirt_assets.report.comparison import recipes
 from tshirt_assets.report.data import ReportData
 from tshirt_assets.report.dropped import dropped
 from tshirt_assets.report.markup import Html, el, join, text
-from tshirt_assets.report.numbers import number
+from tshirt_assets.report.numbers import number, size
 from tshirt_assets.report.rows import legend, rows_section
 
 PLACEHOLDER: Final = re.compile(r"\{\{(\w+)\}\}")
@@ -131,14 +131,15 @@ def _reproduce(data: ReportData) -> Html:
     lines = [
         el("tr", el("th", key, scope="row"), el("td", value))
         for key, value in flatten(data.provenance)
+        if value
     ]
     files = [
         el(
             "tr",
             el("th", name, scope="row"),
-            el("td", f"{number(rows)} rows, {number(size)} bytes"),
+            el("td", f"{number(rows)} rows, {size(n_bytes)}" if rows else size(n_bytes)),
         )
-        for name, rows, size in data.files
+        for name, rows, n_bytes in data.files
     ]
     method = (
         "IFD here is the ratio of perplexities PPL(y|x) / PPL(y); other tools use the name for a "

@@ -15,8 +15,18 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def signed(value: float) -> str:
-    """A number with its sign and two decimals."""
-    return _minus(f"{value:+.2f}")
+    """A number with its sign and two decimals; what rounds to nothing has no sign."""
+    return _minus(f"{value:+.2f}") if abs(value) >= 0.005 else "0.00"
+
+
+def size(n_bytes: int) -> str:
+    """A file size in decimal units."""
+    value, unit = float(n_bytes), "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 999.5:
+            break
+        value, unit = value / 1000, larger
+    return f"{number(value)} {unit}"
 
 
 def tick(value: float, step: float) -> str:

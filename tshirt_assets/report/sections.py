@@ -5,6 +5,7 @@ from typing import Final
 import polars as pl
 
 from tshirt_assets.report.data import ReportData
+from tshirt_assets.report.digest import digest
 from tshirt_assets.report.distributions import LENGTHS, SCORES, distribution, median
 from tshirt_assets.report.markup import Html, el, join
 from tshirt_assets.report.numbers import number, percent
@@ -35,14 +36,19 @@ def headline(data: ReportData) -> Html:
         tiles.append(_tile("Threshold τ", number(data.tau), share or "of |token delta|, nats"))
     notes = [el("li", note) for note in data.notes]
     return join(
-        el("dl", *tiles, class_="tiles"), el("ul", *notes, class_="notes") if notes else NOTHING
+        el("dl", *tiles, class_="tiles"),
+        el("ul", *(el("li", said) for said in digest(data)), class_="digest"),
+        el("ul", *notes, class_="notes") if notes else NOTHING,
     )
 
 
 def distributions(data: ReportData) -> Html:
     """Scores of the corpus and of the subset."""
     figures = [distribution(data, quantity) for quantity in SCORES]
-    lead = "Each curve shows shares of its own rows: grey all usable rows, violet the subset."
+    lead = (
+        "Each curve shows shares of its own rows: grey all usable rows, violet the subset. The "
+        "outermost bars also count what lies beyond them."
+    )
     return section("scores", "Scores", lead, figures)
 
 

@@ -12,9 +12,11 @@ from tshirt_assets.report.numbers import number, tick
 
 WIDTH: Final = 400
 HEIGHT: Final = 220
-LEFT, RIGHT, TOP, BOTTOM = 40, 388, 14, 186  # of the plot area
+LEFT, RIGHT, TOP, BOTTOM = 40, 380, 14, 186  # of the plot area
 N_BINS: Final = 36
 MAX_POINTS: Final = 2_500
+FEW_POINTS: Final = 300  # larger dots
+FENCE: Final = 4.0  # interquartile ranges from the middle half to where a chart ends at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def histogram_svg(
     threshold_label: str = "",
     log: bool = False,
 ) -> Html:
-    """Corpus (n,) and subset (m,) as shares of their own rows, each over its central 99 %."""
+    """Corpus (n,) and subset (m,) as shares of their own rows, without far outliers."""
     x = _value_axis(corpus, subset, threshold, log=log)
     edges = x.bins()
     shares = [_shares(values, edges) for values in (corpus, subset)]
@@ -101,7 +103,8 @@ def plane_svg(
         parts.append(_line("cut", x1=LEFT, x2=RIGHT, y1=top, y2=top))
     for mask, name in ((~selected, "corpus"), (selected, "subset")):
         dots = [f"M{x.at(mean[i])} {y.at(std[i])}h0" for i in _thinned(np.flatnonzero(mask))]
-        parts.append(el("path", class_=f"dots {name}", d="".join(dots)))
+        few = " few" if len(dots) < FEW_POINTS else ""
+        parts.append(el("path", class_=f"dots {name}{few}", d="".join(dots)))
     parts.append(_axis_name("S-IFD mean →", RIGHT, HEIGHT - 3, "end"))
     parts.append(_axis_name("↑ S-IFD std", 2, TOP - 4, "start"))
     return _chart(parts, label)
@@ -114,8 +117,13 @@ def _chart(parts: Sequence[Html], label: str) -> Html:
 
 
 def _range(corpus: np.ndarray, subset: np.ndarray) -> tuple[float, float]:
-    whole = np.quantile(corpus, [0.005, 0.995]) if len(corpus) else np.array([0.0, 1.0])
-    low, high = float(whole[0]), float(whole[1])
+    low, high = 0.0, 1.0
+    if len(corpus):
+        cuts = np.quantile(corpus, [0.005, 0.25, 0.75, 0.995])
+        low, first, third, high = (float(cut) for cut in cuts)
+        if third > first:  # a few far outliers would squeeze everything else into one bar
+            reach = FENCE * (third - first)
+            low, high = max(low, first - reach), min(high, third + reach)
     if len(subset):
         part = np.quantile(subset, [0.005, 0.995])
         low, high = min(low, float(part[0])), max(high, float(part[1]))
