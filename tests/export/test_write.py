@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,30 @@ def test_llama_factory_would_keep_every_row(tmp_path: Path) -> None:
             assert set(roles[0::2]) <= {tags["user_tag"], tags["observation_tag"]}
             assert set(roles[1::2]) <= {tags["assistant_tag"], tags["function_tag"]}
             assert len(roles) % 2 == 0
+
+
+@pytest.mark.parametrize("export_format", ["messages", "sharegpt"])
+def test_axolotl_set_up_as_the_card_says_sees_every_turn(
+    tmp_path: Path, export_format: str
+) -> None:
+    """Its chat_template strategy renames properties and roles; what has no role stays as it is."""
+    files = export(tmp_path / "out")
+    name = files[export_format].path.name
+    card = files["card"].path.read_text(encoding="utf-8")
+    [line] = re.findall(rf"axolotl: `({{path: {name},.*?}})`", card)
+    dataset = yaml.safe_load(line)
+    assert dataset["type"] == "chat_template"
+    fields = dataset.get("message_property_mappings", {"role": "role", "content": "content"})
+    roles = {old: new for new, olds in dataset.get("roles", {}).items() for old in olds}
+    seen = [
+        [
+            {"role": roles.get(turn[fields["role"]], turn[fields["role"]]), "content": content}
+            for turn in record[dataset.get("field_messages", "messages")]
+            for content in [turn[fields["content"]]]
+        ]
+        for record in read_json(files[export_format])
+    ]
+    assert seen == [record["messages"] for record in read_json(files["messages"])]
 
 
 def test_only_a_json_call_is_a_function_call_turn(tmp_path: Path) -> None:

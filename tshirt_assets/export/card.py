@@ -31,7 +31,8 @@ USAGE: Final = {
     "sharegpt": (
         "LLaMA-Factory: `dataset: {entry}`. axolotl: `{{path: {file}, ds_type: json, "
         "type: chat_template, field_messages: conversations, "
-        "message_property_mappings: {{role: from, content: value}}}}`."
+        "message_property_mappings: {{role: from, content: value}}, roles: {{system: [system], "
+        "user: [human], assistant: [gpt, function_call], tool: [observation]}}}}`."
     ),
     "parquet": "polars: `pl.read_parquet('{file}')`. All columns, with every score.",
 }
