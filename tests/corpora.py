@@ -133,7 +133,7 @@ class Corpus:
             "columns": {"domain": "kind"},
             "scorer": {"path": str(self.models / "lm"), "max_length": 400, "device": "cpu"},
             "embedder": {"path": str(self.models / "embedder"), "device": "cpu"},
-            "robustness": {"neighbours": 3},
+            "robustness": {"estimator": "sampled", "neighbours": 3},
             "recipes": RECIPES,
             "store": "store",
             "export_dir": "exports",
@@ -175,7 +175,8 @@ class Corpus:
     ) -> dg.ExecuteInProcessResult:
         """One run over assets that share their partitions (default: all, or every recipe)."""
         if partitions is None:
-            partitioned = assets[0] not in ("contenders", "neighbours", "search")
+            whole = ("contenders", "calibration", "neighbours", "search")
+            partitioned = assets[0] not in whole
             partitions = self.shards * partitioned
             if assets == ("selected_subset",):
                 partitions = list(self.config.recipes)
@@ -196,6 +197,8 @@ class Corpus:
         """Register the shards and materialize the whole graph."""
         self.register()
         for phase in PHASES:
+            if phase[0] == "contenders" and self.config.needs_calibration:
+                phase = (*phase, "calibration")
             self.materialize(*phase)
 
     def records(

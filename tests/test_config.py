@@ -26,7 +26,7 @@ def fault(**options: Any) -> str:
 def test_a_name_and_paths_are_enough(tmp_path: Path) -> None:
     config = CorpusConfig.from_yaml(written(tmp_path))
     assert config.keep_fraction == 0.75
-    assert config.robustness.neighbours == 30
+    assert config.neighbours == 30
     assert config.robustness.alpha == 5.0
     assert config.prompt_format == "plain"
     assert config.target_model == config.scorer
@@ -173,3 +173,39 @@ def test_a_reference_recipe_perturbs_every_row() -> None:
     )
     assert config.perturbs_all_rows
     assert config.needs_reference
+
+
+def parsed(**options: object) -> CorpusConfig:
+    return parse_config(SMALLEST | options, base=Path("/"), source="")
+
+
+def test_recipes_without_an_estimator_take_that_of_the_corpus() -> None:
+    recipes = {
+        "own": {"method": "tshirt", "budget": 1, "estimator": "hybrid"},
+        "common": {"method": "tshirt", "budget": 1},
+        "other": {"method": "miwv", "budget": 1},
+    }
+    config = parsed(recipes=recipes, robustness={"estimator": "analytic"})
+    assert [recipe.estimator for recipe in config.recipes.values()] == ["hybrid", "analytic", None]
+    assert config.estimators == ["analytic", "hybrid"]
+    assert config.needs_calibration
+    assert config.neighbours == 8
+
+
+def test_only_what_is_used_is_drawn() -> None:
+    tshirt = {"t": {"method": "tshirt", "budget": 1}}
+    analytic = parsed(recipes=tshirt, robustness={"estimator": "analytic", "neighbours": 12})
+    assert analytic.neighbours == 0
+    assert not analytic.perturbs_all_rows
+    both = tshirt | {"r": {"method": "reference", "budget": 1}}
+    beside = parsed(recipes=both, robustness={"estimator": "analytic"})
+    assert beside.neighbours == 30
+    assert beside.measures_all_rows("sampled")
+    assert not beside.measures_all_rows("analytic")
+    assert parsed(recipes={"m": {"method": "miwv", "budget": 1}}).estimators == []
+
+
+def test_an_estimator_goes_with_tshirt_only() -> None:
+    recipe = {"method": "miwv", "budget": 1, "estimator": "analytic"}
+    with pytest.raises(ConfigError, match=r"recipes\.m: estimator: goes with method=tshirt only"):
+        parsed(recipes={"m": recipe})

@@ -8,10 +8,10 @@ nowhere else.
 import os
 import re
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from tshirt_assets.options import (
@@ -19,6 +19,7 @@ from tshirt_assets.options import (
     ColumnOptions,
     DiversityOptions,
     EmbedderOptions,
+    Estimator,
     Options,
     Recipe,
     RobustnessOptions,
@@ -31,6 +32,7 @@ __all__ = [
     "CorpusConfig",
     "DiversityOptions",
     "EmbedderOptions",
+    "Estimator",
     "Options",
     "Recipe",
     "RobustnessOptions",
@@ -38,6 +40,8 @@ __all__ = [
 ]
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
+NEIGHBOURS: dict[Estimator, int] = {"sampled": 30, "hybrid": 8}
+"""Perturbed copies per row of the estimators that draw any, where the user names no number."""
 RECIPE_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
@@ -113,6 +117,7 @@ class CorpusConfig(Options):
     )
     recipes: dict[str, Recipe] = Field(
         default_factory=lambda: dict(DEFAULT_RECIPES),
+        validate_default=True,
         description="Named selections; each is a partition of selected_subset.",
     )
     store: str = Field(
@@ -154,6 +159,20 @@ class CorpusConfig(Options):
         default=(), description="Owners shown on the assets: an e-mail address or team:NAME."
     )
 
+    @field_validator("recipes")
+    @classmethod
+    def _name_estimators(
+        cls, recipes: dict[str, Recipe], info: ValidationInfo
+    ) -> dict[str, Recipe]:
+        """Recipes that name no estimator get the corpus's."""
+        robustness = info.data.get("robustness", RobustnessOptions())
+        return {
+            name: recipe.model_copy(update={"estimator": robustness.estimator})
+            if recipe.method == "tshirt" and recipe.estimator is None
+            else recipe
+            for name, recipe in recipes.items()
+        }
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not self.recipes:
@@ -176,9 +195,33 @@ class CorpusConfig(Options):
         return self.target or self.scorer
 
     @property
+    def estimators(self) -> list[Estimator]:
+        """The estimators of robustness that the recipes use, in a fixed order."""
+        used = {recipe.estimator for recipe in self.recipes.values() if recipe.estimator}
+        if self.needs_reference:
+            used.add("sampled")
+        return [name for name in get_args(Estimator) if name in used]
+
+    @property
+    def neighbours(self) -> int:
+        """Perturbed copies drawn of a row, M; 0 where no estimator needs any."""
+        drawing = [NEIGHBOURS[name] for name in self.estimators if name in NEIGHBOURS]
+        return (self.robustness.neighbours or max(drawing)) if drawing else 0
+
+    def measures_all_rows(self, estimator: str) -> bool:
+        """True when every row is measured: by `scope`, or because a recipe is `reference`."""
+        sampled_for_reference = estimator == "sampled" and self.needs_reference
+        return self.robustness.scope == "all" or sampled_for_reference
+
+    @property
     def perturbs_all_rows(self) -> bool:
         """True when every row gets neighbours: by `scope`, or because a recipe is `reference`."""
-        return self.robustness.scope == "all" or self.needs_reference
+        return self.neighbours > 0 and (self.robustness.scope == "all" or self.needs_reference)
+
+    @property
+    def needs_calibration(self) -> bool:
+        """True when a recipe uses an estimator that a pilot of sampled neighbours calibrates."""
+        return self.estimators not in ([], ["sampled"])
 
     @property
     def needs_reference(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from tshirt_assets.assets.binding import Binding, SpecHook
+from tshirt_assets.assets.calibration import build_calibration
 from tshirt_assets.assets.contenders import build_contenders
 from tshirt_assets.assets.embeddings import build_embeddings
 from tshirt_assets.assets.freshness import build_subset_check
@@ -78,7 +79,11 @@ def _corpus_defs(binding: Binding, overrides: Mapping[str, Any]) -> dg.Definitio
     }
     named = {binding.resource(kind): resource for kind, resource in resources.items()}
     return dg.Definitions(
-        assets=[_files(binding), *(build(binding) for build in BUILDERS)],
+        assets=[
+            _files(binding),
+            *(build(binding) for build in BUILDERS),
+            *([build_calibration(binding)] if config.needs_calibration else []),
+        ],
         asset_checks=[build_subset_check(binding)],
         jobs=[build_maintenance_job(binding)],
         sensors=[build_shard_sensor(binding)],

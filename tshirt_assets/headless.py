@@ -21,11 +21,11 @@ from tshirt_assets.factory import build_curation_defs
 PHASES: tuple[tuple[str, ...], ...] = (
     ("samples",),
     ("embeddings", "token_scores"),
-    ("contenders", "neighbours", "search"),
+    ("contenders", "calibration", "neighbours", "search"),
     ("robust_scores", "miwv_scores"),
     ("selected_subset",),
 )
-DATASET_WIDE = {"contenders", "neighbours", "search"}
+DATASET_WIDE = {"contenders", "calibration", "neighbours", "search"}
 
 
 def open_instance(config: CorpusConfig) -> dg.DagsterInstance:
@@ -86,7 +86,11 @@ def run_corpus(instance: dg.DagsterInstance, config: CorpusConfig) -> bool:
         for keys in ranges:
             result = job.execute_in_process(
                 instance=instance,
-                asset_selection=[dg.AssetKey([config.name, asset]) for asset in phase],
+                asset_selection=[
+                    dg.AssetKey([config.name, asset])
+                    for asset in phase
+                    if asset != "calibration" or config.needs_calibration
+                ],
                 tags=_range_tags(keys),
                 run_config={"loggers": {"console": {"config": {}}}},
                 raise_on_error=False,

@@ -1,6 +1,6 @@
 """Re-check the stored tables of a corpus, and its exported files, against each other."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import polars as pl
 
 from tshirt_assets import consistency
 from tshirt_assets.assets.identity import data_version
-from tshirt_assets.config import CorpusConfig
+from tshirt_assets.config import NEIGHBOURS, CorpusConfig
 from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.corpus.shards import discover_shards
 from tshirt_assets.export.integrity import file_faults, read_manifest
@@ -16,7 +16,8 @@ from tshirt_assets.export.load import read_subset
 from tshirt_assets.resources.lance import STAGING_PREFIX, Store, StoreError, TableInfo, table_name
 
 CARRIED = ("embeddings", "token_scores", "miwv_scores")  # hold every row of `samples`
-PERTURBED = ("neighbour_deltas", "robust_scores")  # hold the contenders
+# Hold the contenders, or every scored row.
+MEASURED = ("neighbour_deltas", "analytic_scores", "hybrid_scores", "robust_scores")
 SUBSET = "selected_subset"
 KEYS = [*consistency.PLACE, "status"]
 PUT_BACK = "put it back, or drop the table with `tshirt-assets maintain --orphans`"
@@ -177,10 +178,9 @@ class _Verifier:
         if samples is None:
             self.add(shard, "has scores but no samples", "materialize samples again")
             return pl.DataFrame(schema={"sample_id": pl.String, "shard": pl.String})
-        expected = None
+        scored = None
         if contenders is not None:
             contenders = contenders.filter(pl.col("shard") == shard)
-            expected = contenders.filter("contender").select(*KEYS, "tau")
         for asset in CARRIED:
             scores = self.read(asset, shard)
             if scores is None:
@@ -190,19 +190,38 @@ class _Verifier:
             if asset == "token_scores" and contenders is not None and contenders.height:
                 faults = consistency.same_rows(contenders, scores, place)
                 self.add_all("contenders", "contenders", faults)
-            if asset == "token_scores" and self.config.perturbs_all_rows:
-                expected = scores.filter(pl.col("status") == "ok").select(KEYS)
+            if asset == "token_scores":
+                scored = scores.filter(pl.col("status") == "ok").select(KEYS)
             if asset == "miwv_scores" and neighbours is not None:
                 self.add_all(place, asset, consistency.same_demos(scores, neighbours))
-        for asset in PERTURBED:
+        for asset in MEASURED:
             scores = self.read(asset, shard)
-            if scores is None or expected is None:
+            if scores is None or contenders is None or scored is None:
                 continue
             place, source = f"{asset} {shard}", "robust_scores"
-            self.add_all(place, source, consistency.same_rows(scores, expected, "contenders"))
-            if asset == "robust_scores" and contenders is not None:
+            if asset == "robust_scores":
                 self.add_all(place, source, consistency.same_tau(scores, contenders))
+            for estimator, every, part in self.measured(asset, scores):
+                expected = scored if every else contenders.filter("contender")
+                if estimator not in self.config.estimators:
+                    continue  # left from an earlier configuration
+                self.add_all(place, source, consistency.same_rows(part, expected, "contenders"))
         return samples.filter(pl.col("status") == "ok").select("sample_id", "shard")
+
+    def measured(
+        self, asset: str, scores: pl.DataFrame
+    ) -> Iterator[tuple[str, bool, pl.DataFrame]]:
+        """(estimator, whether it measures every scored row, its rows) of a table."""
+        every = self.config.measures_all_rows
+        if asset == "robust_scores":
+            for (estimator,), part in scores.group_by("estimator"):
+                yield str(estimator), every(estimator), part
+        elif asset == "neighbour_deltas":
+            drawing = next((e for e in self.config.estimators if e in NEIGHBOURS), "")
+            yield drawing, self.config.perturbs_all_rows, scores
+        else:
+            estimator = asset.removesuffix("_scores")
+            yield estimator, every(estimator), scores
 
     def check_search(self, known: pl.DataFrame) -> None:
         """The published rows exist; their texts and vectors are copies, which nothing reads."""

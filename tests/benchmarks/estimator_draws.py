@@ -34,7 +34,7 @@ FOLDER = Path("build/evidence")
 ALPHA, KEEP_FRACTION = 5.0, 0.75
 DRAWS_PER_SEED = 10
 PROMPT_TOKENS, RESPONSE_TOKENS = 20, (10, 24)  # at most; at least, cut to
-BUDGET, GAMMA, MARGIN = 0.10, 2.0, 1.5
+BUDGET, GAMMA, MARGIN = 0.10, 2.0, 2.0
 ROWS_AT_A_TIME = 6
 
 
@@ -131,11 +131,11 @@ def hash_order(sample_id: str) -> str:
     return blake2b(sample_id.encode(), digest_size=8, person=b"evidence").hexdigest()
 
 
-def collect(evidence: Evidence, seeds: int, minutes: float) -> None:
-    """Draw for the contenders that have no draws yet, until the time is up."""
+def collect(evidence: Evidence, seeds: int, minutes: float, part: int, parts: int) -> None:
+    """Draw for every `parts`-th contender that has no draws yet, until the time is up."""
     until = time.monotonic() + 60 * minutes
     (FOLDER / "draws").mkdir(parents=True, exist_ok=True)
-    todo = [i for i in evidence.contenders if not draws_path(i).exists()]
+    todo = [i for i in evidence.contenders[part::parts] if not draws_path(i).exists()]
     print(
         f"{len(evidence.rows)} rows, tau {evidence.tau:.4f}, {len(evidence.contenders)} "
         f"contenders, {len(todo)} to draw",
@@ -176,8 +176,11 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder with the JSON files named in FILES")
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seeds", type=int, default=15, help=f"of {DRAWS_PER_SEED} draws each")
+    parser.add_argument("--part", type=int, default=0, help="of --parts processes that share work")
+    parser.add_argument("--parts", type=int, default=1)
     arguments = parser.parse_args()
-    collect(Evidence(arguments.data), arguments.seeds, arguments.minutes)
+    evidence = Evidence(arguments.data)
+    collect(evidence, arguments.seeds, arguments.minutes, arguments.part, arguments.parts)
 
 
 if __name__ == "__main__":

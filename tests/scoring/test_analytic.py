@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,13 +13,15 @@ from tshirt_assets.corpus.status import Status
 from tshirt_assets.scoring.analytic import (
     analytic_robust_scores,
     first_order_std,
+    gradient_robust_scores,
     score_gradients,
     smooth_s_ifd,
 )
-from tshirt_assets.scoring.clean import clean_scores
+from tshirt_assets.scoring.clean import CleanLosses, clean_scores
 from tshirt_assets.scoring.robustness import neighbour_deltas
 from tshirt_assets.scoring.sifd import s_ifd
 from tshirt_assets.scoring.token_loss import TokenLossEngine
+from tshirt_assets.scoring.token_noise import TokenNoise
 from tshirt_assets.scoring.tokenize import tokenize_sample
 
 TAU, SD = 0.5, 0.3
@@ -190,9 +193,16 @@ def test_groups_do_not_change_the_gradients(monkeypatch):
 
 def analytic(model, samples, alpha=5.0, tau=TAU, clean=None):
     engine = TokenLossEngine(model)
-    clean = clean or [(score.token_delta, score.ifd) for score in clean_scores(engine, samples)]
-    widths = [SD] * len(samples)
-    return analytic_robust_scores(engine, samples, clean, tau=tau, noise_sd=widths, alpha=alpha)
+    clean = clean or clean_losses(engine, samples)
+    widths = [SD if row is None else np.full(len(row.deltas), SD) for row in clean]
+    return gradient_robust_scores(engine, samples, clean, tau=tau, alpha=alpha, noise_sd=widths)
+
+
+def clean_losses(engine, samples):
+    return [
+        CleanLosses.of(score.token_nll, score.token_delta, score.ifd)
+        for score in clean_scores(engine, samples)
+    ]
 
 
 def test_mean_and_std_are_the_smooth_score_and_both_kinds_of_noise():
@@ -219,18 +229,15 @@ def test_rows_that_go_wrong_have_a_status():
     short = tokenize_sample(alpaca("say", "on"), tokenizer, "plain", 128)
     good, silent, broken = tokenized()
     model = causal_lm("llama")
-    clean = [
-        (score.token_delta, score.ifd)
-        for score in clean_scores(TokenLossEngine(model), [good, silent, broken])
-    ]
-    clean[1] = (0.1 * TAU * np.ones_like(clean[1][0]), 0.9)
+    clean = clean_losses(TokenLossEngine(model), [good, silent, broken])
+    clean[1] = replace(clean[1], deltas=np.full_like(clean[1].deltas, 0.1 * TAU), ifd=0.9)
     alone, *_ = analytic(model, [good], clean=clean[:1])
     bad = next(
         i for i in broken.prompt_ids if i not in good.prompt_ids and i not in good.response_ids
     )
     with torch.no_grad():
         model.get_input_embeddings().weight[int(bad)] = torch.nan
-    scores = analytic(model, [short, good, silent, broken], clean=[(None, None), *clean])
+    scores = analytic(model, [short, good, silent, broken], clean=[None, *clean])
     assert [score.status for score in scores] == [
         Status.RESPONSE_TOO_SHORT,
         Status.OK,
@@ -240,3 +247,17 @@ def test_rows_that_go_wrong_have_a_status():
     assert scores[1].s_ifd_std == pytest.approx(alone.s_ifd_std, rel=1e-4)
     assert scores[2].ifd_mean == 0.9
     assert [s.s_ifd_std for s in scores] == [None, scores[1].s_ifd_std, None, None]
+
+
+def test_the_predicted_noise_of_each_token_is_what_the_scores_use():
+    engine, samples = TokenLossEngine(causal_lm("llama")), tokenized("added")
+    clean, noise = clean_losses(engine, samples), TokenNoise(0.5, 0.2, 0.7)
+    found = analytic_robust_scores(engine, samples, clean, tau=TAU, alpha=5.0, noise=noise)
+    for sample, losses, score in zip(samples, clean, found, strict=True):
+        eps = 5.0 / math.sqrt((len(sample.prompt_ids) + len(sample.response_ids)) * 32)
+        sd = noise.sd(losses, eps)
+        (expected,) = gradient_robust_scores(
+            engine, [sample], [losses], tau=TAU, alpha=5.0, noise_sd=[sd]
+        )
+        assert score.s_ifd_mean == pytest.approx(expected.s_ifd_mean, rel=1e-6)
+        assert score.s_ifd_std == pytest.approx(expected.s_ifd_std, rel=1e-4)

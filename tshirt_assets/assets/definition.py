@@ -79,6 +79,7 @@ def dataset_asset(
     kinds: Collection[str],
     resources: Sequence[str],
     schema: pa.Schema | None = None,
+    pool: str | None = None,
 ) -> dg.AssetsDefinition:
     """An unpartitioned asset over all shards; `make(context)` yields its result and checks."""
     key = binding.key(asset)
@@ -99,6 +100,7 @@ def dataset_asset(
             dg.AssetCheckSpec(name, asset=key, description=text) for name, text in checks.items()
         ],
         required_resource_keys={binding.resource(kind) for kind in resources},
+        pool=pool,
     )
     def materialize(context: dg.AssetExecutionContext) -> Iterator[Any]:
         with _one_line_failures():

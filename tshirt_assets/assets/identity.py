@@ -20,8 +20,9 @@ _HASHED_ROWS = 65_536  # at a time: bounds the memory of a hash
 CODE_VERSIONS = {
     "samples": "1",
     "embeddings": "1",
-    "token_scores": "1",
+    "token_scores": "2",
     "contenders": "1",
+    "calibration": "1",
     "robust_scores": "1",
     "neighbours": "1",
     "search": "1",

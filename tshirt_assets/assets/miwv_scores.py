@@ -18,14 +18,14 @@ from tshirt_assets.assets.checks import (
 from tshirt_assets.assets.definition import partitioned_asset
 from tshirt_assets.assets.identity import loss_identity
 from tshirt_assets.assets.recording import describe_table, describe_work, finite, histogram
-from tshirt_assets.assets.rows import row_frame, samples_by_id, to_frame
+from tshirt_assets.assets.rows import read_samples_by_id, row_frame, samples_by_id, to_frame
 from tshirt_assets.assets.schemas import MIWV_SCORES, computed_schema
 from tshirt_assets.assets.scored import ScoreTable
 from tshirt_assets.assets.shards import ShardReport
-from tshirt_assets.assets.writing import upstream_version
+from tshirt_assets.assets.writing import read_upstream
 from tshirt_assets.corpus.sample import Sample
 from tshirt_assets.corpus.status import Status
-from tshirt_assets.resources.lance import Store
+from tshirt_assets.resources.lance import Store, TableInfo
 from tshirt_assets.resources.process_cache import load_count
 
 ASSET = "miwv_scores"
@@ -50,12 +50,13 @@ def build_miwv_scores(binding: Binding) -> dg.AssetsDefinition:
         nearest = to_frame(store.read(binding.name, "neighbours", version=neighbours.version))
 
         def process(shard: str) -> ShardReport:
-            samples_table = store.read(binding.name, "samples", shard)
+            samples_table, samples_version = read_upstream(store, binding, "samples", shard)
             rows = row_frame(samples_table)
             samples = samples_by_id(samples_table)
             own = nearest.filter(pl.col("sample_id").is_in(list(samples)))
             demo_of = dict(own.select("sample_id", "neighbour_id").iter_rows())
-            known = clean_losses(store, binding.name, shard, clean_identity)
+            clean = store.info(binding.name, "token_scores", shard)
+            known = clean_losses(store, clean, clean_identity)
 
             def compute(ids: Sequence[str]) -> tuple[pa.Table, int]:
                 demos = read_demos(
@@ -105,8 +106,15 @@ def build_miwv_scores(binding: Binding) -> dg.AssetsDefinition:
                 return table.to_arrow(), tokens
 
             def same_demo(stored: pl.DataFrame) -> pl.DataFrame:
-                """Stored rows whose nearest neighbour is still the same one, its cosine updated."""
-                return stored.drop("similarity").join(
+                """Stored rows whose nearest neighbour is still the same one, its cosine updated.
+
+                A neighbour that was not there, as its file was being replaced, may be back.
+                """
+                lost = (
+                    pl.col("status").eq(Status.NO_NEIGHBOUR) & pl.col("neighbour_id").is_not_null()
+                )
+                kept = stored.filter(~lost).drop("similarity")
+                return kept.join(
                     own.select("sample_id", "neighbour_id", "similarity"),
                     on=["sample_id", "neighbour_id"],
                     nulls_equal=True,
@@ -128,8 +136,8 @@ def build_miwv_scores(binding: Binding) -> dg.AssetsDefinition:
                 data_version=scored.info.meta["data_version"],
                 metadata=metadata,
                 inputs={
-                    "samples": upstream_version(store, binding, "samples", shard),
-                    "token_scores": upstream_version(store, binding, "token_scores", shard),
+                    "samples": samples_version,
+                    "token_scores": clean.meta.get("data_version", "") if clean else "",
                     "neighbours": neighbours.meta["data_version"],
                 },
                 checks={
@@ -156,18 +164,17 @@ def build_miwv_scores(binding: Binding) -> dg.AssetsDefinition:
     )
 
 
-def clean_losses(store: Store, corpus: str, shard: str, identity: str) -> dict[str, float]:
+def clean_losses(store: Store, scored: TableInfo | None, identity: str) -> dict[str, float]:
     """Zero-shot losses that the clean pass of the same model already found, by sample id."""
-    info = store.info(corpus, "token_scores", shard)
-    if info is None or info.meta.get("identity") != identity:
+    if scored is None or scored.meta.get("identity") != identity:
         return {}
     table = store.read(
-        corpus,
+        scored.meta["corpus"],
         "token_scores",
-        shard,
+        scored.meta["shard"],
         columns=["sample_id", "cond_nll"],
         where="status = 'ok'",
-        version=info.version,
+        version=scored.version,
     )
     return dict(zip(table["sample_id"].to_pylist(), table["cond_nll"].to_pylist(), strict=True))
 
@@ -180,8 +187,5 @@ def read_demos(
         pl.col("neighbour_id").is_not_null() & ~pl.col("neighbour_id").is_in(list(samples))
     ).unique("neighbour_id")
     demos = {i: samples[i] for i in own["neighbour_id"] if i in samples}
-    for (shard,), group in elsewhere.group_by("neighbour_shard"):
-        quoted = ", ".join(f"'{sample_id}'" for sample_id in group["neighbour_id"])
-        table = store.read(corpus, "samples", str(shard), where=f"sample_id IN ({quoted})")
-        demos |= samples_by_id(table)
-    return demos
+    places = elsewhere.select(sample_id="neighbour_id", shard="neighbour_shard")
+    return demos | read_samples_by_id(store, corpus, places)

@@ -30,15 +30,22 @@ def describe_table(info: TableInfo, table: pa.Table, preview: Sequence[str]) -> 
     return metadata | {"table": info.name, "table_version": info.version}
 
 
-def describe_work(scored: ScoredShard) -> dict[str, Any]:
-    """Metadata of a scored shard: what was computed, what was reused, how fast."""
+def describe_work(*scored: ScoredShard) -> dict[str, Any]:
+    """Metadata of a scored shard: rows computed and reused, how fast.
+
+    A shard that took several computations of the same rows is described by the largest.
+    """
+    if not scored:
+        return {"computed": 0, "reused": 0, "seconds": 0.0}
+    largest = max(scored, key=lambda part: (part.computed, part.reused))
+    tokens, seconds = sum(part.tokens for part in scored), sum(part.seconds for part in scored)
     metadata: dict[str, Any] = {
-        "computed": scored.computed,
-        "reused": scored.reused,
-        "seconds": round(scored.seconds, 2),
+        "computed": largest.computed,
+        "reused": largest.reused,
+        "seconds": round(seconds, 2),
     }
-    if scored.tokens:
-        metadata["tokens_per_second"] = round(scored.tokens / max(scored.seconds, 1e-9), 1)
+    if tokens:
+        metadata["tokens_per_second"] = round(tokens / max(seconds, 1e-9), 1)
     return metadata
 
 

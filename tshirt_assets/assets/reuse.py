@@ -25,7 +25,7 @@ class Reuse:
         self._columns = schema.names
         self._elsewhere: dict[str, str] | None = None  # sample_id -> shard
 
-    def find(self, ids: Collection[str], shard: str) -> pl.DataFrame | None:
+    def find(self, ids: Collection[str], shard: str | None) -> pl.DataFrame | None:
         """Stored rows with these sample ids, one each; None when there are none."""
         wanted = set(ids)
         found: list[pl.DataFrame] = []
@@ -48,7 +48,7 @@ class Reuse:
         found = [frame for frame in found if frame.height]
         return pl.concat(found) if found else None
 
-    def _own(self, shard: str) -> pa.Table | None:
+    def _own(self, shard: str | None) -> pa.Table | None:
         """The shard's own table, if it is of this identity; a damaged one is computed again."""
         with suppress(DamagedTableError):
             own = self._store.info(*self._place, shard)
@@ -56,7 +56,7 @@ class Reuse:
                 return self._store.read(*self._place, shard)
         return None
 
-    def _by_shard(self, wanted: set[str], shard: str) -> dict[str, list[str]]:
+    def _by_shard(self, wanted: set[str], shard: str | None) -> dict[str, list[str]]:
         if not wanted:
             return {}
         if self._elsewhere is None:

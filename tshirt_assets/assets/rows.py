@@ -1,11 +1,19 @@
 """Rows of a stored samples table in the forms that the assets work with."""
 
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
 import polars as pl
 import pyarrow as pa
 
 from tshirt_assets.assets.schemas import ROW
 from tshirt_assets.corpus.sample import Sample, from_table
 from tshirt_assets.corpus.status import Status
+from tshirt_assets.resources.lance import Store
+
+if TYPE_CHECKING:
+    from tshirt_assets.resources.causal_lm import LoadedCausalLM
+    from tshirt_assets.scoring.tokenize import TokenizedSample
 
 ROW_COLUMNS = [field.name for field in ROW]
 
@@ -29,6 +37,32 @@ def samples_by_id(table: pa.Table) -> dict[str, Sample]:
         if sample.status is Status.OK:
             samples.setdefault(sample.sample_id, sample)
     return samples
+
+
+def read_samples_by_id(store: Store, corpus: str, rows: pl.DataFrame) -> dict[str, Sample]:
+    """The usable samples of `rows` (columns sample_id and shard), whatever shards hold them."""
+    samples: dict[str, Sample] = {}
+    for (shard,), group in rows.group_by("shard", maintain_order=True):
+        table = store.read(corpus, "samples", str(shard), where=with_ids(group["sample_id"]))
+        samples |= samples_by_id(table)
+    return samples
+
+
+def with_ids(sample_ids: Iterable[str]) -> str:
+    """The condition, for a scan of a table, that a row has one of these sample ids."""
+    return f"sample_id IN ({', '.join(map(repr, sample_ids))})"
+
+
+def tokenize_rows(
+    ids: Sequence[str], samples: Mapping[str, Sample], model: "LoadedCausalLM", prompt_format: str
+) -> list["TokenizedSample"]:
+    """The samples with these ids, in order, tokenized for a model."""
+    from tshirt_assets.scoring.tokenize import tokenize_sample
+
+    return [
+        tokenize_sample(samples[sample_id], model.tokenizer, prompt_format, model.max_length)
+        for sample_id in ids
+    ]
 
 
 def to_schema(frame: pl.DataFrame, schema: pa.Schema) -> pa.Table:

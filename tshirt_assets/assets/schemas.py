@@ -26,6 +26,7 @@ TOKEN_SCORES = pa.schema(
         pa.field("uncond_nll", pa.float64()),
         pa.field("ifd", pa.float64()),
         pa.field("token_delta", _FLOATS),
+        pa.field("token_nll", _FLOATS),
         pa.field("first_delta_index", pa.int32()),
     ]
 )
@@ -38,6 +39,15 @@ CONTENDERS = pa.schema(
         pa.field("contender", pa.bool_()),
         pa.field("tau", pa.float64()),
         pa.field("keep_fraction", pa.float64()),
+    ]
+)
+ROBUSTNESS = pa.schema(
+    [
+        *SCORED_ROW,
+        pa.field("s_ifd_mean", pa.float64()),
+        pa.field("s_ifd_std", pa.float64()),
+        pa.field("ifd_mean", pa.float64()),
+        pa.field("n_neighbours", pa.int32()),
     ]
 )
 ROBUST_SCORES = pa.schema(
@@ -58,6 +68,16 @@ NEIGHBOUR_DELTAS = pa.schema(
         pa.field("ifd_mean", pa.float64()),
         pa.field("n_neighbours", pa.int32()),
         pa.field("deltas", _FLOATS),
+    ]
+)
+CALIBRATION = pa.schema(
+    [
+        *ROW,
+        pa.field("analytic_mean", pa.float64()),
+        pa.field("analytic_std", pa.float64()),
+        pa.field("sampled_mean", pa.float64()),
+        pa.field("sampled_std", pa.float64()),
+        pa.field("n_neighbours", pa.int32()),
     ]
 )
 NEIGHBOURS = pa.schema(
@@ -126,16 +146,22 @@ DESCRIPTIONS = {
     "uncond_nll": "Mean response loss without the prompt, nats per token.",
     "ifd": "Perplexity ratio with / without the prompt; below 1 the instruction helps.",
     "token_delta": "Per response token: loss without minus with prompt; positive: it helps.",
+    "token_nll": "Per response token: loss given the prompt, in nats.",
     "first_delta_index": "0 where a BOS gives the first token an unconditional loss, else 1.",
     "s_ifd": "Clean S-IFD over the informative tokens.",
     "rank": "Place by score, 1 is best.",
     "contender": "The row can still be selected, so its robustness is measured.",
     "tau": "A token is informative when abs(delta) is above this threshold.",
     "keep_fraction": "Share k of informative tokens that tau was chosen for.",
-    "s_ifd_mean": "Mean S-IFD over the noise neighbours.",
-    "s_ifd_std": "Population standard deviation of S-IFD over the noise neighbours.",
-    "ifd_mean": "Mean IFD over the noise neighbours; rows at 1 or above are not selected.",
-    "n_neighbours": "Neighbours that entered mean and std.",
+    "s_ifd_mean": "Mean S-IFD over noise neighbours, or the estimate of it.",
+    "s_ifd_std": "Population standard deviation of S-IFD over noise neighbours, or its estimate.",
+    "ifd_mean": "Mean IFD over the noise neighbours (analytic: the clean IFD); rows at 1 or above "
+    "are not selected.",
+    "n_neighbours": "Sampled neighbours that entered mean and std.",
+    "analytic_mean": "Analytic estimate of the mean S-IFD.",
+    "analytic_std": "Analytic estimate of the standard deviation of S-IFD.",
+    "sampled_mean": "Mean S-IFD over the pilot's noise neighbours.",
+    "sampled_std": "Population standard deviation of S-IFD over the pilot's noise neighbours.",
     "estimator": "How mean and std were found: sampled, analytic or hybrid.",
     "neighbour_id": "The nearest other row, whose pair served as the demo.",
     "neighbour_shard": "A shard that holds the nearest neighbour.",
@@ -161,10 +187,12 @@ def column_schema(schema: pa.Schema) -> dg.TableSchema:
 
 
 __all__ = [
+    "CALIBRATION",
     "CONTENDERS",
     "MIWV_SCORES",
     "NEIGHBOURS",
     "NEIGHBOUR_DELTAS",
+    "ROBUSTNESS",
     "ROBUST_SCORES",
     "SAMPLES_SCHEMA",
     "TOKEN_SCORES",

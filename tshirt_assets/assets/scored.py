@@ -48,7 +48,7 @@ class ScoreTable:
 
     def score(
         self,
-        shard: str,
+        shard: str | None,
         rows: pl.DataFrame,
         compute: Compute,
         reusable: Callable[[pl.DataFrame], pl.DataFrame] = lambda frame: frame,
@@ -57,7 +57,8 @@ class ScoreTable:
 
         `rows` has the ROW columns; rows that are not ok keep their status. `compute` maps sample
         ids to a table with `sample_id`, `status`, `status_detail` and the score columns, and the
-        number of tokens it took. `reusable` filters stored rows that may be used again.
+        number of tokens it took. `reusable` filters stored rows that may be used again. A table
+        over all shards has no `shard`.
         """
         started = time.monotonic()
         wanted = rows.filter(pl.col("status") == "ok")["sample_id"].unique(maintain_order=True)
@@ -67,7 +68,7 @@ class ScoreTable:
         missing = [sample_id for sample_id in wanted if sample_id not in known]
 
         parts = [stored] if stored is not None and stored.height else []
-        progress = Progress(self._log, f"{self.asset} {shard}", len(missing))
+        progress = Progress(self._log, f"{self.asset} {shard or ''}".strip(), len(missing))
         staging = self.store.staging(self.binding.name, self.asset, shard, self.identity)
         for chunk, tokens in self._chunks(missing, compute):
             frame = _placed(chunk, rows, self.identity, self.schema)

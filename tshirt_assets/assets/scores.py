@@ -1,5 +1,6 @@
 """The score columns of a whole corpus, as selection wants them, at pinned versions."""
 
+import json
 from collections.abc import Collection, Sequence
 
 import dagster as dg
@@ -8,7 +9,7 @@ import polars as pl
 
 from tshirt_assets.assets.binding import Binding
 from tshirt_assets.assets.dataset import Dataset, facts, open_dataset
-from tshirt_assets.assets.robust_scores import DELTAS, robust_table
+from tshirt_assets.assets.estimates import DELTAS, sampled_table
 from tshirt_assets.assets.rows import to_frame
 from tshirt_assets.config import Recipe
 from tshirt_assets.export.load import read_samples
@@ -18,7 +19,8 @@ from tshirt_assets.selection.recipes import Selection, select
 from tshirt_assets.selection.tables import ScoreTables
 
 DECIDED_BY = {"tshirt": "robust_scores", "reference": DELTAS, "miwv": "miwv_scores"}
-ROBUST_COLUMNS = ["sample_id", "status", "s_ifd_mean", "s_ifd_std", "ifd_mean"]
+SAMPLED_COLUMNS = ["sample_id", "status", "s_ifd_mean", "s_ifd_std", "ifd_mean", "n_neighbours"]
+ROBUST_COLUMNS = [*SAMPLED_COLUMNS, "estimator"]
 
 
 class CorpusScores:
@@ -116,10 +118,10 @@ class CorpusScores:
         return read_samples(self._store, self._binding.name, wanted, versions)
 
     def robust(self) -> pl.DataFrame:
-        """Robust scores of the contenders, all for the present threshold.
+        """Robust scores of the contenders by every estimator, for the present threshold.
 
-        A new shard moves tau. The scores of shards that were not materialized again since then
-        follow from their stored deltas, so that no two thresholds meet in one ranking.
+        A new shard moves tau. The sampled scores of shards that were not materialized again since
+        then follow from their stored deltas; the others stay as measured, with a warning.
         """
         if "robust" not in self._frames:
             dataset = self.dataset("robust_scores")
@@ -131,10 +133,17 @@ class CorpusScores:
             scores = dataset.frame(ROBUST_COLUMNS)
             if contenders and behind:
                 self._context.log.warning(
-                    f"robust_scores of {', '.join(behind[:5])} are older than the contenders; "
-                    "materialize them again, so that new contenders of theirs take part"
+                    f"robust_scores of {', '.join(behind[:5])} are older than the contenders "
+                    f"(tau was {json.loads(dataset.tables[behind[0]].meta['tau']):.4f}, is "
+                    f"{facts(contenders, 'tau'):.4f}); materialize them again, so that new "
+                    "contenders of theirs take part"
                 )
-                scores = self._from_deltas(facts(contenders, "tau"))
+                if "sampled" in self._binding.config.estimators:
+                    sampled = self._from_deltas(facts(contenders, "tau"))
+                    others = scores.filter(pl.col("estimator") != "sampled")
+                    scores = pl.concat(
+                        [others, sampled.with_columns(estimator=pl.lit("sampled"))], how="diagonal"
+                    )
             self._frames["robust"] = scores
         return self._frames["robust"]
 
@@ -165,18 +174,15 @@ class CorpusScores:
         return self._frames["reference"]
 
     def _from_deltas(self, tau: float) -> pl.DataFrame:
-        """Robust scores of all perturbed rows for one threshold."""
+        """Sampled robust scores of all perturbed rows for one threshold."""
         deltas = self.dataset(DELTAS)
         parts = [
-            robust_table(
-                self._store.read(self._binding.name, DELTAS, shard, version=info.version),
-                deltas.identity,
-                tau,
-                self._binding.config.keep_fraction,
+            sampled_table(
+                self._store.read(self._binding.name, DELTAS, shard, version=info.version), tau
             )
             for shard, info in deltas.tables.items()
         ]
-        return pl.concat([to_frame(part.select(ROBUST_COLUMNS)) for part in parts])
+        return pl.concat([to_frame(part.select(SAMPLED_COLUMNS)) for part in parts])
 
     def vectors(self, sample_ids: Sequence[str]) -> np.ndarray:
         """Embeddings (n, C) of these samples, in their order."""

@@ -21,7 +21,7 @@ from tshirt_assets.assets.checks import (
 from tshirt_assets.assets.definition import partitioned_asset
 from tshirt_assets.assets.identity import loss_identity
 from tshirt_assets.assets.recording import describe_table, describe_work, finite, histogram
-from tshirt_assets.assets.rows import row_frame, samples_by_id
+from tshirt_assets.assets.rows import row_frame, samples_by_id, tokenize_rows
 from tshirt_assets.assets.schemas import TOKEN_SCORES, computed_schema
 from tshirt_assets.assets.scored import ScoreTable
 from tshirt_assets.assets.shards import ShardReport
@@ -37,7 +37,6 @@ def build_token_scores(binding: Binding) -> dg.AssetsDefinition:
 
     def prepare(context: dg.AssetExecutionContext) -> Callable[[str], ShardReport]:
         from tshirt_assets.scoring.clean import clean_scores
-        from tshirt_assets.scoring.tokenize import tokenize_sample
 
         store = binding.store(context)
         scorer = binding.causal_lm(context, "scorer")
@@ -50,15 +49,7 @@ def build_token_scores(binding: Binding) -> dg.AssetsDefinition:
             samples = samples_by_id(samples_table)
 
             def compute(ids: Sequence[str]) -> tuple[pa.Table, int]:
-                tokenized = [
-                    tokenize_sample(
-                        samples[sample_id],
-                        scorer.tokenizer,
-                        config.prompt_format,
-                        scorer.max_length,
-                    )
-                    for sample_id in ids
-                ]
+                tokenized = tokenize_rows(ids, samples, scorer, config.prompt_format)
                 scored = clean_scores(scorer.engine, tokenized)
                 tokens = sum(s.n_prompt_tokens + 2 * s.n_response_tokens for s in scored)
                 records = [asdict(score) for score in scored]

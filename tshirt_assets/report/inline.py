@@ -1,4 +1,4 @@
-"""Histograms so small that the Dagster UI shows them among the metadata, without a click."""
+"""Plots so small that the Dagster UI shows them among the metadata, without a click."""
 
 import base64
 from typing import Final
@@ -11,6 +11,7 @@ from tshirt_assets.report.numbers import number
 INLINE_CHARACTERS: Final = 1_000
 N_BINS: Final = 40
 WIDTH, HEIGHT, BASE = 320, 76, 58
+SIDE = 120  # of a square plot
 # Both are readable on the UI's light and on its dark background.
 BARS, WORDS = "#7c5cd6", "#868e9c"
 
@@ -38,6 +39,30 @@ def histogram_markdown(values: np.ndarray, title: str) -> str:
         + _word(WIDTH, "end", number(high))
         + "</g></svg>"
     )
+    return _image(svg, title)
+
+
+def agreement_markdown(found: np.ndarray, truth: np.ndarray, title: str) -> str:
+    """Markdown image of pairs `found` (n,) against `truth` (n,) > 0, both axes logarithmic.
+
+    The diagonal is where they are equal; pairs with a value that is not positive are left out.
+    """
+    usable = (found > 0) & (truth > 0)
+    if not usable.any():
+        return "no values"
+    values = np.log(np.stack([found[usable], truth[usable]]))  # (2, n)
+    low, high = values.min(), values.max()
+    x, y = np.rint((values - low) / max(high - low, 1e-9) * SIDE).astype(int) + 3
+    dots = "".join(f"M{a} {SIDE + 6 - b}h0" for a, b in zip(x, y, strict=True))
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{SIDE + 6}" height="{SIDE + 6}">'
+        f'<path stroke="{WORDS}" d="M3 {SIDE + 3}L{SIDE + 3} 3"/>'
+        f'<path stroke="{BARS}" stroke-width="5" stroke-linecap="round" d="{dots}"/></svg>'
+    )
+    return _image(svg, title)
+
+
+def _image(svg: str, title: str) -> str:
     text = title.replace("[", "(").replace("]", ")")
     return f"![{text}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
 

@@ -1,9 +1,9 @@
 """Robustness without sampling: mean and spread of S-IFD from one forward and backward pass.
 
-Under embedding noise a token's delta D_t is about normal around its clean value, with some
-standard deviation sigma. Averaged over that noise, S-IFD's threshold is smooth (a token counts with
-the probability that its abs(D) is above tau), and so has a gradient that sees tokens about to cross
-tau. What noise does to the score then has two parts:
+Under embedding noise a token's delta D_t is about normal around its clean value, with a standard
+deviation that `TokenNoise` predicts. Averaged over that noise, S-IFD's threshold is smooth (a token
+counts with the probability that its abs(D) is above tau), and so has a gradient that sees tokens
+about to cross tau. What noise does to the score then has two parts:
 
 1. the best linear response: a std of eps / sqrt(3) times the Euclidean norm of the gradient by
    the input embeddings, exact whatever the correlations between tokens (DESIGN.md section 7);
@@ -21,10 +21,11 @@ import numpy as np
 import torch
 
 from tshirt_assets.corpus.status import Status
-from tshirt_assets.scoring.clean import pass_requests
+from tshirt_assets.scoring.clean import CleanLosses, pass_requests
 from tshirt_assets.scoring.noise import noise_scale
 from tshirt_assets.scoring.robustness import RobustScore
 from tshirt_assets.scoring.token_loss import LossRequest, TokenLossEngine
+from tshirt_assets.scoring.token_noise import TokenNoise
 from tshirt_assets.scoring.tokenize import TokenizedSample
 
 GROUP_VALUES = 1 << 24  # gradient values of the rows whose second pass is awaited: 64 MiB
@@ -70,18 +71,41 @@ def smooth_s_ifd(deltas: np.ndarray, tau: float, noise_sd: float | np.ndarray) -
 def analytic_robust_scores(
     engine: TokenLossEngine,
     samples: Sequence[TokenizedSample],
-    clean: Sequence[tuple[np.ndarray, float]],
+    clean: Sequence[CleanLosses],
     *,
     tau: float,
-    noise_sd: Sequence[float | np.ndarray],
     alpha: float,
+    noise: TokenNoise,
 ) -> list[RobustScore]:
     """Robust scores of every sample, in order, without a single neighbour.
 
-    Args:
-        clean: per sample the stored token deltas (T - first_delta_index,) and IFD of the clean
-            passes; not looked at where the status is not ok.
-        noise_sd: per sample the noise sd of its token deltas in nats, one or (T,).
+    `clean`: the stored losses of the clean passes; not looked at where the status is not ok.
+    """
+    noise_sd = [
+        noise.sd(losses, row_eps(sample, alpha, engine.width))
+        if sample.status is Status.OK
+        else np.empty(0)
+        for sample, losses in zip(samples, clean, strict=True)
+    ]
+    return gradient_robust_scores(engine, samples, clean, tau=tau, alpha=alpha, noise_sd=noise_sd)
+
+
+def row_eps(sample: TokenizedSample, alpha: float, width: int) -> float:
+    """Half width of the noise on a row's embeddings."""
+    return noise_scale(alpha, len(sample.prompt_ids) + len(sample.response_ids), width)
+
+
+def gradient_robust_scores(
+    engine: TokenLossEngine,
+    samples: Sequence[TokenizedSample],
+    clean: Sequence[CleanLosses],
+    *,
+    tau: float,
+    alpha: float,
+    noise_sd: Sequence[np.ndarray],
+) -> list[RobustScore]:
+    """Robust scores of every sample, in order, from the noise sd (T - first_delta_index,) of its
+    token deltas, in nats, and one gradient.
 
     The IFD stands for its mean over neighbours. Rows without a clean informative token get
     no_informative_token, rows whose losses or gradient are not finite non_finite_loss.
@@ -90,7 +114,7 @@ def analytic_robust_scores(
     usable = [index for index, sample in enumerate(samples) if sample.status is Status.OK]
     smooth: dict[int, SmoothScore] = {}
     for index in usable:
-        deltas, ratio = clean[index]
+        deltas, ratio = clean[index].deltas, clean[index].ifd
         if (np.abs(deltas) > tau).any():
             smooth[index] = smooth_s_ifd(deltas, tau, noise_sd[index])
             detail = "losses, or their gradient, not finite"
@@ -118,7 +142,7 @@ def analytic_robust_scores(
                 None,
                 s_ifd_mean=value,
                 s_ifd_std=math.hypot(std, smooth[index].jump_std),
-                ifd_mean=clean[index][1],
+                ifd_mean=clean[index].ifd,
             )
     return scores
 

@@ -22,7 +22,7 @@ class CleanScore:
     `n_prompt_tokens` counts the BOS. `cond_nll` and `uncond_nll` are means in nats per token, over
     T tokens and over the tokens from `first_delta_index` on. `ifd` is the published perplexity
     ratio. `token_delta` (T - first_delta_index,) float32 in nats, positive where the instruction
-    helps.
+    helps. `token_nll` (T,) float32, the conditional losses.
     """
 
     sample_id: str
@@ -36,6 +36,29 @@ class CleanScore:
     uncond_nll: float | None = None
     ifd: float | None = None
     token_delta: np.ndarray | None = None
+    token_nll: np.ndarray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CleanLosses:
+    """Clean losses of one row's tokens that have both, and its IFD.
+
+    `cond`: (T - first_delta_index,) float32, nats, with the prompt. `deltas`: the token deltas.
+    """
+
+    cond: np.ndarray
+    deltas: np.ndarray
+    ifd: float
+
+    @staticmethod
+    def of(token_nll: np.ndarray, token_delta: np.ndarray, ifd: float) -> "CleanLosses":
+        """From the columns of token_scores: losses (T,) and deltas (T - first_delta_index,)."""
+        return CleanLosses(token_nll[len(token_nll) - len(token_delta) :], token_delta, ifd)
+
+    @property
+    def uncond(self) -> np.ndarray:
+        """Losses without the prompt, (T - first_delta_index,) float32."""
+        return self.cond + self.deltas
 
 
 def clean_scores(engine: TokenLossEngine, samples: Sequence[TokenizedSample]) -> list[CleanScore]:
@@ -87,6 +110,7 @@ def _score(sample: TokenizedSample, cond: np.ndarray, uncond: np.ndarray) -> Cle
         uncond_nll=float(uncond.mean(dtype=np.float64)),
         ifd=ratio,
         token_delta=token_deltas(cond, uncond),
+        token_nll=cond,
     )
 
 

@@ -108,6 +108,8 @@ def _with_positions(ruled: pl.DataFrame, ordered: pl.DataFrame) -> pl.DataFrame:
 def _joined(recipe: Recipe, tables: ScoreTables) -> pl.DataFrame:
     """Usable rows with every score there is; missing tables give null columns."""
     robust = tables.reference if recipe.method == "reference" else tables.robust
+    if robust is not None and recipe.estimator:
+        robust = robust.filter(pl.col("estimator") == recipe.estimator)
     needed = {
         "tshirt": ("robust_scores", robust),
         "reference": ("robust_scores with the reference tau", robust),

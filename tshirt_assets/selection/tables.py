@@ -27,8 +27,9 @@ class ScoreTables:
 
     rows: sample_id, shard, row, status, ifd, n_response_tokens of `token_scores`, and optionally
     `domain` of `samples` (needed for quotas). robust: sample_id, status, s_ifd_mean, s_ifd_std,
-    ifd_mean of `robust_scores`. reference: the same with the tau of the perturbed rows, for
-    method=reference. miwv: sample_id, status, miwv of `miwv_scores`.
+    ifd_mean of `robust_scores`, and estimator where recipes name theirs. reference: the same with
+    the tau of the perturbed rows, for method=reference. miwv: sample_id, status, miwv of
+    `miwv_scores`.
     """
 
     rows: pl.DataFrame

@@ -1,0 +1,111 @@
+"""analytic and hybrid through the whole graph, beside sampled."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.corpora import NAME, Corpus, make_rows
+
+BOTH = {
+    "tshirt": {"method": "tshirt", "budget": 4},
+    "fast": {"method": "tshirt", "budget": 4, "estimator": "analytic"},
+    "mixed": {"method": "tshirt", "budget": 4, "estimator": "hybrid"},
+    "fused": {"method": "fusion", "budget": 4, "fuse": ["tshirt", "fast"]},
+}
+
+
+@pytest.fixture
+def corpus(tmp_path: Path, tiny_models: Path) -> Corpus:
+    corpus = Corpus(tmp_path / "corpus", tiny_models)
+    # Mild noise: three neighbours then say enough to compare with.
+    noise = {"estimator": "sampled", "neighbours": 3, "alpha": 0.5}
+    corpus.configure(recipes=BOTH, robustness=noise)
+    corpus.write("a.jsonl", make_rows(0, 12))
+    corpus.write("b.jsonl", make_rows(1, 12))
+    corpus.materialize_all()
+    return corpus
+
+
+def test_every_estimator_measures_the_contenders(corpus: Corpus) -> None:
+    contenders = corpus.frame("contenders").filter("contender")
+    scores = corpus.frame("robust_scores")
+    for estimator, group in scores.group_by("estimator"):
+        assert sorted(group["sample_id"]) == sorted(contenders["sample_id"]), estimator
+    assert scores["identity"].n_unique() == 1
+    ok = scores.filter(pl.col("status") == "ok").pivot(
+        "estimator", index="sample_id", values=["s_ifd_mean", "s_ifd_std", "n_neighbours"]
+    )
+    assert ok["n_neighbours_sampled"].unique().to_list() == [3]
+    assert ok["n_neighbours_analytic"].unique().to_list() == [0]
+    assert ok["n_neighbours_hybrid"].unique().to_list() == [3]
+    for value in ("s_ifd_mean_analytic", "s_ifd_std_analytic", "s_ifd_std_hybrid"):
+        assert ok[value].is_finite().all()
+    # The same quantity: means that agree far better than the rows differ.
+    off = (ok["s_ifd_mean_analytic"] - ok["s_ifd_mean_sampled"]).std()
+    assert off < 0.5 * ok["s_ifd_mean_sampled"].std()
+
+
+def test_each_recipe_selects_by_its_estimator(corpus: Corpus) -> None:
+    scores = corpus.frame("robust_scores")
+    for recipe, estimator in (("tshirt", "sampled"), ("fast", "analytic"), ("mixed", "hybrid")):
+        chosen = corpus.frame("selected_subset", recipe)
+        own = scores.filter(pl.col("estimator") == estimator)
+        merged = chosen.join(own, on="sample_id", suffix="_own")
+        assert merged.height == 4
+        assert merged["s_ifd_std"].to_list() == merged["s_ifd_std_own"].to_list()
+    assert corpus.frame("selected_subset", "fused").height == 4
+
+
+def test_the_pilot_is_an_asset_with_its_constants(corpus: Corpus) -> None:
+    pilot = corpus.frame("calibration")
+    assert pilot.height == 24  # all rows of so small a corpus, the contenders among them
+    metadata = corpus.metadata("calibration")
+    assert metadata["noise_sd"] > 0
+    assert metadata["n_rows"] > 4
+    assert "data:image/svg+xml" in metadata["agreement_plot"]
+    info = corpus.store.info(NAME, "calibration")
+    assert info is not None
+
+
+def test_nothing_is_measured_twice_and_everything_is_fresh(corpus: Corpus) -> None:
+    assert corpus.stale() == {}
+    before = corpus.frame("robust_scores")
+    corpus.materialize("calibration")
+    corpus.materialize("robust_scores")
+    assert corpus.metadata("calibration")["computed"] == 0
+    assert corpus.computed("robust_scores") == 0
+    assert corpus.frame("robust_scores").equals(before)
+    assert corpus.stale() == {}
+
+
+def test_a_recipe_with_another_estimator_adds_only_its_own_work(
+    tmp_path: Path, tiny_models: Path
+) -> None:
+    corpus = Corpus(tmp_path / "corpus", tiny_models)
+    corpus.configure(recipes={"fast": BOTH["fast"]})
+    corpus.write("a.jsonl", make_rows(0, 12))
+    corpus.materialize_all()
+    assert corpus.config.neighbours == 0
+    assert corpus.store.stored(NAME, "neighbour_deltas") == []
+    corpus.configure(recipes={"fast": BOTH["fast"], "mixed": BOTH["mixed"]})
+    corpus.materialize("contenders")
+    corpus.materialize("calibration")
+    assert corpus.metadata("calibration")["computed"] == 0
+    before = corpus.frame("robust_scores").drop("identity")
+    corpus.materialize("robust_scores")
+    after = corpus.frame("robust_scores").drop("identity")
+    assert after.filter(pl.col("estimator") == "analytic").equals(before)
+    assert after.height == 2 * before.height
+
+
+def test_a_new_shard_moves_tau_and_selection_goes_on(corpus: Corpus) -> None:
+    corpus.write("c.jsonl", make_rows(2, 12))
+    corpus.register()
+    new = [corpus.shard("c")]
+    corpus.materialize("samples", "embeddings", "token_scores", partitions=new)
+    corpus.materialize("contenders")
+    corpus.materialize("calibration")
+    corpus.materialize("robust_scores", partitions=new)
+    corpus.materialize("selected_subset", partitions=["fast"])
+    assert corpus.frame("selected_subset", "fast").height == 4
