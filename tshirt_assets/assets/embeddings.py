@@ -15,7 +15,7 @@ from tshirt_assets.assets.rows import ROW_COLUMNS, to_frame
 from tshirt_assets.assets.schemas import column_schema, embeddings_schema
 from tshirt_assets.assets.scored import ScoreTable
 from tshirt_assets.assets.shards import ShardReport
-from tshirt_assets.assets.writing import upstream_version
+from tshirt_assets.assets.writing import read_upstream
 from tshirt_assets.resources.process_cache import load_count
 
 
@@ -32,7 +32,8 @@ def build_embeddings(binding: Binding) -> dg.AssetsDefinition:
 
         def process(shard: str) -> ShardReport:
             columns = [*ROW_COLUMNS, "instruction", "input"]
-            rows = to_frame(store.read(binding.name, "samples", shard, columns=columns))
+            samples, samples_version = read_upstream(store, binding, "samples", shard, columns)
+            rows = to_frame(samples)
             texts = dict(zip(rows["sample_id"], _texts(rows), strict=True))
 
             def compute(ids: Sequence[str]) -> tuple[pa.Table, int]:
@@ -61,7 +62,7 @@ def build_embeddings(binding: Binding) -> dg.AssetsDefinition:
             return ShardReport(
                 data_version=scored.info.meta["data_version"],
                 metadata=metadata,
-                inputs={"samples": upstream_version(store, binding, "samples", shard)},
+                inputs={"samples": samples_version},
                 checks={
                     "rows_carried_through": carried_outcome(scored.table, rows.height),
                     "vectors_normalised": normalised_outcome(scored.table),

@@ -1,6 +1,7 @@
 """Writing tables with their identity and data version, and reading versions back."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -24,6 +25,20 @@ def write_table(
     meta = {"identity": identity, "data_version": data_version(table)}
     meta |= {key: json.dumps(value) for key, value in facts.items()}
     return store.write(binding.name, asset, shard, table, meta)
+
+
+def read_upstream(
+    store: Store, binding: Binding, asset: str, shard: str, columns: Sequence[str] | None = None
+) -> tuple[pa.Table, str]:
+    """Rows of an upstream asset's shard, and the data version of just these rows.
+
+    Another process may replace the table at any time: what is recorded as the input must be what
+    was read.
+    """
+    info = store.info(binding.name, asset, shard)
+    version = info.version if info else None
+    table = store.read(binding.name, asset, shard, columns=columns, version=version)
+    return table, info.meta.get("data_version", "") if info else ""
 
 
 def upstream_version(store: Store, binding: Binding, asset: str, shard: str | None = None) -> str:
