@@ -9,9 +9,11 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 import pytest
+from click.testing import CliRunner
 
 from tests.corpora import ASSETS, NAME, RECIPES, Corpus
 from tshirt_assets.assets.identity import data_version
+from tshirt_assets.cli import main
 from tshirt_assets.resources.lance import table_name
 from tshirt_assets.verify import Verification, verify
 
@@ -234,3 +236,21 @@ def test_exports_that_changed(materialized: Corpus) -> None:
     assert len(found) == len(expected)
     for pattern in expected:
         assert any(re.search(pattern, fault) for fault in found), (pattern, found)
+
+
+def test_the_command_lists_the_faults_and_exits_with_1(materialized: Corpus) -> None:
+    environment = {"DAGSTER_HOME": str(materialized.home)}
+    arguments = ["verify", str(materialized.file)]
+    sound = CliRunner().invoke(main, arguments, env=environment)
+    assert sound.exit_code == 0
+    assert re.fullmatch(
+        r"0 faults in 24 tables with \d+ rows and 16 exported files\n", sound.stdout
+    ), sound.stdout
+
+    shard = materialized.shard("c-")
+    rewrite(materialized, "token_scores", shard, lambda rows: rows.head(12))
+    faulty = CliRunner().invoke(main, arguments, env=environment)
+    assert faulty.exit_code == 1
+    *lines, last = faulty.stdout.splitlines()
+    assert f"token_scores {shard}: 12 rows where samples has 14" in faulty.stdout
+    assert last.startswith(f"{len(lines)} faults in 24 tables")

@@ -1,8 +1,12 @@
 """The check that a recorded subset still matches the stored scores."""
 
+from typing import Any
+
 import dagster as dg
+import pytest
 
 from tests.corpora import NAME, Corpus, make_rows
+from tshirt_assets.assets.scored import ScoreTable
 
 
 def matches(corpus: Corpus) -> dg.AssetCheckEvaluation:
@@ -63,3 +67,30 @@ def test_computing_the_same_again_is_no_change(materialized: Corpus) -> None:
 def test_nothing_selected_is_nothing_wrong(corpus: Corpus) -> None:
     corpus.register()
     assert matches(corpus).passed
+
+
+@pytest.mark.parametrize("asset", ["embeddings", "token_scores", "miwv_scores"])
+def test_rows_read_again_while_they_are_scored_leave_the_scores_stale(
+    materialized: Corpus, monkeypatch: pytest.MonkeyPatch, asset: str
+) -> None:
+    """Another process replaces the samples of a shard in the middle of the work on it."""
+    a = materialized.shard("a-")
+    instructions = set(materialized.frame("samples", a)["instruction"])
+    materialized.configure(prompt_format="alpaca")
+    score = ScoreTable.score
+
+    def score_late(*arguments: Any) -> Any:
+        monkeypatch.undo()
+        materialized.write("a.jsonl", make_rows(7, 12))
+        materialized.materialize("samples", partitions=[a])
+        return score(*arguments)
+
+    monkeypatch.setattr(ScoreTable, "score", score_late)
+    materialized.materialize(asset, partitions=[a])
+    assert materialized.frame(asset, a).height == len(instructions) == 10  # what it had read
+    assert materialized.frame("samples", a).height == 12
+    assert (asset, a) in materialized.stale()
+    materialized.materialize(asset, partitions=[a])
+    assert materialized.frame(asset, a).height == 12
+    if asset != "miwv_scores":  # its other inputs have not been brought up to date
+        assert (asset, a) not in materialized.stale()

@@ -6,6 +6,7 @@ from contextlib import suppress
 import polars as pl
 import pyarrow as pa
 
+from tshirt_assets.assets.rows import with_ids
 from tshirt_assets.resources.faults import DamagedTableError
 from tshirt_assets.resources.lance import Store
 
@@ -42,9 +43,10 @@ class Reuse:
         keep(self._own(shard))
         keep(self._store.staging(*self._place, shard, self._identity).read())
         for other, ids_there in self._by_shard(wanted, shard).items():
-            quoted = ", ".join(f"'{sample_id}'" for sample_id in ids_there)
+            # Since it was listed, the table may have been replaced by another configuration's.
+            where = f"identity = '{self._identity}' AND {with_ids(ids_there)}"
             with suppress(DamagedTableError):
-                keep(self._store.read(*self._place, other, where=f"sample_id IN ({quoted})"))
+                keep(self._store.read(*self._place, other, where=where))
         found = [frame for frame in found if frame.height]
         return pl.concat(found) if found else None
 
@@ -53,7 +55,7 @@ class Reuse:
         with suppress(DamagedTableError):
             own = self._store.info(*self._place, shard)
             if own is not None and own.meta.get("identity") == self._identity:
-                return self._store.read(*self._place, shard)
+                return self._store.read(*self._place, shard, version=own.version)
         return None
 
     def _by_shard(self, wanted: set[str], shard: str | None) -> dict[str, list[str]]:

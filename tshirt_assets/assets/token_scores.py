@@ -25,7 +25,7 @@ from tshirt_assets.assets.rows import row_frame, samples_by_id, tokenize_rows
 from tshirt_assets.assets.schemas import TOKEN_SCORES, computed_schema
 from tshirt_assets.assets.scored import ScoreTable
 from tshirt_assets.assets.shards import ShardReport
-from tshirt_assets.assets.writing import upstream_version
+from tshirt_assets.assets.writing import read_upstream
 from tshirt_assets.resources.process_cache import load_count
 
 ASSET = "token_scores"
@@ -44,7 +44,7 @@ def build_token_scores(binding: Binding) -> dg.AssetsDefinition:
         scores = ScoreTable(store, binding, ASSET, identity, TOKEN_SCORES, context.log)
 
         def process(shard: str) -> ShardReport:
-            samples_table = store.read(binding.name, "samples", shard)
+            samples_table, samples_version = read_upstream(store, binding, "samples", shard)
             rows = row_frame(samples_table)
             samples = samples_by_id(samples_table)
 
@@ -71,7 +71,7 @@ def build_token_scores(binding: Binding) -> dg.AssetsDefinition:
             return ShardReport(
                 data_version=scored.info.meta["data_version"],
                 metadata=metadata,
-                inputs={"samples": upstream_version(store, binding, "samples", shard)},
+                inputs={"samples": samples_version},
                 checks={
                     "rows_carried_through": carried_outcome(scored.table, rows.height),
                     "rows_usable": usable_outcome(scored.table, config.max_bad_share),
