@@ -26,7 +26,7 @@ def fault(**options: Any) -> str:
 def test_a_name_and_paths_are_enough(tmp_path: Path) -> None:
     config = CorpusConfig.from_yaml(written(tmp_path))
     assert config.keep_fraction == 0.75
-    assert config.neighbours == 30
+    assert config.estimators == ["analytic"]
     assert config.robustness.alpha == 5.0
     assert config.prompt_format == "plain"
     assert config.target_model == config.scorer

@@ -145,7 +145,8 @@ def test_rows_that_left_their_file_are_not_selected_before_it_is_scored_again(
     old = set(materialized.frame("samples", b)["sample_id"])
     materialized.write("b.jsonl", make_rows(6, 10))
     materialized.materialize("samples", partitions=[b])
-    materialized.configure(robustness={"neighbours": 2})  # perturb again what is still there
+    # Perturb again what is still there.
+    materialized.configure(robustness={"estimator": "sampled", "neighbours": 2})
     materialized.materialize("contenders", "neighbours")
     materialized.materialize("robust_scores", "miwv_scores")
     materialized.materialize("selected_subset")

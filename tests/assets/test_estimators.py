@@ -15,9 +15,10 @@ BOTH = {
 }
 
 
-@pytest.fixture
-def corpus(tmp_path: Path, tiny_models: Path) -> Corpus:
-    corpus = Corpus(tmp_path / "corpus", tiny_models)
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory, tiny_models: Path) -> Corpus:
+    """Two scored shards; only the last test changes them."""
+    corpus = Corpus(tmp_path_factory.mktemp("estimators") / "corpus", tiny_models)
     # Mild noise: three neighbours then say enough to compare with.
     noise = {"estimator": "sampled", "neighbours": 3, "alpha": 0.5}
     corpus.configure(recipes=BOTH, robustness=noise)
@@ -55,6 +56,15 @@ def test_each_recipe_selects_by_its_estimator(corpus: Corpus) -> None:
         assert merged.height == 4
         assert merged["s_ifd_std"].to_list() == merged["s_ifd_std_own"].to_list()
     assert corpus.frame("selected_subset", "fused").height == 4
+
+
+def test_selections_say_how_much_of_them_would_stay(corpus: Corpus) -> None:
+    said = {r: corpus.metadata("selected_subset", r).get("stability") for r in BOTH}
+    assert "different noise seeds" in said["tshirt"]
+    assert "many sampled neighbours" in said["fast"]
+    assert "many sampled neighbours" in said["mixed"]
+    assert said["fused"] is None
+    assert all(0 <= int(said[r].split("%")[0]) <= 100 for r in ("tshirt", "fast", "mixed"))
 
 
 def test_the_pilot_is_an_asset_with_its_constants(corpus: Corpus) -> None:

@@ -125,11 +125,12 @@ def test_a_new_shard_computes_itself_and_the_rows_it_is_nearest_to(materialized:
     assert materialized.stale() == {}
 
 
+SAMPLED = {"estimator": "sampled", "neighbours": 3}
 EVERYTHING = {"token_scores": 10, "miwv_scores": 10}
 CHANGES: dict[str, tuple[dict[str, Any], dict[str, int]]] = {
     "seed": ({"seed": 7}, {"token_scores": 0, "miwv_scores": 0}),
-    "alpha": ({"robustness": {"neighbours": 3, "alpha": 2.0}}, {"token_scores": 0}),
-    "neighbours": ({"robustness": {"neighbours": 2}}, {"token_scores": 0}),
+    "alpha": ({"robustness": SAMPLED | {"alpha": 2.0}}, {"token_scores": 0}),
+    "neighbours": ({"robustness": SAMPLED | {"neighbours": 2}}, {"token_scores": 0}),
     "prompt_format": ({"prompt_format": "alpaca"}, EVERYTHING),
     "max_length": ({"scorer": {"path": "lm", "max_length": 300}}, EVERYTHING),
     "model": ({"scorer": {"path": "other_lm", "max_length": 400}}, EVERYTHING),

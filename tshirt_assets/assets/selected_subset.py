@@ -16,6 +16,7 @@ from tshirt_assets.assets.reporting import report_data, token_deltas
 from tshirt_assets.assets.schemas import column_schema
 from tshirt_assets.assets.scores import CorpusScores
 from tshirt_assets.assets.shards import CheckOutcome, ShardReport
+from tshirt_assets.assets.stability import stability
 from tshirt_assets.assets.writing import write_table
 from tshirt_assets.config import Recipe
 from tshirt_assets.resources.lance import Store
@@ -56,6 +57,8 @@ def build_selected_subset(binding: Binding) -> dg.AssetsDefinition:
                 inputs=input_versions(scores.inputs(recipe)),
             )
             provenance["data_version"] = info.meta["data_version"]
+            if stays := stability(store, binding, recipe, selection):
+                provenance["stability"] = dict([stays])
             weights = None
             if config.export_token_weights:
                 weights = {
@@ -105,6 +108,8 @@ def build_selected_subset(binding: Binding) -> dg.AssetsDefinition:
                 "provenance": dg.MetadataValue.json(provenance),
                 "dagster/column_schema": column_schema(table.schema),
             }
+            if stays:
+                metadata["stability"] = f"{stays[1]:.0%} {stays[0]}"
             used = scores.dataset("token_scores").outcome(config.on_missing_shards)
             return ShardReport(
                 data_version=info.meta["data_version"],

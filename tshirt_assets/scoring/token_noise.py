@@ -32,8 +32,8 @@ class TokenNoise:
         return eps * np.exp(_features(clean) @ weights)
 
 
-# Fitted to 313 short rows under SmolLM2-135M-Instruct (docs/estimators.md).
-USUAL = TokenNoise(base=2.1, cond=0.1, uncond=0.8)
+# About what short rows have under SmolLM2-135M-Instruct (docs/estimators.md).
+USUAL = TokenNoise(base=2.0, cond=0.1, uncond=0.8)
 
 
 def fit_token_noise(
