@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.corpora import NAME
+from tests.documents import shell_blocks
 from tests.tiny import bpe_tokenizer, causal_lm
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -71,7 +74,7 @@ class Project:
         done = subprocess.run(
             [str(self.bin / command[0]), *command[1:]],
             cwd=self.folder,
-            env=os.environ
+            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
             | {
                 "PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}",
                 "VIRTUAL_ENV": str(self.folder / ".venv"),
@@ -191,6 +194,18 @@ def test_dg_names_a_typo_and_its_line(project: Project) -> None:
         assert "neighbors" in project.run("dg", "check", "defs", "--no-check-yaml", fails=True)
     finally:
         project.defs_yaml.write_text(good)
+
+
+def test_dg_does_what_the_documentation_says(project: Project) -> None:
+    lines = [line for block in shell_blocks() for line in block.commands if line[:3] == "dg "]
+    assert any("scaffold" in line for line in lines)
+    try:
+        for line in dict.fromkeys(lines):
+            project.run(*shlex.split(line))
+        scaffolded = (project.defs_yaml.parents[1] / NAME / "defs.yaml").read_text()
+        assert f"name: {NAME}\n" in scaffolded
+    finally:
+        shutil.rmtree(project.defs_yaml.parents[1] / NAME, ignore_errors=True)
 
 
 def test_dg_launches_an_asset(project: Project) -> None:
