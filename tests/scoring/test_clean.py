@@ -3,11 +3,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from tests import oracle
 from tests.tiny import VOCABULARY, alpaca, bpe_tokenizer, causal_lm
 from tshirt_assets.corpus.status import Status
 from tshirt_assets.scoring.clean import clean_scores
+from tshirt_assets.scoring.robustness import neighbour_deltas
 from tshirt_assets.scoring.token_loss import TokenLossEngine
 from tshirt_assets.scoring.tokenize import TokenizedSample, tokenize_sample
 
@@ -109,3 +111,29 @@ def test_ids_beyond_the_embedding_matrix_cost_their_row_only():
     bad = TokenizedSample("bad", np.arange(4), np.array([1, VOCABULARY, 2]), has_bos=False)
     scores = clean_scores(TokenLossEngine(causal_lm()), [bad, good])
     assert [score.status for score in scores] == [Status.NON_FINITE_LOSS, Status.OK]
+
+
+def overflowing(token):
+    """A model whose first MLP leaves the range of float16 on that token, and on no other."""
+    model = causal_lm()
+    layer = model.model.layers[0]
+    with torch.no_grad():
+        model.model.embed_tokens.weight[:, 0] = 0.0
+        model.model.embed_tokens.weight[token, 0] = 1e3
+        layer.self_attn.o_proj.weight[0] = 0.0
+        layer.mlp.up_proj.weight[:, 0] = 2e4
+    return model
+
+
+def test_a_row_that_overflows_in_half_precision_has_a_status_and_spoils_no_other():
+    good = TokenizedSample("good", np.arange(4), np.arange(3), has_bos=False)
+    bad = TokenizedSample("bad", np.arange(4), np.array([1, 99, 2]), has_bos=False)
+    model = overflowing(99)
+    half = clean_scores(TokenLossEngine(model, precision="fp16"), [bad, good])
+    assert [score.status for score in half] == [Status.NON_FINITE_LOSS, Status.OK]
+    (perturbed,) = neighbour_deltas(
+        TokenLossEngine(model, precision="fp16"), [bad], neighbours=2, alpha=5.0, seed=0
+    )
+    assert perturbed.status is Status.NON_FINITE_LOSS
+    whole = clean_scores(TokenLossEngine(model), [bad, good])
+    assert [score.status for score in whole] == [Status.OK, Status.OK]
