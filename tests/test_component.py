@@ -16,7 +16,7 @@ from dagster.components.core.component_tree import ComponentTreeException
 from dagster.components.testing import DefsFolderSandbox, create_defs_folder_sandbox
 from dagster.components.testing.utils import component_defs
 
-from tshirt_assets import CurationComponent
+from tshirt_assets import CurationComponent, build_curation_defs
 from tshirt_assets.config import ConfigError, CorpusConfig
 
 TYPE = "tshirt_assets.CurationComponent"
@@ -236,6 +236,12 @@ def test_two_components_with_one_name_are_refused() -> None:
         ):
             tree.build_defs()
     assert "2 components have the attribute `name: support`" in all_messages(raised.value)
+
+
+def test_two_corpora_with_one_name_are_refused() -> None:
+    corpus = CorpusConfig.model_validate(OPTIONS)
+    with pytest.raises(ConfigError, match="two corpora are named 'support'"):
+        build_curation_defs([corpus, corpus])
 
 
 def test_several_corpora_and_an_executor_of_the_project_live_side_by_side() -> None:

@@ -89,6 +89,35 @@ def test_chat_template_renders_the_history() -> None:
     assert with_input == "<user>Add.\n1</><assistant>"
 
 
+def test_chat_template_renders_calls_and_answers_of_tools() -> None:
+    call = {"id": "1", "function": {"name": "add", "arguments": '{"a": 1}'}}
+    row = sample(
+        {
+            "tools": [{"name": "add"}],
+            "messages": [
+                {"role": "user", "content": "Q"},
+                {"role": "assistant", "content": None, "tool_calls": [call]},
+                {"role": "tool", "content": "2"},
+                {"role": "assistant", "content": "It is 2."},
+            ],
+        }
+    )
+    text = prompt_text(row, "chat_template", tokenizer())
+    system, rest = text.split("<user>")
+    assert system.startswith("<system>")
+    assert '"name": "add"' in system
+    assert rest == ('Q</><assistant>{"name": "add", "arguments": {"a": 1}}</><tool>2</><assistant>')
+
+
+@pytest.mark.model
+def test_the_template_of_the_demo_model(smollm2: Any) -> None:
+    """ChatML, as the model's card documents it; without a system message it brings its own."""
+    text = prompt_text(chat(*MULTI_TURN), "chat_template", smollm2.tokenizer)
+    turns = [("system", "S"), ("user", "Q1"), ("assistant", "A1"), ("user", "Q2")]
+    history = "".join(f"<|im_start|>{role}\n{said}<|im_end|>\n" for role, said in turns)
+    assert text == history + "<|im_start|>assistant\n"
+
+
 @pytest.mark.parametrize("prompt_format", ["plain", "alpaca"])
 def test_one_shot_text(prompt_format: str) -> None:
     demo, row = pair("D", "DR", input="DI"), pair("Q", input="I")
