@@ -83,9 +83,11 @@ def test_ray_places_each_run_on_a_worker(corpus: Corpus, finished: Corpus) -> No
     ):
         backend = Backend(url)
         paths = [[NAME, asset] for asset in ASSETS]
-        runs = [backend.run(paths, shard) for shard in (a, c)]
-        assert [backend.wait_for_run(run) for run in runs] == ["SUCCESS", "SUCCESS"]
+        launched = [backend.backfill(paths, partitionNames=[shard]) for shard in (a, c)]
+        ended = [backend.wait_for_backfill(backfill) for backfill in launched]
+        assert [backfill["status"] for backfill in ended] == ["COMPLETED_SUCCESS"] * 2
         jobs = {job.submission_id: job for job in JobSubmissionClient(address).list_jobs()}
+    runs = [run["runId"] for backfill in ended for run in backfill["runs"]]
     assert set(jobs) == {f"dagster-run-{run}" for run in runs}
     assert len({job.driver_node_id for job in jobs.values()}) == 2
     for shard in (a, c):
