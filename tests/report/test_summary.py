@@ -9,6 +9,7 @@ def test_it_says_what_was_selected_and_why_the_rest_was_not() -> None:
     assert "**10 rows selected**, 5 % of 200 usable ones (205 in the corpus)." in text
     assert "| over budget | 190 |" in text
     assert "- quota of 'code'" in text
+    assert "- No other recipe selects any of these rows." in text
     assert "![S-IFD mean versus std](data:image/png;base64," in text
     assert len(text) < 40_000
 

@@ -2,10 +2,12 @@
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+
+from tshirt_assets.report.svg import value_range
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,32 +31,30 @@ def histogram(
     title: str,
     *,
     subset: Sequence[float] | np.ndarray | None = None,
-    line: float | None = None,
-    line_label: str = "",
 ) -> bytes:
     """PNG of the distribution of `values` (n,), with that of a `subset` over it if given.
 
     Both are shown as shares of their own rows, so that a small subset can be seen. Values that
-    are not finite are left out, and the outermost 0.5 % of the corpus is cut off on either side.
-    `line` marks a threshold.
+    are not finite are left out; far outliers count in the outermost bars.
     """
     whole, part = _finite(values), _finite(() if subset is None else subset)
     drawing, axes = figure(title)
     if len(whole):
-        bins = _bins(whole, part)
+        low, high = value_range(whole, part)
         for data, colour, label in (
             (whole, CORPUS_COLOUR, "corpus"),
             (part, SUBSET_COLOUR, "subset"),
         ):
             if len(data):
                 shares = np.full(len(data), 100 / len(data))
-                axes.hist(data, list(bins), weights=shares, color=colour, alpha=0.65, label=label)
+                inside = np.clip(data, low, high)
+                axes.hist(
+                    inside, 40, (low, high), weights=shares, color=colour, alpha=0.65, label=label
+                )
         axes.set_ylabel("% of rows")
     else:
         _say_empty(axes)
-    if line is not None:
-        axes.axvline(line, color=BOUNDARY_COLOUR, linestyle="--", label=line_label or None)
-    if len(part) or line_label:
+    if len(part):
         axes.legend(frameon=False)
     return png(drawing)
 
@@ -93,36 +93,6 @@ def mean_std_plane(
     return png(drawing)
 
 
-def overlap_heatmap(names: Sequence[str], overlap: np.ndarray, title: str) -> bytes:
-    """PNG of an (n, n) matrix of shares in [0, 1] between recipes; nan cells stay empty."""
-    shares = np.asarray(overlap, dtype=float)
-    drawing, axes = figure(title, height=1.4 + 0.45 * len(names))
-    axes.imshow(shares, vmin=0, vmax=1, cmap="Blues", aspect="auto")
-    axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
-    axes.set_yticks(range(len(names)), names)
-    for i, j in np.argwhere(np.isfinite(shares)):
-        colour = "white" if shares[i, j] > 0.6 else "black"
-        axes.text(j, i, f"{shares[i, j]:.0%}", ha="center", va="center", color=colour)
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0)
-    return png(drawing)
-
-
-def status_bars(counts: Mapping[str, int], title: str) -> bytes:
-    """PNG with one bar per status, largest first, on a logarithmic axis."""
-    items = sorted(counts.items(), key=lambda item: (item[1], item[0]))
-    drawing, axes = figure(title, height=1.0 + 0.32 * max(1, len(items)))
-    if items:
-        names, values = zip(*items, strict=True)
-        colours = [CORPUS_COLOUR if name == "ok" else SUBSET_COLOUR for name in names]
-        bars = axes.barh(names, values, color=colours, log=True)
-        axes.bar_label(bars, labels=[f"{value:,}" for value in values], padding=3)
-        axes.set_xlim(0.8, max(values) * 4)
-    else:
-        _say_empty(axes)
-    return png(drawing)
-
-
 def figure(title: str, height: float = 3.0) -> "tuple[Figure, Axes]":
     """An empty plot, 6.4 by `height` inches."""
     # A Figure of one's own, without pyplot: no global state, no display, nothing to close.
@@ -151,13 +121,6 @@ def png(drawing: "Figure") -> bytes:
 def _finite(values: Any) -> np.ndarray:
     array = np.asarray(values, dtype=float)
     return array[np.isfinite(array)]
-
-
-def _bins(whole: np.ndarray, part: np.ndarray) -> np.ndarray:
-    low, high = np.quantile(whole, [0.005, 0.995])
-    if len(part):
-        low, high = min(low, part.min()), max(high, part.max())
-    return np.linspace(low, high, 41) if high > low else np.linspace(low - 0.5, low + 0.5, 41)
 
 
 def _thin(where: np.ndarray) -> np.ndarray:

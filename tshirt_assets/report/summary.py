@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from tshirt_assets.report.data import ReportData
+from tshirt_assets.report.digest import digest
 from tshirt_assets.report.distributions import LENGTHS, SCORES
 from tshirt_assets.report.markup import visible
 from tshirt_assets.report.numbers import number, percent
@@ -15,14 +16,14 @@ MAX_REASONS: Final = 8
 
 
 def summary_markdown(data: ReportData) -> str:
-    """Headline, medians of corpus and subset, one plot and the reasons for dropping, in Markdown.
+    """Headline, what stands out, medians, one plot and the reasons for dropping, in Markdown.
 
     About ten kilobytes, whatever the size of the corpus.
     """
     parts = [
         f"**{number(data.n_selected)} rows selected**, {percent(data.n_selected, data.usable)} of "
         f"{number(data.usable)} usable ones ({number(data.n_rows)} in the corpus).",
-        *(f"- {_cell(note)}" for note in data.notes),
+        "\n".join(f"- {_cell(said)}" for said in (*data.notes, *digest(data))),
         _medians(data),
         _plot(data),
         _reasons(data),

@@ -92,7 +92,7 @@ def plane_svg(
 ) -> Html:
     """Robust mean (n,) against robust std (n,); the shaded corner is what the cuts select."""
     x = _value_axis(mean, mean[selected], None)
-    y_low, y_high = _range(std, std[selected])
+    y_low, y_high = value_range(std, std[selected])
     y = Axis(y_low, y_high, BOTTOM, TOP)
     parts = [_y_grid(y), _x_ticks(x)]
     if mean_cut is not None and std_cut is not None:
@@ -116,7 +116,8 @@ def _chart(parts: Sequence[Html], label: str) -> Html:
     )
 
 
-def _range(corpus: np.ndarray, subset: np.ndarray) -> tuple[float, float]:
+def value_range(corpus: np.ndarray, subset: np.ndarray) -> tuple[float, float]:
+    """Where a chart of finite values (n,) and (m,) begins and ends: without far outliers."""
     low, high = 0.0, 1.0
     if len(corpus):
         cuts = np.quantile(corpus, [0.005, 0.25, 0.75, 0.995])
@@ -135,7 +136,7 @@ def _range(corpus: np.ndarray, subset: np.ndarray) -> tuple[float, float]:
 def _value_axis(
     corpus: np.ndarray, subset: np.ndarray, threshold: float | None, *, log: bool = False
 ) -> Axis:
-    low, high = _range(corpus, subset)
+    low, high = value_range(corpus, subset)
     if threshold is not None and not log:
         low, high = min(low, threshold), max(high, threshold)
     if log:
