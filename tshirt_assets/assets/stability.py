@@ -30,6 +30,8 @@ def stability(
     mean, std = (eligible[name].to_numpy() for name in ("s_ifd_mean", "s_ifd_std"))
     drawn = np.full(len(mean), binding.config.neighbours)
     sampled = recipe.method == "reference" or recipe.estimator == "sampled"
+    mean_error: np.ndarray | float
+    log_std_error: np.ndarray | float
     if sampled:
         mean_error, log_std_error = sampled_errors(std, drawn)
     else:
@@ -37,10 +39,10 @@ def stability(
         errors = Calibration.from_facts(facts(info, "calibration")).errors if info else None
         if errors is None:
             return None
-        mean_error, log_std_error = np.full(len(mean), errors.mean_error), errors.std_error
+        mean_error, log_std_error = errors.mean_error, errors.std_error
         if recipe.estimator == "hybrid":  # two means, weighted by their precision
             own, _ = sampled_errors(std, drawn)
-            mean_error = 1.0 / np.sqrt(1.0 / np.maximum(mean_error, 1e-12) ** 2 + 1.0 / own**2)
+            mean_error = own * mean_error / np.hypot(own, mean_error)
     share = expected_overlap(
         mean,
         std,
