@@ -70,6 +70,34 @@ def test_three_changed_rows_are_three_computed_rows(materialized: Corpus, tmp_pa
     assert_same_results(materialized, fresh)
 
 
+@pytest.mark.slow
+def test_three_changed_rows_of_a_thousand(tmp_path: Path, tiny_models: Path) -> None:
+    recipes = {"tshirt": {"method": "tshirt", "budget": 20}}
+    corpus = Corpus(tmp_path / "corpus", tiny_models, {"recipes": recipes})
+    rows = make_rows(0, 1000)
+    corpus.write("a.jsonl", rows)
+    corpus.materialize_all()
+    [a] = corpus.shards
+    demo_before = dict(corpus.frame("neighbours").select("sample_id", "neighbour_id").rows())
+    perturbed_before = set(corpus.frame("robust_scores")["sample_id"])
+    for position in (17, 500, 999):
+        rows[position] |= {"instruction": f"explain the rain {position}", "output": "it is water"}
+    corpus.write("a.jsonl", rows)
+    corpus.materialize_all()
+
+    for asset in ("embeddings", "token_scores"):
+        work = corpus.metadata(asset, a)
+        assert (work["computed"], work["reused"]) == (3, 997), asset
+    perturbed = set(corpus.frame("robust_scores")["sample_id"])
+    assert corpus.computed("robust_scores") == len(perturbed - perturbed_before) < 10
+    demo = dict(corpus.frame("neighbours").select("sample_id", "neighbour_id").rows())
+    moved = [sample_id for sample_id in demo if demo_before.get(sample_id) != demo[sample_id]]
+    assert corpus.computed("miwv_scores") == len(moved) < 50
+    assert corpus.reused("miwv_scores") == 1000 - len(moved)
+    counts = {asset: corpus.computed(asset) for asset in SCORED}
+    print(f"computed of 1,000 rows, 3 of them changed: {counts}")
+
+
 def assert_same_results(one: Corpus, other: Corpus) -> None:
     for asset in ASSETS:
         partitions: list[str | None] = [None]
