@@ -43,7 +43,9 @@ def main() -> None:
 
 def asset_graph(browser: "Browser", url: str, config: CorpusConfig) -> bytes:
     """The lineage of the corpus, cut to the assets."""
-    page = opened(browser, f"{url}/locations/{LOCATION}/asset-groups/{config.name}/lineage", 1900)
+    page = opened(
+        browser, f"{url}/locations/{LOCATION}/asset-groups/{config.name}/lineage", 2600, 1700
+    )
     page.get_by_text("100% filled").last.wait_for()
     page.wait_for_timeout(2_000)  # until the nodes have their size and place
     boxes = [box_of(node) for node in page.locator("svg foreignObject").all()]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from tshirt_assets.report.svg import value_range
+from tshirt_assets.report.svg import FEW_POINTS, value_range
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,9 +48,8 @@ def histogram(
             if len(data):
                 shares = np.full(len(data), 100 / len(data))
                 inside = np.clip(data, low, high)
-                axes.hist(
-                    inside, 40, (low, high), weights=shares, color=colour, alpha=0.65, label=label
-                )
+                edges = list(np.linspace(low, high, 41))
+                axes.hist(inside, edges, weights=shares, color=colour, alpha=0.65, label=label)
         axes.set_ylabel("% of rows")
     else:
         _say_empty(axes)
@@ -82,7 +81,8 @@ def mean_std_plane(
         (usable & chosen, SUBSET_COLOUR, "selected"),
     ):
         where = _thin(np.flatnonzero(mask))
-        axes.scatter(x[where], y[where], s=12, color=colour, alpha=0.7, label=label, linewidths=0)
+        size = 24 if len(where) < FEW_POINTS else 12
+        axes.scatter(x[where], y[where], s=size, color=colour, alpha=0.7, label=label, linewidths=0)
     if mean_boundary is not None:
         axes.axvline(mean_boundary, color=BOUNDARY_COLOUR, linestyle="--")
     if std_boundary is not None:
