@@ -5,14 +5,16 @@ Every operation opens the table afresh: a handle stays at the version it was ope
 itself is not safe to fork while it works: start processes with `spawn`.
 """
 
+import asyncio
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import pyarrow as pa
 
@@ -20,8 +22,11 @@ from tshirt_assets.resources.faults import DamagedTableError, StoreError, explai
 
 if TYPE_CHECKING:
     from lancedb.db import DBConnection
-    from lancedb.table import Table
+    from lancedb.table import AsyncTable, Table
 
+Result = TypeVar("Result")
+
+OPEN_AT_ONCE = 8  # tables
 MANIFEST_END = b"LANC"  # last bytes of every manifest in the Lance format
 
 logger = logging.getLogger(__name__)
@@ -66,6 +71,33 @@ class Database:
         """
         with self.reporting(f"table {name}"):
             return self._open(name, version)
+
+    def each(
+        self, names: Sequence[str], action: "Callable[[str, AsyncTable], Awaitable[Result]]"
+    ) -> list[Result | Exception]:
+        """Result, or failure, of `action` on each of many tables, several at a time.
+
+        For reading thousands of tables: in an event loop of its own a call costs a fraction of
+        what one of the synchronous interface does. Nothing is repaired or explained here.
+        """
+
+        async def run() -> list[Result | Exception]:
+            import lancedb
+
+            connection = await lancedb.connect_async(self.uri, storage_options=self._resolved())
+            gate = asyncio.Semaphore(OPEN_AT_ONCE)
+
+            async def one(name: str) -> Result | Exception:
+                async with gate:
+                    try:
+                        return await action(name, await connection.open_table(name))
+                    except Exception as error:
+                        return error
+
+            return await asyncio.gather(*map(one, names))
+
+        with self.reporting("many tables"), ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, run()).result()
 
     def replace(self, name: str, table: pa.Table) -> int:
         """Put `table` (with its schema and schema metadata) in the place of the old one.
@@ -119,9 +151,13 @@ class Database:
 
             if self.is_local:
                 Path(self.uri).mkdir(parents=True, exist_ok=True)
-            options = {key: _resolved(key, value) for key, value in self._options.items()}
-            self._connection = (os.getpid(), lancedb.connect(self.uri, storage_options=options))
+            connection = lancedb.connect(self.uri, storage_options=self._resolved())
+            self._connection = (os.getpid(), connection)
         return self._connection[1]
+
+    def _resolved(self) -> dict[str, str]:
+        """The storage options with the values of their variables: secret."""
+        return {key: _resolved(key, value) for key, value in self._options.items()}
 
     @contextmanager
     def reporting(self, subject: str) -> Iterator[None]:

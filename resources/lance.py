@@ -4,40 +4,30 @@ Why one table each: shards are replaced at once by several processes, and only w
 overwrites are both atomic and free of conflicts between shards.
 """
 
-import hashlib
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 
 from tshirt_assets.resources.database import Database
 from tshirt_assets.resources.faults import DamagedTableError, StoreError
+from tshirt_assets.resources.tables import (
+    TableInfo,
+    check_vectors,
+    full_meta,
+    read_meta,
+    table_name,
+)
 
 if TYPE_CHECKING:
-    from lancedb.table import Table
+    from lancedb.table import AsyncTable
 
     from tshirt_assets.resources.staging import Staging
 
-__all__ = ["SCHEMA_VERSION", "Store", "StoreError", "TableInfo", "table_name"]
+__all__ = ["Store", "StoreError", "TableInfo", "table_name"]
 
-SCHEMA_VERSION = 1  # of the columns and metadata of all tables; raised when readers must change
 STAGING_PREFIX = "_staging."  # corpus names start with a letter
-OPEN_AT_ONCE = 8  # threads of a listing
-
-
-@dataclass(frozen=True, slots=True)
-class TableInfo:
-    """One version of one stored table, without its rows."""
-
-    name: str
-    version: int
-    rows: int
-    meta: dict[str, str]  # what the writer gave, and corpus, asset, shard (if any), schema_version
 
 
 class Store:
@@ -68,9 +58,7 @@ class Store:
         """
         name = table_name(corpus, asset, shard)
         check_vectors(name, table)
-        with suppress(DamagedTableError):
-            self.info(corpus, asset, shard)  # raises rather than overwrite a newer package's table
-        full = full_meta(corpus, asset, shard, meta)
+        full = self._meta_to_write(corpus, asset, shard, meta)
         version = self.database.replace(name, table.replace_schema_metadata(full))
         return TableInfo(name, version, table.num_rows, full)
 
@@ -85,9 +73,7 @@ class Store:
     ) -> TableInfo:
         """Like `write`, for tables larger than memory; `batches` gives the rows at every call."""
         name = table_name(corpus, asset, shard)
-        with suppress(DamagedTableError):
-            self.info(corpus, asset, shard)
-        full = full_meta(corpus, asset, shard, meta)
+        full = self._meta_to_write(corpus, asset, shard, meta)
         rows = 0
 
         def checked() -> Iterator[pa.RecordBatch]:
@@ -116,10 +102,7 @@ class Store:
         version: int | None = None,
     ) -> pa.Table:
         """Rows in stored order; `columns` and `where` (SQL) are pushed down to the scan."""
-        name = table_name(corpus, asset, shard)
-        with self.database.reporting(f"table {name}"):
-            rows = self._scan(name, columns, where, version).read_all()
-        return rows.replace_schema_metadata(None)
+        return self._read(table_name(corpus, asset, shard), columns, where, version)
 
     def batches(
         self,
@@ -145,14 +128,62 @@ class Store:
         own = table_name(corpus, asset, None) if asset else corpus
         names = [n for n in self.database.names() if n == own or n.startswith(f"{own}.")]
 
-        def readable(name: str) -> TableInfo | None:
+        def unless_damaged(name: str) -> TableInfo | None:
             with suppress(DamagedTableError):
                 return self.inspect(name)
             return None
 
-        with ThreadPoolExecutor(OPEN_AT_ONCE) as threads:
-            found = threads.map(readable, names)
-        return [info for info in found if info is not None]
+        return [info for info in self._inspected(names, unless_damaged) if info is not None]
+
+    def infos(self, corpus: str, asset: str, shards: Sequence[str]) -> list[TableInfo | None]:
+        """`info` of many shards, in their order."""
+        names = [table_name(corpus, asset, shard) for shard in shards]
+        return self._inspected(names, self.inspect)
+
+    def read_many(
+        self,
+        tables: Sequence[TableInfo],
+        *,
+        columns: Sequence[str],
+        where: str | None = None,
+    ) -> list[pa.Table]:
+        """`read` of many tables, each at the version of its info, in their order."""
+        versions = {info.name: info.version for info in tables}
+
+        async def read(name: str, table: "AsyncTable") -> pa.Table:
+            await table.checkout(versions[name])
+            query = table.query().select(list(columns))
+            found = await (query if where is None else query.where(where)).to_arrow()
+            return found.replace_schema_metadata(None)
+
+        found = self.database.each([*versions], read)
+        return [
+            self._read(info.name, columns, where, info.version)
+            if isinstance(rows, Exception)
+            else rows
+            for info, rows in zip(tables, found, strict=True)
+        ]
+
+    def _inspected(
+        self, names: Sequence[str], singly: Callable[[str], TableInfo | None]
+    ) -> list[TableInfo | None]:
+        """Infos of many tables; `singly` where there is none, or it has to be repaired first."""
+
+        async def inspect(name: str, table: "AsyncTable") -> TableInfo:
+            version, rows, schema = (
+                await table.version(),
+                await table.count_rows(),
+                await table.schema(),
+            )
+            if version == 0:
+                raise DamagedTableError(name)
+            return TableInfo(name, version, rows, read_meta(name, schema))
+
+        found = self.database.each(names, inspect)
+        return [
+            singly(name) if isinstance(info, Exception) else info
+            for name, info in zip(names, found, strict=True)
+        ]
 
     def inspect(self, name: str) -> TableInfo | None:
         """`info` of a table by its stored name."""
@@ -160,7 +191,7 @@ class Store:
         if table is None:
             return None
         with self.database.reporting(f"table {name}"):
-            return TableInfo(name, table.version, table.count_rows(), read_meta(name, table))
+            return TableInfo(name, table.version, table.count_rows(), read_meta(name, table.schema))
 
     def corpora(self) -> list[str]:
         """Names of the corpora that have tables."""
@@ -178,6 +209,21 @@ class Store:
         meta = full_meta(corpus, asset, shard, {"identity": identity})
         return Staging(self.database, STAGING_PREFIX + table_name(corpus, asset, shard), meta)
 
+    def _meta_to_write(
+        self, corpus: str, asset: str, shard: str | None, meta: Mapping[str, str]
+    ) -> dict[str, str]:
+        """Metadata of a table to be written. Raises rather than overwrite a newer package's."""
+        with suppress(DamagedTableError):
+            self.info(corpus, asset, shard)
+        return full_meta(corpus, asset, shard, meta)
+
+    def _read(
+        self, name: str, columns: Sequence[str] | None, where: str | None, version: int | None
+    ) -> pa.Table:
+        with self.database.reporting(f"table {name}"):
+            rows = self._scan(name, columns, where, version).read_all()
+        return rows.replace_schema_metadata(None)
+
     def _scan(
         self,
         name: str,
@@ -190,7 +236,7 @@ class Store:
             raise StoreError(
                 f"{self.database.uri}: there is no table {name}; materialize its asset first"
             )
-        read_meta(name, table)
+        read_meta(name, table.schema)
         query = table.search()
         if columns is not None:
             query = query.select(list(columns))
@@ -206,58 +252,3 @@ class Store:
                 except StopIteration:
                     return
             yield batch
-
-
-def table_name(corpus: str, asset: str, shard: str | None) -> str:
-    """`corpus.asset`, or `corpus.asset.slug-hash` for a shard: letters, digits, `_`, `-` and `.`.
-
-    Different shard keys get different names by a 48-bit hash of the key.
-    """
-    for part in (corpus, asset):
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", part):
-            raise StoreError(f"{part!r} cannot name a corpus or asset; use letters, digits and _")
-    if shard is None:
-        return f"{corpus}.{asset}"
-    slug = re.sub(r"[^A-Za-z0-9_-]+", "-", shard)[:60].strip("-")
-    key = hashlib.blake2b(shard.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
-    return f"{corpus}.{asset}.{slug}-{key}"
-
-
-def full_meta(
-    corpus: str, asset: str, shard: str | None, meta: Mapping[str, str]
-) -> dict[str, str]:
-    """`meta` with the keys that the store adds to every table."""
-    place = {"corpus": corpus, "asset": asset, "schema_version": str(SCHEMA_VERSION)}
-    return {**meta, **place, **({} if shard is None else {"shard": shard})}
-
-
-def read_meta(name: str, table: "Table") -> dict[str, str]:
-    """Metadata of an open table. Raises `StoreError` when a newer, or no, package wrote it."""
-    meta = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-    if "schema_version" not in meta:
-        raise DamagedTableError(
-            f"table {name} is damaged or was not written by this package; materialize its shard "
-            "again, or restore it from a backup"
-        )
-    version = int(meta["schema_version"])
-    if version > SCHEMA_VERSION:
-        raise StoreError(
-            f"table {name} has schema version {version}, this package reads up to "
-            f"{SCHEMA_VERSION}; upgrade tshirt-assets (or use another `store`)"
-        )
-    return meta
-
-
-def check_vectors(name: str, table: pa.Table) -> None:
-    """Raise `StoreError` when a vector holds NaN or infinity: Lance indexes fail on those."""
-    for field, column in zip(table.schema, table.columns, strict=True):
-        if not pa.types.is_fixed_size_list(field.type):
-            continue
-        if not pa.types.is_floating(field.type.value_type):
-            continue
-        for chunk in column.chunks:
-            if not np.isfinite(chunk.flatten().to_numpy(zero_copy_only=False)).all():
-                raise StoreError(
-                    f"table {name}: column {field.name!r} holds vectors with NaN or infinity; "
-                    "give those rows a status and a null vector"
-                )

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from tshirt_assets.resources.database import Database
 from tshirt_assets.resources.faults import DamagedTableError
-from tshirt_assets.resources.lance import check_vectors, read_meta
+from tshirt_assets.resources.tables import check_vectors, read_meta
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Staging:
         """All kept rows of this identity in the order of `append`; None when there are none."""
         try:
             table = self._database.open(self._name)
-            if table is None or read_meta(self._name, table) != self._meta:
+            if table is None or read_meta(self._name, table.schema) != self._meta:
                 return None
             with self._database.reporting(f"table {self._name}"):
                 rows = table.search().to_arrow()

@@ -11,7 +11,7 @@ import pytest
 
 from tests.assets.test_dataset import failure
 from tests.corpora import NAME, Corpus, make_rows
-from tshirt_assets.resources.lance import full_meta, table_name
+from tshirt_assets.resources.tables import full_meta, table_name
 
 SHARD_TABLES = ("embeddings", "token_scores", "miwv_scores")
 

@@ -59,7 +59,7 @@ def test_a_torn_newest_manifest_brings_the_version_before_back(store: Store, tea
     store.write("corpus", "scores", "s", rows(1), {"identity": "one"})
     store.write("corpus", "scores", "s", rows(2), {"identity": "two"})
     break_newest()
-    info = store.info("corpus", "scores", "s")
+    [info] = store.infos("corpus", "scores", ["s"])
     assert info is not None
     assert (info.version, info.meta["identity"]) == (1, "one")
     assert store.read("corpus", "scores", "s").equals(rows(1))
@@ -69,7 +69,7 @@ def test_a_torn_newest_manifest_brings_the_version_before_back(store: Store, tea
     store.write("corpus", "scores", "s", rows(4), {})  # without an `info` before
     assert store.read("corpus", "scores", "s").equals(rows(4))
     break_newest(2)
-    assert store.info("corpus", "scores", "s") is None  # there is no version before
+    assert store.infos("corpus", "scores", ["s"]) == [None]  # there is no version before
     store.write("corpus", "scores", "s", rows(5), {})
     assert store.read("corpus", "scores", "s").equals(rows(5))
 
@@ -79,6 +79,9 @@ def test_a_table_that_cannot_be_opened_is_reported_and_can_be_written_over(store
     manifests(store)[0].write_bytes(b"nonsense" * 100 + b"LANC")
     with pytest.raises(DamagedTableError, match="is damaged; materialize its shard again"):
         store.info("corpus", "scores", "s")
+    with pytest.raises(DamagedTableError, match="is damaged; materialize its shard again"):
+        store.infos("corpus", "scores", ["s"])
+    assert store.stored("corpus", "scores") == []
     store.write("corpus", "scores", "s", rows(2), {})
     assert store.read("corpus", "scores", "s").equals(rows(2))
 
@@ -90,9 +93,11 @@ def test_a_table_of_another_program_is_reported(store: Store) -> None:
 
 
 def test_missing_data_files_are_reported_and_can_be_written_over(store: Store) -> None:
-    store.write("corpus", "scores", "s", rows(1), {})
+    info = store.write("corpus", "scores", "s", rows(1), {})
     for file in (folder(store) / "data").iterdir():
         file.unlink()
+    with pytest.raises(DamagedTableError, match="is damaged; materialize its shard again"):
+        store.read_many([info], columns=["value"])
     with pytest.raises(DamagedTableError, match="is damaged; materialize its shard again"):
         store.read("corpus", "scores", "s")
     with pytest.raises(DamagedTableError):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tshirt_assets.resources import lance
+from tshirt_assets.resources import tables
 from tshirt_assets.resources.lance import Store, StoreError, TableInfo, table_name
 
 ROWS = pa.table(
@@ -121,12 +121,13 @@ def test_vectors_may_be_null_but_must_be_finite(store: Store, bad: float) -> Non
 def test_tables_of_a_newer_package_are_neither_read_nor_replaced(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lance, "SCHEMA_VERSION", 2)
+    monkeypatch.setattr(tables, "SCHEMA_VERSION", 2)
     store.write("corpus", "scores", "s", ROWS, {})
     monkeypatch.undo()
     for use in (
         lambda: store.info("corpus", "scores", "s"),
         lambda: store.stored("corpus", "scores"),
+        lambda: store.infos("corpus", "scores", ["none", "s"]),
         lambda: store.read("corpus", "scores", "s"),
         lambda: store.batches("corpus", "scores", "s"),
         lambda: store.write("corpus", "scores", "s", ROWS, {}),
@@ -150,6 +151,29 @@ def test_2000_shards_are_all_listed(tmp_path: Path) -> None:
     found = store.stored("corpus", "other")
     assert [info.name for info in found] == [f"corpus.other.{number:04d}" for number in range(2000)]
     assert all(isinstance(info, TableInfo) and info.rows == 3 for info in found)
+
+
+def test_many_tables_are_read_like_each_of_them(store: Store) -> None:
+    numbers = np.arange(150_000)
+    for shard in ("a", "b", "c"):
+        table = pa.table({"row": numbers, "even": numbers % 2 == 0, "of": [shard] * len(numbers)})
+        store.write("corpus", "scores", shard, table, {"shard": shard})
+    infos = store.infos("corpus", "scores", ["c", "none", "a"])
+    assert infos == [store.info("corpus", "scores", shard) for shard in ("c", "none", "a")]
+    c, none, a = infos
+    assert none is None
+    assert c is not None
+    assert a is not None
+    store.write("corpus", "scores", "a", ROWS, {})  # what was there before is read
+    found = store.read_many([c, a], columns=["row", "of"], where="even")
+    for shard, table in zip("ca", found, strict=True):
+        assert table.column_names == ["row", "of"]
+        assert table.schema.metadata is None
+        assert set(table["of"].to_pylist()) == {shard}
+        np.testing.assert_array_equal(table["row"], numbers[::2])
+    assert store.read_many([], columns=["row"]) == []
+    with pytest.raises(StoreError, match="the table lacks a column that was asked for"):
+        store.read_many([c], columns=["no_such_column"])
 
 
 ANY_KEY = st.text(st.characters(exclude_categories=()), min_size=0, max_size=300)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,7 @@ from tshirt_assets.assets.identity import combined_version
 from tshirt_assets.assets.rows import to_frame
 from tshirt_assets.assets.shards import CheckOutcome
 from tshirt_assets.corpus.shards import discover_shards
-from tshirt_assets.resources.lance import OPEN_AT_ONCE, Store, TableInfo
+from tshirt_assets.resources.lance import Store, TableInfo
 
 ALL_SHARDS = "Every registered shard took part."
 
@@ -58,20 +57,8 @@ class Dataset:
 
     def frame(self, columns: list[str], where: str | None = None) -> pl.DataFrame:
         """Scalar columns of all shards in one frame."""
-        parts = [
-            to_frame(
-                self.store.read(
-                    self.corpus,
-                    self.asset,
-                    shard,
-                    columns=columns,
-                    where=where,
-                    version=info.version,
-                )
-            )
-            for shard, info in self.tables.items()
-        ]
-        return pl.concat(parts) if parts else pl.DataFrame()
+        tables = self.store.read_many([*self.tables.values()], columns=columns, where=where)
+        return pl.concat(map(to_frame, tables))
 
     def outcome(self, policy: str) -> CheckOutcome:
         """The check that all registered shards took part."""
@@ -104,9 +91,7 @@ def open_dataset(
     registered = context.instance.get_dynamic_partitions(binding.name)
     live = {spec.key for spec in discover_shards(binding.config, missing_ok=True)}
     shards = sorted(live & set(registered))
-    with ThreadPoolExecutor(OPEN_AT_ONCE) as threads:
-        infos = threads.map(lambda shard: store.info(binding.name, asset, shard), shards)
-        found = dict(zip(shards, infos, strict=True))
+    found = dict(zip(shards, store.infos(binding.name, asset, shards), strict=True))
     tables = {shard: info for shard, info in found.items() if info is not None}
     missing = [shard for shard, info in found.items() if info is None]
     orphaned = sorted(set(registered) - live)

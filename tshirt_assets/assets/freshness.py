@@ -20,31 +20,28 @@ def build_subset_check(binding: Binding) -> dg.AssetChecksDefinition:
     )
     def matches_current_scores(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         store = binding.store(context)
-        present: dict[tuple[str, str], str | None] = {}
-
-        def version_now(asset: str, shard: str) -> str | None:
-            if (asset, shard) not in present:
-                info = store.info(binding.name, asset, shard)
-                present[asset, shard] = info.meta.get("data_version") if info else None
-            return present[asset, shard]
-
+        subsets = {
+            recipe: facts(info, "inputs")
+            for recipe in binding.config.recipes
+            if (info := store.info(binding.name, SUBSET, recipe)) is not None
+        }
         live = {spec.key for spec in discover_shards(binding.config, missing_ok=True)}
         live &= set(context.instance.get_dynamic_partitions(binding.name))
+        present: dict[str, dict[str, str]] = {}
+        for asset in {asset for inputs in subsets.values() for asset in inputs}:
+            tables = store.stored(binding.name, asset)
+            present[asset] = {t.meta["shard"]: t.meta["data_version"] for t in tables}
         changed: dict[str, list[str]] = {}
-        for recipe in binding.config.recipes:
-            info = store.info(binding.name, SUBSET, recipe)
-            if info is None:
-                continue
-            for asset, shards in facts(info, "inputs").items():
+        for recipe, inputs in subsets.items():
+            for asset, shards in inputs.items():
+                now = present[asset]
                 faults = [
                     f"{asset} {shard}"
                     for shard, recorded in shards.items()
-                    if version_now(asset, shard) != recorded["data_version"]
+                    if now.get(shard) != recorded["data_version"]
                 ]
                 faults += [
-                    f"{asset} {shard} (new)"
-                    for shard in sorted(live - set(shards))
-                    if version_now(asset, shard) is not None
+                    f"{asset} {shard} (new)" for shard in sorted(live & set(now) - set(shards))
                 ]
                 if faults:
                     changed.setdefault(recipe, []).extend(faults)
