@@ -1,3 +1,4 @@
+import copy
 import logging
 
 import numpy as np
@@ -129,6 +130,15 @@ def test_ids_without_an_embedding_give_nan_for_that_request_alone():
         assert losses[1] == pytest.approx(expected_losses("llama", good), abs=2e-5)
         gradients = engine_of("llama").embedding_gradients([bad, good], [np.ones(3), np.ones(5)])
         assert [index for index, _, _ in gradients] == [1]
+
+
+def test_ids_that_the_head_lacks_give_nan():
+    model = copy.deepcopy(tiny("llama"))
+    model.set_input_embeddings(torch.nn.Embedding(VOCABULARY + 8, 32))
+    request = request_of(0, 10, 5)
+    request.ids[-1] = VOCABULARY
+    (losses,) = TokenLossEngine(model).losses([request])
+    assert np.isnan(losses).all()
 
 
 def test_nothing_to_score_is_no_error():

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 _SELF_TEST_LENGTHS = (11, 9, 9, 4)
 _PART_FACTOR = 8
-_TOLERANCE = {"fp32": 1e-4, "tf32": 1e-4, "fp16": 3e-2, "bf16": 3e-1}
+_TOLERANCE = {"fp32": 1e-4, "fp16": 3e-2, "bf16": 3e-1}
 
 
 class Forward(Protocol):
@@ -120,6 +120,7 @@ class LogitsForward:
 
     The logits of a long response are made in parts if the model understands `logits_to_keep`;
     every part repeats the decoder, so parts are larger here than the limit by `_PART_FACTOR`.
+    In half precision the logits are rounded to it before the log-softmax.
     """
 
     name = "logits"

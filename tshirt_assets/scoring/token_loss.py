@@ -40,7 +40,8 @@ class TokenLossEngine:
     """Token losses of a causal LM that is loaded and in eval mode.
 
     Losses do not depend on the order or company of the requests (within 2e-5 nats in fp32).
-    Noise is added to what the layers see: after the scaling that Gemma's embedding module does.
+    Noise is added to what the embedding module gives: behind the scaling in Gemma's, but in front
+    of one that the decoder applies to its input (Granite's `embedding_multiplier`).
 
     Args:
         model: any Hugging Face causal LM that accepts `inputs_embeds`.
@@ -59,7 +60,9 @@ class TokenLossEngine:
             raise ValueError("the model is in training mode: call model.eval() first")
         self._embedding = model.get_input_embeddings()
         weight: torch.Tensor = self._embedding.weight  # type: ignore[assignment]
-        self._vocabulary, self.width = weight.shape
+        head = getattr(model.get_output_embeddings(), "weight", weight)
+        self._vocabulary = min(len(weight), len(head))
+        self.width = weight.shape[1]
         self.device = weight.device
         resolved = resolve_precision(precision, self.device, weight.dtype)
         self.precision = resolved.name
@@ -73,7 +76,7 @@ class TokenLossEngine:
     def losses(self, requests: Sequence[LossRequest]) -> list[np.ndarray]:
         """Per request (n_scored,) float32 negative log-likelihoods in nats, in request order.
 
-        A request with a token id that the embedding matrix lacks gets NaN losses.
+        A request with a token id that the embedding matrix or the LM head lacks gets NaN losses.
 
         Raises:
             ValueError: a request that is too long for the model, or scores no or all tokens.
@@ -104,7 +107,7 @@ class TokenLossEngine:
         Yields:
             (index of the request, its losses (n_scored,) float32, gradient (L, C) float32 on
             the engine's device), in order of falling length, one pack in memory at a time.
-            Requests whose losses are NaN for want of an embedding are left out.
+            Requests with a token id that the model lacks are left out.
 
         Raises:
             ValueError, torch.OutOfMemoryError: as for `losses`.
@@ -135,7 +138,7 @@ class TokenLossEngine:
         run: Callable[[Pack, torch.Tensor, list[int]], T],
     ) -> Iterator[tuple[list[int], T]]:
         """Call run(pack, embeds, indices of its requests) for packs of requests, longest first."""
-        order = [index for index, request in enumerate(requests) if self._has_embeddings(request)]
+        order = [index for index, request in enumerate(requests) if self._knows_ids(request)]
         order.sort(key=lambda index: -len(requests[index].ids))
         at = 0
         while at < len(order):
@@ -158,8 +161,8 @@ class TokenLossEngine:
                 torch.cuda.empty_cache()
             logger.warning("out of memory: going on with %d tokens per pass", limits.tokens)
 
-    def _has_embeddings(self, request: LossRequest) -> bool:
-        """Whether every id has an embedding, after checking what the caller must see to."""
+    def _knows_ids(self, request: LossRequest) -> bool:
+        """Whether the model knows every id, after checking what the caller must see to."""
         length = len(request.ids)
         if not 1 <= request.n_scored < length:
             raise ValueError(f"{request.n_scored} of {length} tokens cannot be scored")
