@@ -68,12 +68,14 @@ def shard_table(instance: dg.DagsterInstance, config: CorpusConfig) -> str:
     specs = {spec.key: spec for spec in discover_shards(config, missing_ok=True)}
     registered = instance.get_dynamic_partitions(config.name)
     width = max((len(key) for key in [*specs, *registered]), default=0)
+    tables = {(t.meta["asset"], t.meta.get("shard")): t for t in store.stored(config.name)}
     lines = []
-    for key in [*registered, *(key for key in specs if key not in set(registered))]:
-        state = "registered" if key in registered else "new"
+    known = set(registered)
+    for key in [*registered, *(key for key in specs if key not in known)]:
+        state = "registered" if key in known else "new"
         state = state if key in specs else "orphaned: its file is gone"
-        stored = [a for a in SHARD_ASSETS if store.info(config.name, a, key) is not None]
-        samples = store.info(config.name, "samples", key)
+        stored = [asset for asset in SHARD_ASSETS if (asset, key) in tables]
+        samples = tables.get(("samples", key))
         rows = f"{samples.rows:,} rows" if samples else "not read"
         lines.append(f"{key:<{width}}  {state:<10}  {rows:>12}  {', '.join(stored)}")
     return "\n".join(lines)

@@ -13,6 +13,7 @@ import resource
 import sys
 import tempfile
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,14 @@ from tests.tiny import bpe_tokenizer, causal_lm
 from tshirt_assets.assets.binding import Binding
 from tshirt_assets.assets.dataset import facts
 from tshirt_assets.assets.schemas import MIWV_SCORES, ROBUST_SCORES, TOKEN_SCORES
+from tshirt_assets.assets.upkeep import maintain_corpus
 from tshirt_assets.assets.writing import write_table
 from tshirt_assets.corpus.sample import SAMPLES_SCHEMA
+from tshirt_assets.summary import shard_table
+from tshirt_assets.verify import verify
 
 TOKENS = 70  # of the longest response
+NOW = timedelta(microseconds=1)
 RECIPES: dict[str, dict[str, Any]] = {
     "tshirt-5pct": {"method": "tshirt", "budget": 0.05},
     "miwv-5pct": {"method": "miwv", "budget": 0.05},
@@ -104,6 +109,7 @@ def write_robust(corpus: Corpus) -> None:
             "s_ifd_mean": rows["s_ifd"].to_numpy() + rng.normal(0, 0.005, rows.height),
             "s_ifd_std": rng.gamma(4, 0.005, rows.height),
             "ifd_mean": rows["ifd"].to_numpy(),
+            "estimator": ["sampled"] * rows.height,
         }
         put(corpus, "robust_scores", str(shard), ROBUST_SCORES, values, tau=facts(info, "tau"))
 
@@ -143,10 +149,13 @@ def run(folder: Path, label: str) -> None:
         )
 
     step("list tables", lambda: corpus.store.stored(NAME))
+    step("list shards", lambda: shard_table(corpus.instance, corpus.config))
     step("contenders", lambda: corpus.materialize("contenders"))
     step("(robust)", lambda: write_robust(corpus))
     for name in RECIPES:
         step(name, lambda name=name: corpus.materialize("selected_subset", partitions=[name]))
+    step("verify", lambda: verify(corpus.store, corpus.config, corpus.shards))
+    step("maintain", lambda: maintain_corpus(corpus.store, corpus.config, older_than=NOW))
 
 
 def peak() -> float:
