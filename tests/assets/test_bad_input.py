@@ -1,5 +1,6 @@
 """Input and storage that go wrong under the assets: what is said, what is kept, what mends it."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -110,3 +111,20 @@ def test_a_full_disk_is_named_and_leaves_the_old_rows(corpus: Corpus, small_disk
     ballast.unlink()
     corpus.materialize("samples", partitions=[a])
     assert corpus.frame("samples", a).height == 400
+
+
+def test_markup_in_rows_stays_text_in_the_report_and_the_metadata(corpus: Corpus) -> None:
+    evil = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+    row = {"instruction": evil, "output": f"the rain {evil}", "kind": "<b>bold</b>"}
+    corpus.write("d.jsonl", [row])
+    corpus.configure(recipes={"all": {"method": "longest", "budget": 1.0}})
+    corpus.register()
+    corpus.materialize("samples", "token_scores")
+    corpus.materialize("selected_subset")
+    metadata = corpus.metadata("selected_subset", "all")
+    report = Path(metadata["report_path"]).read_text()
+    shown = [report, metadata["rows"], metadata["summary"]]
+    shown.append(corpus.metadata("samples", corpus.shard("d-"))["rows"])
+    assert "&lt;script&gt;alert(1)" in report
+    for text in shown:  # in Markdown, a backslash takes the meaning from what follows
+        assert not re.search(r"(?<!\\)<(script>alert|img src=x|b>bold)", text)
