@@ -1,69 +1,88 @@
 """The reference method: one sample at a time, full logits, all noisy copies of a row in one batch.
 
-Written to be obvious and fair: it is how the published procedure works (31 copies are drawn and
-the last is dropped), in the same precision, with the same model object.
+Written to be obvious and fair: it is how the published procedure works (the clean row and 31 noisy
+copies in one batch of 32, of which the last copy is dropped), in the same precision and with the
+same model object as ours.
 """
 
-from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 
+from tests.benchmarks.rows import ALPHA, SEED, Row
 from tshirt_assets.scoring.noise import CounterNoise, noise_key, noise_scale
-from tshirt_assets.scoring.tokenize import TokenizedSample
 
 
-@dataclass(frozen=True)
-class ReferenceScore:
-    """Clean deltas (T',), and perturbed deltas (M, T') where neighbours were asked for."""
+class Reference(Protocol):
+    """A method to compare with."""
 
-    deltas: np.ndarray
-    neighbour_deltas: np.ndarray | None
+    name: str
+    same_noise: bool  # as ours draws
 
+    def suits(self, row: Row) -> bool:
+        """Whether the method sees the row's tokens as we do."""
+        ...
 
-def clean_deltas(model: torch.nn.Module, sample: TokenizedSample) -> np.ndarray:
-    """Token deltas of one row from two forward passes with full logits."""
-    prompt, response = sample.prompt_ids, sample.response_ids
-    first = sample.first_delta_index
-    cond = _losses(model, np.concatenate([prompt, response]), len(response), None)[0]
-    bare = np.concatenate([prompt[: 1 - first], response])
-    uncond = _losses(model, bare, len(response) - first, None)[0]
-    return (uncond - cond[first:]).numpy()
+    def clean(self, row: Row) -> np.ndarray:
+        """Clean token deltas (T',)."""
+        ...
 
-
-def perturbed_deltas(
-    model: torch.nn.Module, sample: TokenizedSample, *, copies: int, alpha: float, seed: int
-) -> np.ndarray:
-    """Token deltas (copies - 1, T') of the row's noisy copies, two batched passes."""
-    prompt, response = sample.prompt_ids, sample.response_ids
-    length, first = len(prompt) + len(response), sample.first_delta_index
-    width = model.get_input_embeddings().weight.shape[1]
-    eps = noise_scale(alpha, length, width)
-    field = torch.stack(
-        [
-            CounterNoise(noise_key(seed, sample.sample_id, copy), eps, np.arange(length)).values(
-                width, torch.device("cpu")
-            )
-            for copy in range(copies)
-        ]
-    )  # (copies, L, C)
-    cond = _losses(model, np.concatenate([prompt, response]), len(response), field)
-    own = torch.cat([field[:, : 1 - first], field[:, len(prompt) :]], dim=1)
-    bare = np.concatenate([prompt[: 1 - first], response])
-    uncond = _losses(model, bare, len(response) - first, own)
-    return (uncond - cond[:, first:]).numpy()[:-1]
+    def perturbed(self, row: Row, copies: int) -> tuple[np.ndarray, np.ndarray]:
+        """Clean deltas (T',), and those of `copies` noisy copies but the last, (copies - 1, T')."""
+        ...
 
 
-def _losses(
-    model: torch.nn.Module, ids: np.ndarray, n_scored: int, noise: torch.Tensor | None
-) -> torch.Tensor:
-    """(copies, n_scored) losses from the full logits of one batch."""
-    tokens = torch.from_numpy(ids)
-    with torch.inference_mode():
-        embeds = model.get_input_embeddings()(tokens)[None]  # (1, L, C)
+class OwnReference:
+    """Our rendering of the published procedure, with our noise."""
+
+    name = "one row at a time, full logits"
+    same_noise = True
+
+    def __init__(self, model: torch.nn.Module):
+        self._model = model
+        self._embedding = model.get_input_embeddings()
+
+    def suits(self, row: Row) -> bool:
+        """See `Reference`."""
+        return True
+
+    def clean(self, row: Row) -> np.ndarray:
+        """See `Reference`."""
+        return self._deltas(row, None)[0]
+
+    def perturbed(self, row: Row, copies: int) -> tuple[np.ndarray, np.ndarray]:
+        """See `Reference`."""
+        length = len(row.tokens.prompt_ids) + len(row.tokens.response_ids)
+        width = self._embedding.weight.shape[1]
+        eps, field = noise_scale(ALPHA, length, width), np.arange(length)
+        device = self._embedding.weight.device
+        noise = [torch.zeros(length, width, device=device)]
+        for copy in range(copies):
+            key = noise_key(SEED, row.tokens.sample_id, copy)
+            noise.append(CounterNoise(key, eps, field).values(width, device))
+        deltas = self._deltas(row, torch.stack(noise))
+        return deltas[0], deltas[1:-1]
+
+    def _deltas(self, row: Row, noise: torch.Tensor | None) -> np.ndarray:
+        """Token deltas (B, T') under noise (B, L, C)."""
+        prompt, response = row.tokens.prompt_ids, row.tokens.response_ids
+        first = row.tokens.first_delta_index
+        lead = prompt[: 1 - first]  # the BOS, if any
+        cond = self._losses(np.concatenate([prompt, response]), len(response), noise)
         if noise is not None:
-            embeds = embeds + noise
-        logits = model(inputs_embeds=embeds).logits.float()  # (copies, L, V)
-        log_p = torch.log_softmax(logits[:, -n_scored - 1 : -1], dim=-1)
-        targets = tokens[-n_scored:].expand(len(log_p), -1)
-        return -log_p.gather(-1, targets[..., None])[..., 0]
+            noise = torch.cat([noise[:, : len(lead)], noise[:, len(prompt) :]], dim=1)
+        uncond = self._losses(np.concatenate([lead, response]), len(response) - first, noise)
+        return (uncond - cond[:, first:]).cpu().numpy()
+
+    def _losses(self, ids: np.ndarray, n_scored: int, noise: torch.Tensor | None) -> torch.Tensor:
+        """(B, n_scored) losses from the full logits of one batch."""
+        tokens = torch.from_numpy(ids).to(self._embedding.weight.device)
+        with torch.inference_mode():
+            embeds = self._embedding(tokens)[None]  # (1, L, C)
+            if noise is not None:
+                embeds = embeds + noise
+            logits = self._model(inputs_embeds=embeds).logits.float()  # (B, L, V)
+            log_p = torch.log_softmax(logits[:, -n_scored - 1 : -1], dim=-1)
+            targets = tokens[-n_scored:].expand(len(log_p), -1)
+            return -log_p.gather(-1, targets[..., None])[..., 0]
