@@ -88,7 +88,7 @@ def test_a_missing_step_is_named(corpus: Corpus) -> None:
     one = corpus.shards[:1]
     assert "there is no table tiny.samples" in message(corpus, "token_scores", one)
     corpus.materialize("samples", partitions=one)
-    assert "contenders of 'tiny' are missing; materialize them first" in message(
+    assert "contenders of 'tiny' is missing; materialize it first" in message(
         corpus, "robust_scores", one
     )
     assert "neighbours of 'tiny' are missing; materialize them first" in message(
