@@ -87,7 +87,8 @@ def _fixed_folder(pattern: str) -> Path:
 def _file_key(path: str, root: str) -> str:
     """A readable part and a hash of the relative path: letters, digits, _ and - only."""
     relative = os.path.relpath(path, root)
-    digest = hashlib.blake2b(Path(relative).as_posix().encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+    name = Path(relative).as_posix().encode("utf-8", "surrogatepass")
+    digest = hashlib.blake2b(name, digest_size=4).hexdigest()
     stem = re.sub(r"\.\w+(\.gz|\.zst)?$", "", relative)
     slug = re.sub(r"[^A-Za-z0-9_]+", "-", stem)[-SLUG_LENGTH:].strip("-")
     return f"{slug or 'file'}-{digest}"
