@@ -87,7 +87,8 @@ def test_clean_scores_are_the_official_ones(golden, samples, engine):
     tau = threshold([row["pmi"] for row in golden])
     for row, score in zip(golden, scores, strict=True):
         assert score.token_delta == pytest.approx(-np.array(row["pmi"]), abs=5e-5)
-        assert score.ifd == pytest.approx(row["ifd"], rel=2e-5)
+        assert score.ifd == pytest.approx(row["ifd"], rel=1e-5)
+        # The published value of one row (S-IFD 0.0023) is itself 1.1e-5 off float64, ours 4e-7.
         assert s_ifd(score.token_delta, tau) == pytest.approx(
             official_s_ifd(row["pmi"], tau), rel=2e-5
         )
