@@ -21,7 +21,7 @@ from tests.benchmarks.throughput import EMBEDDER
 from tests.corpora import PHASES, Corpus, make_rows
 
 SIZES = (500, 2000, 4000)
-WARM_UP = 50
+WARM_UP = 200
 
 
 def growth(sizes: tuple[int, ...] = SIZES) -> list[dict[str, Any]]:
