@@ -242,6 +242,7 @@ def main() -> None:
 def plot(study: Study, analytic: list[RobustScore]) -> None:
     """Std of every row: analytic, and 30 draws, against the other 120 draws."""
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import FixedLocator, NullFormatter
 
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.8), sharex=True, sharey=True)
     sampled = study.sampled(study.own[0])
@@ -256,6 +257,10 @@ def plot(study: Study, analytic: list[RobustScore]) -> None:
         x, y = zip(*pairs, strict=True)
         axis.loglog(x, y, ".", color="#6b3fd4", alpha=0.6, markersize=5)
         axis.loglog([min(x), max(x)], [min(x), max(x)], color="#8c93a3", linewidth=1)
+        for side in (axis.xaxis, axis.yaxis):  # a few round numbers; the default labels collide
+            side.set_major_locator(FixedLocator([0.02, 0.05, 0.1, 0.2]))
+            side.set_major_formatter("{x:g}")
+            side.set_minor_formatter(NullFormatter())
         axis.set_title(name, fontsize=10)
         axis.set_xlabel("std of S-IFD, 120 draws")
     axes[0].set_ylabel("std of S-IFD, estimated")
