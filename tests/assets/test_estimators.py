@@ -69,7 +69,7 @@ def test_selections_say_how_much_of_them_would_stay(corpus: Corpus) -> None:
 
 def test_the_pilot_is_an_asset_with_its_constants(corpus: Corpus) -> None:
     pilot = corpus.frame("calibration")
-    assert pilot.height == 24  # all rows of so small a corpus, the contenders among them
+    assert pilot.height == 24  # all rows of so small a corpus
     metadata = corpus.metadata("calibration")
     assert metadata["noise_sd"] > 0
     assert metadata["n_rows"] > 4

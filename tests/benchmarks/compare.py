@@ -19,12 +19,7 @@ from tests.benchmarks.rows import ALPHA, SEED, Row, n_tokens
 from tshirt_assets.config import Recipe, RobustnessOptions
 from tshirt_assets.resources.causal_lm import LoadedCausalLM
 from tshirt_assets.scoring.analytic import analytic_robust_scores
-from tshirt_assets.scoring.calibration import (
-    PILOT_NEIGHBOURS,
-    PILOT_ROWS,
-    calibrate,
-    pilot_ids,
-)
+from tshirt_assets.scoring.calibration import PILOT_NEIGHBOURS, calibrate, pilot_ids
 from tshirt_assets.scoring.clean import CleanLosses, clean_scores
 from tshirt_assets.scoring.robustness import NeighbourDeltas, neighbour_deltas
 from tshirt_assets.scoring.tokenize import TokenizedSample
@@ -133,11 +128,7 @@ class Comparison:
         )
 
     def _pilot(self) -> list[Row]:
-        """Contenders first, then other rows where they are too few."""
-        every = {row.sample.sample_id for row in self._rows}
-        near = {row.sample.sample_id for row in self.contending}
-        chosen = pilot_ids(near, PILOT_ROWS)
-        chosen += pilot_ids(every - near, PILOT_ROWS - len(chosen))
+        chosen = pilot_ids([row.sample.sample_id for row in self._rows])
         return [row for row in self._rows if row.sample.sample_id in chosen]
 
     def _measure_analytic(

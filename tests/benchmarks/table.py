@@ -5,8 +5,8 @@ from typing import Any
 METHODS = {
     "reference": "reference: {}",
     "scope_all": "ours, every row perturbed (`scope: all`)",
-    "default": "ours, default (contenders only)",
-    "analytic": "ours, `estimator: analytic`",
+    "default": "ours, contenders only (`estimator: sampled`)",
+    "analytic": "ours, contenders only, analytic (the default)",
 }
 
 

@@ -99,7 +99,7 @@ def build_calibration(binding: Binding) -> dg.AssetsDefinition:
         binding,
         ASSET,
         description="Constants of the analytic estimator of robustness (width of the smooth "
-        "threshold), and how far it is off, from a few dozen contenders that are also sampled.",
+        "threshold), and how far it is off, from a few dozen rows that are also sampled.",
         deps=[
             binding.dep("samples", whole=True),
             binding.dep("token_scores", whole=True),
@@ -130,13 +130,13 @@ def pilot_frame(
 
 
 def pilot_rows(store: Store, corpus: str) -> pl.DataFrame:
-    """ROW columns of the pilot: contenders first, and other usable rows where they are too few."""
-    from tshirt_assets.scoring.calibration import PILOT_ROWS, pilot_ids
+    """ROW columns of the pilot, a random sample of the rows that have a clean S-IFD.
 
-    columns = [*ROW_COLUMNS, "contender"]
-    usable = to_frame(store.read(corpus, "contenders", columns=columns, where="status = 'ok'"))
-    usable = usable.unique("sample_id", keep="first", maintain_order=True)
-    chosen: list[str] = []
-    for group in (usable.filter("contender"), usable.filter(~pl.col("contender"))):
-        chosen += pilot_ids(group["sample_id"].to_list(), PILOT_ROWS - len(chosen))
-    return usable.filter(pl.col("sample_id").is_in(chosen)).select(ROW_COLUMNS)
+    Not of the contenders: those are more than twice as long, and change with the recipes.
+    """
+    from tshirt_assets.scoring.calibration import pilot_ids
+
+    usable = to_frame(
+        store.read(corpus, "contenders", columns=list(ROW_COLUMNS), where="status = 'ok'")
+    ).unique("sample_id", keep="first", maintain_order=True)
+    return usable.filter(pl.col("sample_id").is_in(pilot_ids(usable["sample_id"].to_list())))
