@@ -37,8 +37,8 @@ def _facts(result: dict[str, Any]) -> list[str]:
     facts = [
         f"{result['rows']} rows, {result['tokens'] / result['rows']:.0f} tokens a row for both "
         f"clean passes, {result['neighbours']} neighbours",
-        f"noisy reference and scope all were measured on {result['reference_rows']} of the rows, "
-        "chosen at random, and count per token",
+        f"the noisy copies were measured on {result['reference_rows']} rows each, chosen at "
+        "random, and count per token; everything else was measured in full",
         f"clean pass {result['ratio']['clean']:.2f} times the reference",
         f"ceiling: {result['gemm_gflops']:.0f} GFLOP/s in float32",
         f"largest deviation of a delta {result['max_delta_deviation']:.1e} nats "
