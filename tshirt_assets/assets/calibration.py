@@ -9,7 +9,8 @@ import polars as pl
 from tshirt_assets.assets.binding import GPU_POOL, Binding
 from tshirt_assets.assets.dataset import facts
 from tshirt_assets.assets.definition import dataset_asset
-from tshirt_assets.assets.estimates import clean_losses, draw, draw_table, to_deltas
+from tshirt_assets.assets.draws import draw, draw_table, to_deltas
+from tshirt_assets.assets.estimates import clean_losses
 from tshirt_assets.assets.recording import describe_table, describe_work
 from tshirt_assets.assets.rows import (
     ROW_COLUMNS,

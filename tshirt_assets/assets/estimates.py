@@ -1,12 +1,11 @@
 """Robustness of one shard's rows by every estimator that the recipes use.
 
-Perturbed token deltas (`neighbour_deltas`) are stored on their own: another threshold needs
-arithmetic only. Scores that took a gradient (`analytic_scores`, `hybrid_scores`) hold for one
-threshold. All three are reused row by row; `robust_scores` is put together from them.
+`robust_scores` is put together from the sampled neighbours (see `draws`) and from the scores that
+took a gradient (`analytic_scores`, `hybrid_scores`), which hold for one threshold. All are reused
+row by row.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,16 @@ import polars as pl
 import pyarrow as pa
 
 from tshirt_assets.assets.binding import Binding
+from tshirt_assets.assets.draws import (
+    DELTAS,
+    draw,
+    draw_table,
+    n_tokens,
+    noise_facts,
+    sampled_table,
+    scores_table,
+    to_deltas,
+)
 from tshirt_assets.assets.identity import loss_identity
 from tshirt_assets.assets.rows import (
     row_frame,
@@ -23,26 +32,16 @@ from tshirt_assets.assets.rows import (
     tokenize_rows,
     with_ids,
 )
-from tshirt_assets.assets.schemas import (
-    NEIGHBOUR_DELTAS,
-    ROBUST_SCORES,
-    ROBUSTNESS,
-    computed_schema,
-)
+from tshirt_assets.assets.schemas import ROBUST_SCORES, ROBUSTNESS
 from tshirt_assets.assets.scored import ScoredShard, ScoreTable
-from tshirt_assets.config import CorpusConfig, Estimator
+from tshirt_assets.config import Estimator
 from tshirt_assets.corpus.sample import Sample
-from tshirt_assets.corpus.status import Status
 from tshirt_assets.resources.lance import Store, StoreError
 
 if TYPE_CHECKING:
     from tshirt_assets.resources.causal_lm import LoadedCausalLM
     from tshirt_assets.scoring.calibration import Calibration
     from tshirt_assets.scoring.clean import CleanLosses
-    from tshirt_assets.scoring.robustness import NeighbourDeltas, RobustScore
-    from tshirt_assets.scoring.tokenize import TokenizedSample
-
-DELTAS = "neighbour_deltas"
 
 
 class Estimates:
@@ -158,54 +157,6 @@ class Estimates:
         return compute
 
 
-def draw_table(
-    store: Store, binding: Binding, scorer: "LoadedCausalLM", name: str, neighbours: int, log: Any
-) -> ScoreTable:
-    """The table `name` of perturbed token deltas of `neighbours` noise neighbours per row."""
-    identity = loss_identity(
-        "robust_scores", binding.config, scorer, **noise_facts(binding.config, neighbours)
-    )
-    return ScoreTable(store, binding, name, identity, NEIGHBOUR_DELTAS, log)
-
-
-def noise_facts(config: CorpusConfig, neighbours: int) -> dict[str, Any]:
-    """What of the noise goes into an identity; without neighbours there is no seed in it."""
-    facts: dict[str, Any] = {"alpha": config.robustness.alpha}
-    return facts | {"neighbours": neighbours, "seed": config.seed} if neighbours else facts
-
-
-def draw(
-    scorer: "LoadedCausalLM", config: CorpusConfig, samples: dict[str, Sample], neighbours: int
-) -> Callable[[Sequence[str]], tuple[pa.Table, int]]:
-    """The computation that fills a `draw_table`."""
-    from tshirt_assets.scoring.robustness import neighbour_deltas
-
-    def compute(ids: Sequence[str]) -> tuple[pa.Table, int]:
-        tokenized = tokenize_rows(ids, samples, scorer, config.prompt_format)
-        found = neighbour_deltas(
-            scorer.engine,
-            tokenized,
-            neighbours=neighbours,
-            alpha=config.robustness.alpha,
-            seed=config.seed,
-        )
-        records = [
-            {
-                "sample_id": row.sample_id,
-                "status": str(row.status),
-                "status_detail": row.status_detail,
-                "ifd_mean": row.ifd_mean,
-                "n_neighbours": None if row.deltas is None else len(row.deltas),
-                "deltas": None if row.deltas is None else row.deltas.ravel(),
-            }
-            for row in found
-        ]
-        table = pa.Table.from_pylist(records, computed_schema(NEIGHBOUR_DELTAS))
-        return table, n_tokens(tokenized) * neighbours
-
-    return compute
-
-
 def rows_to_measure(store: Store, corpus: str, shard: str, *, every: bool) -> pl.DataFrame:
     """ROW columns of the shard's contenders, or of `every` scored row."""
     if every:
@@ -257,36 +208,9 @@ def clean_losses(
     }
 
 
-def to_deltas(table: pa.Table) -> list["NeighbourDeltas"]:
-    """The rows of a table of perturbed deltas."""
-    from tshirt_assets.scoring.robustness import NeighbourDeltas
-
-    return [
-        NeighbourDeltas(
-            row["sample_id"],
-            Status(row["status"]),
-            row["status_detail"],
-            row["ifd_mean"],
-            np.array(row["deltas"], np.float32).reshape(row["n_neighbours"], -1)
-            if row["deltas"] is not None
-            else None,
-        )
-        for row in to_frame(table).iter_rows(named=True)
-    ]
-
-
 def kept(table: pa.Table, rows: pl.DataFrame) -> pa.Table:
     """The lines of a score table that belong to `rows`."""
     return to_frame(table).join(rows.select("row"), on="row", how="semi").to_arrow()
-
-
-def sampled_table(drawn: pa.Table, tau: float) -> pa.Table:
-    """Mean and std over stored neighbours for one threshold, in the order of `drawn`."""
-    from tshirt_assets.scoring.robustness import robust_score
-
-    scores = scores_table([robust_score(row, tau) for row in to_deltas(drawn)])
-    place = to_frame(drawn).select("shard", "row")
-    return to_frame(scores).hstack(place).to_arrow()
 
 
 def robust_table(
@@ -302,14 +226,3 @@ def robust_table(
         ),
         ROBUST_SCORES,
     )
-
-
-def scores_table(scores: Sequence["RobustScore"]) -> pa.Table:
-    """Computed columns of `ROBUSTNESS`."""
-    records = [asdict(score) | {"status": str(score.status)} for score in scores]
-    return pa.Table.from_pylist(records, computed_schema(ROBUSTNESS))
-
-
-def n_tokens(tokenized: Sequence["TokenizedSample"]) -> int:
-    """Tokens of a conditional and an unconditional pass over the rows."""
-    return sum(len(row.prompt_ids) + 2 * len(row.response_ids) for row in tokenized)

@@ -9,7 +9,7 @@ import polars as pl
 
 from tshirt_assets.assets.binding import Binding
 from tshirt_assets.assets.dataset import Dataset, facts, open_dataset
-from tshirt_assets.assets.estimates import DELTAS, sampled_table
+from tshirt_assets.assets.draws import DELTAS, sampled_table
 from tshirt_assets.assets.rows import to_frame
 from tshirt_assets.config import Recipe
 from tshirt_assets.export.load import read_samples

@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +164,8 @@ def describe_origin(
         "identities": {
             asset: data.identity for asset, data in scores.inputs(recipe).items() if data.identity
         },
-        "versions": {"tshirt-assets": __version__, "python": platform.python_version()},
+        "versions": {"tshirt-assets": __version__, "python": platform.python_version()}
+        | {package: version(package) for package in ("torch", "transformers")},
     }
     contenders = store.info(binding.name, "contenders")
     if contenders is not None:

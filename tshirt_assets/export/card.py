@@ -44,7 +44,7 @@ D_t = log p(y_t | x, y_<t) - log p(y_t | y_<t), positive where the instruction h
 - **IFD** is the *perplexity ratio* PPL(y | x) / PPL(y). Other tools give the same name to a loss
   ratio or to its inverse; do not compare the numbers.
 - **S-IFD** keeps only informative tokens, those with abs(D_t) above tau. **Robust mean and std**
-  are taken over copies of the row with noise on the token embeddings (T-SHIRT).
+  are those under noise on the token embeddings (T-SHIRT).
 - **MIWV** is the one-shot minus the zero-shot mean loss of the response under the target model.
 """
 

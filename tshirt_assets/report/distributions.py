@@ -36,7 +36,7 @@ SCORES: Final = (
     Quantity(
         "s_ifd_mean",
         "S-IFD, robust mean",
-        "IFD over informative tokens only, averaged over noisy copies of the row. Higher is "
+        "IFD over informative tokens only, averaged over noise on the embeddings. Higher is "
         "preferred.",
     ),
     Quantity(
