@@ -23,7 +23,7 @@ def llama(width, widest, layers):
 def test_wide_models_get_fewer_tokens_per_pass():
     small, _ = choose_limits(llama(512, 2048, 2), CPU)
     large, _ = choose_limits(llama(8192, 28672, 2), CPU)
-    assert small.tokens == 1024
+    assert small.tokens == 1536
     # One token holds at least its residual, attention and MLP values in one layer.
     assert large.tokens * 4 * (5 * 8192 + 3 * 28672) < 128 * 2**20
     assert large.tokens >= 16
@@ -31,7 +31,7 @@ def test_wide_models_get_fewer_tokens_per_pass():
 
 def test_gradients_keep_every_layer():
     losses, gradients = choose_limits(llama(512, 2048, 32), CPU)
-    assert gradients.tokens * 32 * 4 * (5 * 512 + 3 * 2048) < 256 * 2**20
+    assert gradients.tokens * 32 * 4 * (5 * 512 + 3 * 2048) < 768 * 2**20
     assert gradients.tokens < losses.tokens
 
 

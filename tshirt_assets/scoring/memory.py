@@ -8,9 +8,9 @@ from transformers import PreTrainedModel
 # CPU: larger passes are no faster, and buffers above 32 MiB cost a page fault per page because
 # the C library hands them back to the system at once.
 _CPU_BYTES = 96 * 2**20
-_CPU_GRADIENT_BYTES = 192 * 2**20
-_CPU_TOKENS = 1024
-_CPU_LOGITS = 4 * 2**20
+_CPU_GRADIENT_BYTES = 640 * 2**20
+_CPU_TOKENS = 1536
+_CPU_LOGITS = 2 * 2**20
 _CUDA_SHARE = 0.3  # of the free memory, for the tokens of a pass
 _CUDA_TOKENS = 32 * 1024
 _CUDA_LOGITS_SHARE = 0.1
