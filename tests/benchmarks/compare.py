@@ -5,6 +5,7 @@ on random subsets: seconds per token of a subset stand for all its rows. The cle
 analytic estimate are measured in full.
 """
 
+import copy
 import random
 import time
 from collections import defaultdict
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 
 from tests.benchmarks.overlap import clean_frame
-from tests.benchmarks.reference import Reference
+from tests.benchmarks.reference import OwnReference, Reference
 from tests.benchmarks.rows import ALPHA, SEED, Row, n_tokens
 from tshirt_assets.config import Recipe, RobustnessOptions
 from tshirt_assets.resources.causal_lm import LoadedCausalLM
@@ -70,6 +71,7 @@ class Comparison:
         self._subset = random.Random(SEED).sample(suited, min(reference_rows, len(suited)))
         self._clock = Clock()
         self._deviation = {"clean": 0.0, "noisy": 0.0}
+        self._worst: tuple[float, Row, np.ndarray] | None = None
         self._clean: dict[str, CleanLosses] = {}
         self.contending: list[Row] = []
         self._ceiling = 0.0
@@ -99,11 +101,13 @@ class Comparison:
             "reference clean", block, lambda: [self._reference.clean(row) for row in block]
         )
         ours = self._clock.run("clean", block, lambda: clean_scores(self._lm.engine, ids_of(block)))
-        for reference, score in zip(theirs, ours, strict=True):
+        for row, reference, score in zip(block, theirs, ours, strict=True):
             assert score.token_nll is not None
             assert score.token_delta is not None
             assert score.ifd is not None
-            self._deviates("clean", reference, score.token_delta)
+            worst = self._deviates("clean", reference, score.token_delta)
+            if self._worst is None or worst > self._worst[0]:
+                self._worst = worst, row, reference
             self._clean[score.sample_id] = CleanLosses.of(
                 score.token_nll, score.token_delta, score.ifd
             )
@@ -155,9 +159,22 @@ class Comparison:
             ),
         )
 
-    def _deviates(self, kind: str, reference: np.ndarray, own: np.ndarray) -> None:
+    def _deviates(self, kind: str, reference: np.ndarray, own: np.ndarray) -> float:
         worst = float(np.abs(reference - own).max())
         self._deviation[kind] = max(self._deviation[kind], worst)
+        return worst
+
+    def _off_float64(self) -> dict[str, float]:
+        """How far both are from float64 on the row where they differ most."""
+        assert self._worst is not None
+        _, row, reference = self._worst
+        model = copy.deepcopy(self._lm.engine._forward._model).double()
+        exact = OwnReference(model).clean(row)
+        own = self._clean[row.sample.sample_id].deltas
+        return {
+            "reference": float(np.abs(reference - exact).max()),
+            "ours": float(np.abs(own - exact).max()),
+        }
 
     def result(self) -> dict[str, Any]:
         """Rates, ratios and deviations; seconds are for all rows unless they say otherwise."""
@@ -201,6 +218,7 @@ class Comparison:
             "gemm_gflops": round(self._ceiling / 1e9, 1),
             "max_delta_deviation": max(self._deviation.values()),
             "delta_deviation": self._deviation,
+            "worst_row_off_float64": self._off_float64(),
         }
 
     def _flops_per_token(self) -> float:

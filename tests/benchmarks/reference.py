@@ -82,7 +82,8 @@ class OwnReference:
             embeds = self._embedding(tokens)[None]  # (1, L, C)
             if noise is not None:
                 embeds = embeds + noise
-            logits = self._model(inputs_embeds=embeds).logits.float()  # (B, L, V)
+            logits = self._model(inputs_embeds=embeds).logits  # (B, L, V)
+            logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
             log_p = torch.log_softmax(logits[:, -n_scored - 1 : -1], dim=-1)
             targets = tokens[-n_scored:].expand(len(log_p), -1)
             return -log_p.gather(-1, targets[..., None])[..., 0]

@@ -34,6 +34,7 @@ def table(result: dict[str, Any]) -> str:
 def _facts(result: dict[str, Any]) -> list[str]:
     deviation = result["delta_deviation"]
     overlap = result["overlap"]["default_vs_scope_all"]
+    off = result["worst_row_off_float64"]
     facts = [
         f"{result['rows']} rows, {result['tokens'] / result['rows']:.0f} tokens a row for both "
         f"clean passes, {result['neighbours']} neighbours",
@@ -42,7 +43,8 @@ def _facts(result: dict[str, Any]) -> list[str]:
         f"clean pass {result['ratio']['clean']:.2f} times the reference",
         f"ceiling: {result['gemm_gflops']:.0f} GFLOP/s in float32",
         f"largest deviation of a delta {result['max_delta_deviation']:.1e} nats "
-        f"(clean {deviation['clean']:.1e}, noisy {deviation['noisy']:.1e})",
+        f"(clean {deviation['clean']:.1e}, noisy {deviation['noisy']:.1e}); there the reference is "
+        f"{off['reference']:.1e} off float64, ours {off['ours']:.1e}",
         f"selection of the default against scope all on {result['overlap']['rows']} short rows: "
         + ", ".join(f"{share:.1%} at k = {k}" for k, share in overlap.items()),
         f"embedding {result['embedding_texts_per_second']:.0f} texts/s, neighbour search "
