@@ -188,7 +188,7 @@ class RobustnessOptions(Options):
         "row, as published (implied by a recipe with method=reference).",
     )
     margin: float = Field(
-        default=1.5,
+        default=1.35,
         ge=1.0,
         description="Contenders per row of the largest gamma * budget, and 16 more.",
     )

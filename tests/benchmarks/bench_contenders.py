@@ -23,7 +23,7 @@ from tshirt_assets.scoring.tokenize import TokenizedSample
 
 KEPT = ROOT / "build" / "contenders.npz"
 CHUNK = 50
-MARGINS = (1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
+MARGINS = (1.0, 1.25, 1.35, 1.5, 2.0)
 
 
 def main() -> None:

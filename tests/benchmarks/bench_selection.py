@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
-from tshirt_assets.config import DiversityOptions, Recipe
+from tshirt_assets.config import DiversityOptions, Recipe, RobustnessOptions
 from tshirt_assets.selection.contenders import contenders
 from tshirt_assets.selection.recipes import select
 from tshirt_assets.selection.tables import ScoreTables
@@ -81,7 +81,7 @@ def run(n: int) -> None:
     tau = threshold(deltas, 0.75)
     step("threshold", began, f"tau {tau:.4f} of {n * 100:,} deltas, made twice")
     began = time.process_time()
-    near = contenders(rows, RECIPES.values(), margin=1.5)
+    near = contenders(rows, RECIPES.values(), margin=RobustnessOptions().margin)
     step("contenders", began, f"{near.height:,} rows")
     rng = np.random.default_rng(1)
     robust = near.select(

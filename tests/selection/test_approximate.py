@@ -47,7 +47,8 @@ def test_a_handful_of_samples():
     assert nearest(corpus(1), exact_up_to=0).frame["neighbour_id"].to_list() == [None]
     few = nearest(corpus(5), exact_up_to=0)
     assert few.frame.equals(nearest(corpus(5)).frame)
-    assert few.recall == 1.0
+    assert few.method == "exact"
+    assert nearest(corpus(20), exact_up_to=0).method == "approximate"
 
 
 def test_identical_vectors_find_each_other():

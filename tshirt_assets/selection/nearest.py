@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from tshirt_assets.selection.approximate import approximate
+from tshirt_assets.selection.approximate import MIN_SAMPLES, approximate
 from tshirt_assets.selection.search import Blocks, Search, count_ids, each_tenth
 
 GIB = 1 << 30
@@ -68,7 +68,7 @@ def nearest(
         active = search.resume(previous, own)
     method: Literal["exact", "approximate", "updated"] = "exact" if previous is None else "updated"
     recall = None
-    if int(active.sum()) * len(index) <= exact_up_to**2:
+    if int(active.sum()) * len(index) <= max(exact_up_to, MIN_SAMPLES) ** 2:
         search.compare(active, progress)
     else:
         method, active[:] = "approximate", True
