@@ -24,9 +24,9 @@ demo: $(VENV)/demo.stamp
 	$(BIN)/tshirt-assets run data/corpus.yaml
 
 test: $(VENV)/dev.stamp
-	env -u DAGSTER_HOME $(BIN)/python -m pytest -m "not slow and not browser"
+	env -u DAGSTER_HOME $(BIN)/python -m pytest -m "not slow"
 
-# With the tests that start servers and browsers or kill many processes.
+# With the tests that start several servers or kill many processes: about 20 minutes.
 test-all: $(VENV)/dev.stamp
 	env -u DAGSTER_HOME $(BIN)/python -m pytest
 

@@ -16,7 +16,7 @@ from tests.webserver import LOCATION, dagster_dev, free_port, reports_served
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.browser
 
 VIEW = {"width": 1900, "height": 1100}
 WIDE = {"width": 2600, "height": 1700}
