@@ -112,7 +112,7 @@ def partition(browser: "Browser", url: str, config: CorpusConfig, asset: str, na
 
 def down_to(page: "Page", last: "Locator") -> bytes:
     """The page without the navigation on the left, and no further down than `last`."""
-    left = box_of(page.get_by_role("link", name="Assets", exact=True))["x"] - MARGIN
+    left = box_of(page.get_by_role("link", name="Assets").first)["x"] - MARGIN
     end = box_of(last)
     size = page.viewport_size
     assert size is not None
