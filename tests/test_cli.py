@@ -64,6 +64,7 @@ def test_reports_and_exports_lie_where_the_summary_says(ran: tuple[Corpus, Resul
 def test_shards_lists_and_registers(corpus: Corpus) -> None:
     before = call(corpus, "shards", str(corpus.file))
     assert before.stdout.count(" new ") == 3
+    assert "3 new shards are not read yet" in call(corpus, "show", str(corpus.file)).stdout
     after = call(corpus, "shards", str(corpus.file), "--register")
     assert "registered 3 new shards" in after.stdout
     assert after.stdout.count(" registered ") == 3

@@ -36,6 +36,11 @@ def summary(instance: dg.DagsterInstance, config: CorpusConfig, source: str) -> 
                 statuses.update(column.to_pylist())
                 break
     lines = [f"corpus {config.name}: {statuses.total():,} rows in {len(registered)} shards"]
+    unread = {spec.key for spec in discover_shards(config, missing_ok=True)} - set(registered)
+    if unread:
+        lines.append(f"  {len(unread)} new shards are not read yet: tshirt-assets run {source}")
+    elif not registered:
+        lines.append(f"  no file matches {', '.join(config.paths)}")
     lines += [f"  {status:<22}{count:>8,}" for status, count in statuses.most_common()]
     contenders = store.info(config.name, "contenders")
     if contenders is not None:
@@ -148,7 +153,7 @@ def _selection_lines(
 
 def _meaning(recipe: Recipe) -> str:
     return {
-        "tshirt": "robust S-IFD: high mean, then low std",
+        "tshirt": "robust S-IFD: of the highest means the lowest std (shown: mean)",
         "reference": "robust S-IFD, as published",
         "miwv": "MIWV, highest first",
         "ifd": "IFD (perplexity ratio) below 1, highest first",
@@ -161,14 +166,14 @@ def _meaning(recipe: Recipe) -> str:
 def _overlap_lines(subsets: dict[str, pl.DataFrame]) -> list[str]:
     width = max(map(len, subsets))
     names = list(subsets)
-    lines = [" " * (width + 2) + "  ".join(f"{i + 1:>4}" for i in range(len(names)))]
+    lines = [" " * (width + 3) + "  ".join(f"{i + 1:>4}" for i in range(len(names)))]
     ids = {name: set(frame["sample_id"]) for name, frame in subsets.items()}
     for number, name in enumerate(names, start=1):
         shares = [
             len(ids[name] & ids[other]) / max(1, min(len(ids[name]), len(ids[other])))
             for other in names
         ]
-        lines.append(f"{number} {name:<{width}}" + "  ".join(f"{share:>4.0%}" for share in shares))
+        lines.append(f"{number} {name:<{width}} " + "  ".join(f"{share:>4.0%}" for share in shares))
     return lines
 
 

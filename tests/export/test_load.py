@@ -68,10 +68,16 @@ def test_without_datasets_the_error_says_what_to_install(
 
 
 def test_an_unknown_recipe_or_form_is_an_error(uri: str) -> None:
-    with pytest.raises(StoreError, match="materialize"):
+    with pytest.raises(StoreError, match=r"'nope' .* materialize .* there: tshirt-5pct"):
         tshirt_assets.load_subset(uri, "demo", "nope")
     with pytest.raises(ValueError, match="'polars' and 'datasets'"):
         tshirt_assets.load_subset(uri, "demo", "tshirt-5pct", as_="pandas")  # type: ignore[call-overload]
+
+
+def test_a_mistyped_store_is_named_and_not_made(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="stor: there is no such store"):
+        tshirt_assets.load_subset(str(tmp_path / "stor"), "demo", "tshirt-5pct")
+    assert not (tmp_path / "stor").exists()
 
 
 def test_importing_the_package_stays_light() -> None:

@@ -20,7 +20,8 @@ SIZE_CATEGORIES: Final = (
 
 USAGE: Final = {
     "messages": (
-        "TRL: `SFTTrainer(train_dataset=load_dataset('json', data_files='{file}'))`. "
+        "TRL: `SFTTrainer(train_dataset=load_dataset('json', data_files='{file}', "
+        "split='train'))`. "
         "axolotl: `{{path: {file}, ds_type: json, type: chat_template}}`. "
         "LLaMA-Factory: `dataset: {entry}`."
     ),

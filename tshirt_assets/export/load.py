@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import polars as pl
@@ -49,11 +50,20 @@ def load_subset(
     are no longer there; `ValueError` when they changed and no version of them was recorded;
     `ImportError` without `datasets`.
     """
-    from tshirt_assets.resources.lance import Store
+    from tshirt_assets.resources.lance import Store, StoreError
 
     if as_ not in ("polars", "datasets"):
         raise ValueError(f"as_={as_!r}: allowed are 'polars' and 'datasets'")
-    rows = read_subset(Store(store, storage_options), corpus, recipe)
+    opened = Store(store, storage_options)
+    if opened.database.is_local and not Path(opened.database.uri).is_dir():
+        raise StoreError(f"{store}: there is no such store")
+    if opened.info(corpus, "selected_subset", recipe) is None:
+        made = [info.meta["shard"] for info in opened.stored(corpus, "selected_subset")]
+        raise StoreError(
+            f"{store}: there is no subset {recipe!r} of corpus {corpus!r}; materialize "
+            f"selected_subset, or name one of those that are there: {', '.join(made) or 'none'}"
+        )
+    rows = read_subset(opened, corpus, recipe)
     return rows if as_ == "polars" else _as_dataset(rows)
 
 

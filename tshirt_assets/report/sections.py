@@ -23,7 +23,7 @@ def headline(data: ReportData) -> Html:
             number(data.n_selected),
             f"{percent(data.n_selected, data.usable)} of {number(data.usable)} usable rows",
         ),
-        _tile("Corpus", number(data.n_rows), f"rows, {_not_usable(data)} not usable"),
+        _tile("Corpus", number(data.n_rows), f"rows, {_not_usable(data)} not usable or duplicate"),
     ]
     for quantity in (*SCORES, LENGTHS[0]):
         corpus, subset = (data.values(quantity.column, selected=part) for part in (False, True))
