@@ -1,6 +1,6 @@
 """Time and memory of the dataset-wide assets over synthetic scores, run by Dagster.
 
-    python tests/benchmarks/bench_assets.py [ROWSxSHARDS ...]  (default 250000x50 ... 1000000x200)
+    python -m tests.benchmarks.bench_assets [ROWSxSHARDS ...]  (default 250000x50 ... 1000000x200)
 
 Samples, token scores and MIWV of every shard are written to a store; then `contenders` and
 `selected_subset` are materialized in a process of their own. Memory is the peak
