@@ -36,11 +36,11 @@ def summary(instance: dg.DagsterInstance, config: CorpusConfig, source: str) -> 
                 statuses.update(column.to_pylist())
                 break
     lines = [f"corpus {config.name}: {statuses.total():,} rows in {len(registered)} shards"]
-    unread = {spec.key for spec in discover_shards(config, missing_ok=True)} - set(registered)
-    if unread:
-        lines.append(f"  {len(unread)} new shards are not read yet: tshirt-assets run {source}")
-    elif not registered:
-        lines.append(f"  no file matches {', '.join(config.paths)}")
+    if not registered:  # only then: finding shards may read every file
+        if new := discover_shards(config, missing_ok=True):
+            lines.append(f"  {len(new)} new shards are not read yet: tshirt-assets run {source}")
+        else:
+            lines.append(f"  no file matches {', '.join(config.paths)}")
     lines += [f"  {status:<22}{count:>8,}" for status, count in statuses.most_common()]
     contenders = store.info(config.name, "contenders")
     if contenders is not None:
