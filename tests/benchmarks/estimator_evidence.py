@@ -151,9 +151,9 @@ class Study:
             result[name] = round(float(np.mean(ranks)), 3)
         for share in SHARES:
             chosen = [self.select(one, share) for one in found]
-            shares = [
-                _overlap(self.select(one, share), self.select(truth, share)) for one, truth in pairs
-            ]
+            true = [self.select(one, share) for one in self.truth]
+            repeated = chosen * (len(true) // len(chosen))
+            shares = [_overlap(one, other) for one, other in zip(repeated, true, strict=True)]
             result[f"overlap_{share:g}"] = round(float(np.mean(shares)), 3)
             twice = [_overlap(a, b) for a, b in combinations(chosen, 2)]
             result[f"seeds_{share:g}"] = round(float(np.mean(twice)), 3) if twice else 1.0
