@@ -3,6 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from tests.scoring.architectures import tiny
+from tshirt_assets.scoring import lm_head
 from tshirt_assets.scoring.lm_head import LMHead
 
 N, WIDTH, VOCABULARY = 7, 6, 53
@@ -42,8 +43,10 @@ def inputs():
     return hidden, targets, torch.randn(N, generator=draw)
 
 
+@pytest.mark.parametrize("block", [1, 10, VOCABULARY - 1, 1000])
 @pytest.mark.parametrize("elements", [1, N * 10, N * VOCABULARY, 10**6])
-def test_losses_and_gradient_are_those_of_full_logits(head, inputs, elements):
+def test_losses_and_gradient_are_those_of_full_logits(head, inputs, elements, block, monkeypatch):
+    monkeypatch.setattr(lm_head, "_BLOCK", block)
     hidden, targets, coefficients = inputs
     exact = hidden.double().requires_grad_()
     expected = reference(head, exact, targets)
@@ -108,8 +111,9 @@ class _Output:
         self.last_hidden_state = hidden
 
 
-@pytest.mark.parametrize("elements", [N, 40, 120])
-def test_no_more_logits_exist_than_allowed(head, inputs, elements, monkeypatch):
+@pytest.mark.parametrize(("elements", "rows"), [(1, 1), (8, 1), (25, 3), (56, 7), (999, 7)])
+def test_no_more_logits_exist_than_allowed(head, inputs, elements, rows, monkeypatch):
+    monkeypatch.setattr(lm_head, "_BLOCK", 8)
     sizes = []
 
     def spy(*args):
@@ -119,5 +123,28 @@ def test_no_more_logits_exist_than_allowed(head, inputs, elements, monkeypatch):
 
     monkeypatch.setattr("tshirt_assets.scoring.lm_head.F.linear", spy)
     head.losses(*inputs[:2], elements)
-    assert max(sizes) <= elements
+    assert max(sizes) == rows * 8
     assert sum(sizes) == N * VOCABULARY
+
+
+def test_dozens_of_blocks_lose_no_digits():
+    """Summed up in float32, they are off by more than 1e-5."""
+    draw = torch.Generator().manual_seed(4)
+    head = LMHead(torch.randn(40_000, 8, generator=draw), torch.full((40_000,), 20.0))
+    hidden = torch.randn(200, 8, generator=draw)
+    targets = torch.randint(40_000, (200,), generator=draw)
+    losses = head.losses(hidden, targets, 10**6)
+    assert torch.allclose(
+        losses.double(), reference(head, hidden.double(), targets), atol=4e-6, rtol=0
+    )
+
+
+def test_losses_do_not_depend_on_how_many_rows_there_are(inputs):
+    draw = torch.Generator().manual_seed(5)
+    head = LMHead(torch.randn(5000, 64, generator=draw), None)
+    hidden = torch.randn(300, 64, generator=draw)
+    targets = torch.randint(5000, (300,), generator=draw)
+    together = head.losses(hidden, targets, 10**6)
+    apart = torch.cat([head.losses(hidden[:111], targets[:111], 10**5),
+                       head.losses(hidden[111:], targets[111:], 10**7)])  # fmt: skip
+    assert torch.allclose(apart, together, atol=4e-6)
