@@ -97,7 +97,10 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=160)
     parser.add_argument(
-        "--reference-rows", type=int, default=8, help="rows whose noisy copies the reference scores"
+        "--reference-rows",
+        type=int,
+        default=12,
+        help="rows whose noisy copies the reference scores",
     )
     parser.add_argument("--neighbours", type=int, default=30)
     parser.add_argument("--overlap-rows", type=int, default=300)

@@ -28,7 +28,7 @@ from tshirt_assets.scoring.tokenize import TokenizedSample
 from tshirt_assets.selection.contenders import contenders
 
 T = TypeVar("T")
-BLOCKS = 4
+BLOCKS = 12  # many, because other users of the machine come and go
 RECIPE = Recipe(method="tshirt", budget=0.05)
 MARGIN = RobustnessOptions().margin
 

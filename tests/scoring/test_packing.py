@@ -46,6 +46,57 @@ def test_padded_places_hold_every_token_once_and_in_order(lengths, slack):
         assert (rows.diff() >= 0).all()
 
 
+def test_a_common_beginning_is_in_the_pack_once():
+    ids = [np.array([1, 2, 3, 4]), np.array([1, 2, 3, 5, 6]), np.array([1, 2]), np.array([8, 9])]
+    pack = Pack.of(ids, [1, 3, 1, 1], CPU, shared=[0, 3, 2, 0])
+    assert pack.ids.tolist() == [5, 6, 1, 2, 3, 4, 8, 9]
+    assert pack.positions.tolist() == [3, 4, 0, 1, 2, 3, 0, 1]
+    assert (pack.starts[0], pack.starts[1], pack.starts[3]) == (2, 0, 6)
+    # Tokens 3, 5 and 6 of the second sequence follow 2, 3 and 5; 2 of the third follows 1.
+    assert pack.predicting.tolist() == [4, 3, 4, 0, 2, 6]
+    assert pack.targets.tolist() == [4, 3, 5, 6, 2, 9]
+    borrowing, *own = pack.groups
+    assert borrowing.padded.tolist() == [2, 3, 4, 0, 1]
+    assert borrowing.real.tolist() == [3, 4]
+    assert [(group.start, group.stop, group.padded) for group in own] == [
+        (2, 6, None),
+        (6, 8, None),
+    ]
+
+
+def test_many_short_ends_of_a_long_beginning_do_not_share_one_attention_call():
+    lead = np.zeros(100, dtype=np.int64)
+    ids = [np.append(lead, n) for n in range(50)]
+    pack = Pack.of(ids, [1] * 50, CPU, shared=[0] + [100] * 49)
+    assert len(pack.ids) == 150
+    assert max(group.count * group.longest for group in pack.groups) <= 300
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 6), st.integers(1, 6)), min_size=1, max_size=8),
+    st.sampled_from([0.0, 0.5]),
+)
+def test_attention_sees_every_sequence_whole_and_gives_own_tokens_back_in_order(parts, slack):
+    ids, shared = [np.arange(2)], [0]
+    for common, own in parts:
+        common = min(common, len(ids[-1]))
+        ids.append(np.concatenate([ids[-1][:common], 100 * len(ids) + np.arange(own)]))
+        shared.append(common)
+    pack = Pack.of(ids, [1] * len(ids), CPU, slack=slack, shared=shared)
+    assert len(pack.ids) == sum(map(len, ids)) - sum(shared)
+    seen, at = [], 0
+    for group in pack.groups:
+        assert group.start == at
+        places = torch.arange(group.start, group.stop) if group.padded is None else group.padded
+        rows = pack.ids[places].view(group.count, group.longest)
+        seen += [tuple(dict.fromkeys(row.tolist())) for row in rows]
+        at = group.stop
+        if group.real is not None:
+            assert torch.equal(places[group.real], torch.arange(group.start, group.stop))
+    assert at == len(pack.ids)
+    assert sorted(seen) == sorted(tuple(sequence.tolist()) for sequence in ids)
+
+
 @given(st.lists(st.integers(1, 50), min_size=1), st.integers(1, 200))
 def test_packs_fill_the_budget_but_never_exceed_it(lengths, budget):
     count = n_fitting(lengths, budget)

@@ -1,5 +1,6 @@
 import copy
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -55,6 +56,63 @@ def test_losses_are_those_of_one_sequence_at_a_time(kind, data):
     for request, own in zip(batch, losses, strict=True):
         assert own.dtype == np.float32
         assert own == pytest.approx(expected_losses(kind, request), abs=2e-5)
+
+
+@st.composite
+def beginning_alike(draw):
+    """Requests that begin with the first tokens of one and the same sequence."""
+    lead = np.random.default_rng(7).integers(0, VOCABULARY, POSITIONS)
+    batch = []
+    for _ in range(draw(st.integers(2, 6))):
+        request = draw(requests())
+        common = draw(st.integers(0, len(request.ids)))
+        ids = np.concatenate([lead[:common], request.ids[common:]])
+        batch.append(replace(request, ids=ids))
+    return batch
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=15, deadline=None)
+@given(batch=beginning_alike(), budget=st.sampled_from([40, 100, 1024]))
+def test_requests_that_begin_alike_get_their_own_losses(kind, batch, budget):
+    losses = engine_of(kind, budget).losses(batch)
+    for request, own in zip(batch, losses, strict=True):
+        assert own == pytest.approx(expected_losses(kind, request), abs=2e-5)
+
+
+def test_a_common_beginning_runs_once_unless_noise_is_in_it():
+    engine, lead = engine_of("llama"), np.arange(40)
+    batch = [LossRequest(np.append(lead, [n, n]), 2) for n in range(5)]
+    noisy = [replace(batch[0], noise=CounterNoise(7, 0.1, np.arange(42)))] * 2
+    assert n_run(engine, lambda: engine.losses(batch)) == 40 + 5 * 2
+    assert n_run(engine, lambda: engine.losses([batch[0]] * 5)) == 42
+    assert n_run(engine, lambda: engine.losses(noisy)) == 2 * 42
+    gradients = engine.embedding_gradients(batch, [np.ones(2)] * 5)
+    assert n_run(engine, lambda: list(gradients)) == 5 * 42
+
+
+def test_equal_requests_do_not_fill_a_pass_with_scored_tokens(monkeypatch):
+    engine, sizes = engine_of("llama", 100), []
+    losses = engine._forward.losses
+    monkeypatch.setattr(
+        engine._forward,
+        "losses",
+        lambda embeds, pack, limit: sizes.append(len(pack.targets)) or losses(embeds, pack, limit),
+    )
+    found = engine.losses([LossRequest(np.arange(41), 40)] * 7)
+    assert sum(sizes) == 7 * 40
+    assert max(sizes) <= 100
+    assert all(np.array_equal(own, found[0]) for own in found)
+
+
+def n_run(engine, work):
+    """Tokens that pass through the decoder's first layer."""
+    seen = []
+    layer = engine._forward._model.get_decoder().layers[0]
+    hook = layer.register_forward_pre_hook(lambda module, args: seen.append(args[0].shape[1]))
+    work()
+    hook.remove()
+    return sum(seen)
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "llama"])

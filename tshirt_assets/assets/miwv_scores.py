@@ -121,7 +121,10 @@ def build_miwv_scores(binding: Binding) -> dg.AssetsDefinition:
                     maintain_order="left",
                 )
 
-            scored = scores.score(shard, rows, compute, same_demo)
+            # Rows that share a demo share its computation.
+            scored = scores.score(
+                shard, rows, compute, same_demo, kin=lambda i: demo_of.get(i) or ""
+            )
             metadata = describe_table(
                 scored.info,
                 scored.table,

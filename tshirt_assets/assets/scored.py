@@ -52,20 +52,21 @@ class ScoreTable:
         rows: pl.DataFrame,
         compute: Compute,
         reusable: Callable[[pl.DataFrame], pl.DataFrame] = lambda frame: frame,
+        kin: Callable[[str], str] = lambda sample_id: "",
     ) -> ScoredShard:
         """Score the rows of one shard that are ok, each distinct sample id once, and store them.
 
         `rows` has the ROW columns; rows that are not ok keep their status. `compute` maps sample
         ids to a table with `sample_id`, `status`, `status_detail` and the score columns, and the
-        number of tokens it took. `reusable` filters stored rows that may be used again. A table
-        over all shards has no `shard`.
+        number of tokens it took. `reusable` filters stored rows that may be used again. Rows of
+        one `kin` are computed next to each other. A table over all shards has no `shard`.
         """
         started = time.monotonic()
         wanted = rows.filter(pl.col("status") == "ok")["sample_id"].unique(maintain_order=True)
         stored = self._reuse.find(wanted.to_list(), shard)
         stored = reusable(stored) if stored is not None else None
         known = set(stored["sample_id"]) if stored is not None else set()
-        missing = [sample_id for sample_id in wanted if sample_id not in known]
+        missing = sorted((i for i in wanted if i not in known), key=kin)
 
         parts = [stored] if stored is not None and stored.height else []
         progress = Progress(self._log, f"{self.asset} {shard or ''}".strip(), len(missing))

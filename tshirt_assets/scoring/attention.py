@@ -42,15 +42,21 @@ def packed_attention(
     if softcap is not None:
         raise NotImplementedError("packed attention without soft-capped scores")
     q, k, v = (states[0].transpose(0, 1) for states in (query, key, value))  # (N, heads, D)
+    # On CPU a kernel shares keys among query heads by itself; on CUDA not every kernel does.
+    shares = query.shape[1] != key.shape[1] and query.device.type == "cpu"
+    if not shares:
+        k, v = _per_query_head(k, v, q.shape[1])
     outputs = []
     for group in groups:
         window = sliding_window if sliding_window and group.longest > sliding_window else None
         attended = F.scaled_dot_product_attention(
             _batched(q, group),
-            *_shared_heads(_batched(k, group), _batched(v, group), q.shape[1]),
+            _batched(k, group),
+            _batched(v, group),
             attn_mask=None if window is None else _window_mask(group.longest, window, q.device),
             is_causal=window is None,
             scale=scaling,
+            enable_gqa=shares,
         )  # (B, H, longest, D)
         flat = attended.transpose(1, 2).flatten(0, 1)  # (B * longest, H, D)
         outputs.append(flat if group.real is None else flat[group.real])
@@ -63,10 +69,10 @@ def _batched(states: torch.Tensor, group: Group) -> torch.Tensor:
     return states[tokens].unflatten(0, (group.count, group.longest)).transpose(1, 2)
 
 
-def _shared_heads(
+def _per_query_head(
     key: torch.Tensor, value: torch.Tensor, n_heads: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Key and value once per query head (grouped-query attention)."""
+    """Key and value (N, H_kv, D) once per query head, (N, H, D) (grouped-query attention)."""
     repeats = n_heads // key.shape[1]
     if repeats == 1:
         return key, value

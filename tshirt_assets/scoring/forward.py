@@ -108,7 +108,8 @@ class DecoderForward:
         with self._precision.layers():
             if self._packed:
                 return self._decode(embeds, position_ids=pack.positions[None], groups=pack.groups)
-            return torch.cat([self._decode(piece) for piece in embeds.split(pack.lengths)])
+            own = sorted(zip(pack.starts, pack.lengths, strict=True))
+            return torch.cat([self._decode(embeds[at : at + length]) for at, length in own])
 
     def _decode(self, embeds: torch.Tensor, **kwargs: object) -> torch.Tensor:
         output = self._decoder(inputs_embeds=embeds[None], use_cache=False, **kwargs)
@@ -167,13 +168,13 @@ class LogitsForward:
     def _parts(self, pack: Pack, elements: int) -> Iterator[tuple[slice, torch.Tensor, slice]]:
         """(tokens of a sequence in the pack, predicting tokens in the sequence, their scores)."""
         rows = max(1, _PART_FACTOR * elements // self._vocabulary)
-        start = first = 0
-        for length, n in zip(pack.lengths, pack.n_scored, strict=True):
+        first = 0
+        for start, length, n in zip(pack.starts, pack.lengths, pack.n_scored, strict=True):
             step = rows if self._keeps else n
             for at in range(first, first + n, step):
                 scored = slice(at, min(at + step, first + n))
                 yield slice(start, start + length), pack.predicting[scored] - start, scored
-            start, first = start + length, first + n
+            first += n
 
     def _part(
         self, embeds: torch.Tensor, predicting: torch.Tensor, targets: torch.Tensor

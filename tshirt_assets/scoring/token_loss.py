@@ -19,6 +19,7 @@ from .memory import Limits, choose_limits
 from .noise import CounterNoise, Noise, counter_noise
 from .packing import Pack, n_fitting, to_device
 from .precision import resolve_precision
+from .schedule import schedule
 
 __all__ = ["LossRequest", "Noise", "TokenLossEngine"]
 
@@ -88,7 +89,7 @@ class TokenLossEngine:
 
         losses = [np.full(request.n_scored, np.nan, dtype=np.float32) for request in requests]
         # Fetched after the last pack: the device never waits for this loop.
-        done = list(self._in_packs(requests, self._limits, run))
+        done = list(self._in_packs(requests, self._limits, run, share=True))
         for indices, values in done:
             parts = np.split(values.cpu().numpy(), _ends(requests, indices))
             for index, part in zip(indices, parts, strict=True):
@@ -126,7 +127,8 @@ class TokenLossEngine:
                 recompute=len(embeds) > self._gradient_limits.tokens,
             )
 
-        for indices, (values, gradient) in self._in_packs(requests, self._gradient_limits, run):
+        passes = self._in_packs(requests, self._gradient_limits, run, share=False)
+        for indices, (values, gradient) in passes:
             losses = np.split(values.cpu().numpy(), _ends(requests, indices))
             lengths = [len(requests[index].ids) for index in indices]
             yield from zip(indices, losses, gradient.split(lengths), strict=True)
@@ -136,18 +138,30 @@ class TokenLossEngine:
         requests: Sequence[LossRequest],
         limits: Limits,
         run: Callable[[Pack, torch.Tensor, list[int]], T],
+        *,
+        share: bool,
     ) -> Iterator[tuple[list[int], T]]:
-        """Call run(pack, embeds, indices of its requests) for packs of requests, longest first."""
-        order = [index for index, request in enumerate(requests) if self._knows_ids(request)]
-        order.sort(key=lambda index: -len(requests[index].ids))
+        """Call run(pack, embeds, indices of its requests) for packs that hold all the requests.
+
+        With `share`, requests without noise may run a common beginning once.
+        """
+        known = [index for index, request in enumerate(requests) if self._knows_ids(request)]
+        share = share and self._forward.name == "packed"
+        order = schedule(
+            [requests[index].ids for index in known],
+            [share and requests[index].noise is None for index in known],
+        )
         at = 0
         while at < len(order):
-            lengths = (len(requests[order[place]].ids) for place in range(at, len(order)))
-            indices = order[at : at + n_fitting(lengths, limits.tokens)]
+            # The first of a pack has nothing before it to share.
+            rest = [order[at]._replace(shared=0), *order[at + 1 :]]
+            sizes = (_n_computed(requests[known[i]], shared) for i, shared in rest)
+            entries = rest[: n_fitting(sizes, limits.tokens)]
+            indices = [known[entry.sequence] for entry in entries]
             chosen = [requests[index] for index in indices]
             try:
                 with torch.no_grad():
-                    pack = self._pack(chosen)
+                    pack = self._pack(chosen, [entry.shared for entry in entries])
                     result = run(pack, self._embeds(pack, chosen), indices)
             except torch.OutOfMemoryError:
                 if not limits.halve():
@@ -170,27 +184,35 @@ class TokenLossEngine:
             raise ValueError(f"{length} tokens, but the model has {self.max_positions} positions")
         return bool(request.ids.min() >= 0 and request.ids.max() < self._vocabulary)
 
-    def _pack(self, requests: Sequence[LossRequest]) -> Pack:
-        ids = [request.ids for request in requests]
-        return Pack.of(ids, [r.n_scored for r in requests], self.device, slack=self._slack)
+    def _pack(self, requests: Sequence[LossRequest], shared: Sequence[int]) -> Pack:
+        return Pack.of(
+            [request.ids for request in requests],
+            [request.n_scored for request in requests],
+            self.device,
+            slack=self._slack,
+            shared=shared,
+        )
 
     def _embeds(self, pack: Pack, requests: Sequence[LossRequest]) -> torch.Tensor:
         """The pack's perturbed embeddings, (N, C) float32."""
         embeds = self._embedding(pack.ids).float()
         counters, places = [], []
-        start = 0
-        for request in requests:
+        for request, start in zip(requests, pack.starts, strict=True):
             stop = start + len(request.ids)
             if isinstance(request.noise, CounterNoise):
                 counters.append(request.noise)
                 places.append(np.arange(start, stop))
             elif request.noise is not None:
                 embeds[start:stop] += request.noise.values(self.width, self.device)
-            start = stop
         if counters:
             rows = to_device(np.concatenate(places), self.device)
             embeds.index_add_(0, rows, counter_noise(counters, self.width, self.device))
         return embeds
+
+
+def _n_computed(request: LossRequest, shared: int) -> int:
+    """Tokens that a request adds to a pass, be it to the layers or to the LM head."""
+    return max(len(request.ids) - shared, request.n_scored)
 
 
 def _ends(requests: Sequence[LossRequest], indices: Sequence[int]) -> np.ndarray:

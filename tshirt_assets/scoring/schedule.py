@@ -1,0 +1,52 @@
+"""In which order sequences are packed, and which of them run a common beginning only once.
+
+Under a causal mask a token's states depend on the tokens before it alone, so sequences that begin
+alike (a template, a system message, the earlier turns of a conversation, the same demo) need that
+beginning once per pack.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+_LEAST_SHARED = 16  # tokens; attention to shared tokens costs a copy of its inputs
+
+
+class Scheduled(NamedTuple):
+    """A sequence in the schedule, by its place among those given."""
+
+    sequence: int
+    shared: int  # leading tokens that it has in common with the sequence scheduled before it
+
+
+def schedule(ids: Sequence[np.ndarray], may_share: Sequence[bool]) -> list[Scheduled]:
+    """Every sequence once: those with a common beginning in lexicographic order, then the others.
+
+    In lexicographic order no earlier sequence has more in common with one than the one before
+    it. The others, and those that may not share, come in order of falling length.
+    """
+    candidates = [index for index, allowed in enumerate(may_share) if allowed]
+    candidates.sort(key=lambda index: ids[index].astype(">u4").tobytes())
+    common = [0] * (len(candidates) + 1)  # with the one before; 0 behind the last
+    for place in range(1, len(candidates)):
+        before, own = (ids[candidates[at]] for at in (place - 1, place))
+        found = n_common(before, own)
+        common[place] = found if found >= _LEAST_SHARED else 0
+    sharing = [
+        Scheduled(index, common[place])
+        for place, index in enumerate(candidates)
+        if common[place] or common[place + 1]
+    ]
+    alone = sorted(
+        set(range(len(ids))) - {index for index, _ in sharing},
+        key=lambda index: (-len(ids[index]), index),
+    )
+    return sharing + [Scheduled(index, 0) for index in alone]
+
+
+def n_common(one: np.ndarray, other: np.ndarray) -> int:
+    """How many leading tokens two sequences have in common."""
+    length = min(len(one), len(other))
+    different = np.flatnonzero(one[:length] != other[:length])
+    return int(different[0]) if len(different) else length
