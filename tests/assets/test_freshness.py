@@ -79,11 +79,11 @@ def test_rows_read_again_while_they_are_scored_leave_the_scores_stale(
     materialized.configure(prompt_format="alpaca")
     score = ScoreTable.score
 
-    def score_late(*arguments: Any) -> Any:
+    def score_late(*arguments: Any, **options: Any) -> Any:
         monkeypatch.undo()
         materialized.write("a.jsonl", make_rows(7, 12))
         materialized.materialize("samples", partitions=[a])
-        return score(*arguments)
+        return score(*arguments, **options)
 
     monkeypatch.setattr(ScoreTable, "score", score_late)
     materialized.materialize(asset, partitions=[a])

@@ -190,3 +190,10 @@ def test_progress_is_logged_with_the_time_left(
     assert "of 80 rows, 1.0 rows/s, 1 tokens/s" in lines[0]
     assert " s left" in lines[0]
     assert lines[-1] == "scores s: 80 of 80 rows, 1.0 rows/s, 1 tokens/s"
+
+
+def test_kin_are_computed_side_by_side_and_stored_in_the_order_of_their_rows(store: Store) -> None:
+    work = Work()
+    found = score_table(store).score("s", rows("a2", "b1", "a1", "b2"), work, kin=lambda i: i[0])
+    assert work.computed == ["a2", "a1", "b1", "b2"]
+    assert found.table["sample_id"].to_pylist() == ["a2", "b1", "a1", "b2"]

@@ -1,5 +1,8 @@
 """The same rows give the same deltas and the same selection, however the work is cut up."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -21,6 +24,7 @@ from tshirt_assets.selection.ranking import rank_rows
 from tshirt_assets.selection.tables import ScoreTables
 from tshirt_assets.selection.threshold import threshold
 
+DATA = Path(__file__).parents[2] / "data"
 N_ROWS, BUDGET = 14, 3
 RECIPE = Recipe(method="tshirt", budget=BUDGET, gamma=2.0)
 TEXTS = [alpaca(r["instruction"], r["output"], r.get("input", "")) for r in make_rows(5, N_ROWS)]
@@ -84,6 +88,22 @@ def test_deltas_and_selection_do_not_depend_on_how_the_work_is_cut(kind, expecte
 def test_deltas_and_selection_do_not_depend_on_the_number_of_threads(kind, expected):
     torch.set_num_threads(2)  # put back by the fixture of this folder
     assert_same(score(ENGINES[kind, 1024], [ROWS]), expected[kind])
+
+
+@pytest.mark.model
+def test_deltas_of_a_real_model_do_not_depend_on_their_company(smollm2):
+    """Random models are too small for rounding to add up: this one's logits lie around 20."""
+    texts = [json.loads(line) for line in (DATA / "general.jsonl").read_text().splitlines()[:8]]
+    answers = [" ".join(row["output"] for row in texts[i:] + texts[:i]) for i in range(3)]
+    rows = [
+        tokenize_sample(alpaca(row["instruction"], answer), smollm2.tokenizer, "alpaca", 1024)
+        for row, answer in zip(texts, answers, strict=False)
+    ]
+    assert min(len(row.response_ids) for row in rows) > 300
+    together = clean_scores(smollm2.engine, rows)  # their template runs once
+    for row, score in zip(rows, together, strict=True):
+        (alone,) = clean_scores(smollm2.engine, [row])
+        assert np.abs(alone.token_delta - score.token_delta).max() <= 2e-5
 
 
 def assert_same(scores, expected):

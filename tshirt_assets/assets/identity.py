@@ -20,13 +20,13 @@ _HASHED_ROWS = 65_536  # at a time: bounds the memory of a hash
 CODE_VERSIONS = {
     "samples": "1",
     "embeddings": "1",
-    "token_scores": "2",
+    "token_scores": "3",
     "contenders": "1",
-    "calibration": "1",
-    "robust_scores": "1",
+    "calibration": "2",
+    "robust_scores": "2",
     "neighbours": "1",
     "search": "1",
-    "miwv_scores": "1",
+    "miwv_scores": "2",
     "selected_subset": "1",
 }
 
