@@ -88,13 +88,18 @@ def _logged(log: Path) -> None:
     score, append, write = scored.ScoreTable.score, Staging.append, Store.write
 
     def logged_score(
-        self: scored.ScoreTable, shard: str, rows: Any, compute: scored.Compute, *rest: Any
+        self: scored.ScoreTable,
+        shard: str,
+        rows: Any,
+        compute: scored.Compute,
+        *rest: Any,
+        **options: Any,
     ) -> scored.ScoredShard:
         def logged_compute(ids: Sequence[str]) -> Any:
             say(log, f"compute {self.asset}.{shard} {' '.join(ids)}")
             return compute(ids)
 
-        return score(self, shard, rows, logged_compute, *rest)
+        return score(self, shard, rows, logged_compute, *rest, **options)
 
     def logged_append(self: Staging, chunk: Any) -> None:
         append(self, chunk)
