@@ -1,6 +1,6 @@
 """`make bench`: the reference method and ours in one run, on the same model and rows.
 
-    python -m tests.benchmarks.bench                                  # 20 to 30 minutes on 2 cores
+    python -m tests.benchmarks.bench                                  # up to an hour on 2 cores
     python -m tests.benchmarks.bench --rows 40 --reference-rows 4 --overlap-rows 60   # a quick look
 
 Expect: clean >= 1.3x, scope all >= 1.1x, the default several times, deltas within 5e-5, memory

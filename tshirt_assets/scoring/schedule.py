@@ -38,11 +38,9 @@ def schedule(ids: Sequence[np.ndarray], may_share: Sequence[bool]) -> list[Sched
         for place, index in enumerate(candidates)
         if common[place] or common[place + 1]
     ]
-    alone = sorted(
-        set(range(len(ids))) - {index for index, _ in sharing},
-        key=lambda index: (-len(ids[index]), index),
-    )
-    return sharing + [Scheduled(index, 0) for index in alone]
+    placed = {index for index, _ in sharing}
+    alone = [Scheduled(index, 0) for index in range(len(ids)) if index not in placed]
+    return sharing + sorted(alone, key=lambda entry: -len(ids[entry.sequence]))
 
 
 def n_common(one: np.ndarray, other: np.ndarray) -> int:

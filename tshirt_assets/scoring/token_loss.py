@@ -198,7 +198,7 @@ class TokenLossEngine:
         embeds = self._embedding(pack.ids).float()
         counters, places = [], []
         for request, start in zip(requests, pack.starts, strict=True):
-            stop = start + len(request.ids)
+            stop = start + len(request.ids)  # all its own: with noise a request shares nothing
             if isinstance(request.noise, CounterNoise):
                 counters.append(request.noise)
                 places.append(np.arange(start, stop))
