@@ -1,1 +1,1 @@
-"""Models and storage: a causal LM, a sentence embedder and the LanceDB store."""
+"""The Dagster resources: a causal LM, a sentence embedder, the LanceDB store. Nothing else."""

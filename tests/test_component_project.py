@@ -214,7 +214,7 @@ def test_dg_launches_an_asset(project: Project) -> None:
     said = project.run("dg", "launch", "--assets", assets, "--partition", shard)
     assert "RUN_SUCCESS" in said
     code = (
-        "from tshirt_assets.resources.lance import Store; import sys; "
+        "from tshirt_assets.store.store import Store; import sys; "
         "print(Store(sys.argv[1]).read('support', 'token_scores', sys.argv[2]).num_rows)"
     )
     store = project.folder / ".tshirt/store"

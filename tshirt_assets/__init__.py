@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from tshirt_assets.component import CurationComponent
     from tshirt_assets.config import CorpusConfig
     from tshirt_assets.export.load import load_subset
-    from tshirt_assets.export.search import search
+    from tshirt_assets.export.semantic_search import search
     from tshirt_assets.factory import build_curation_defs
 
 __version__ = "0.1.0"
@@ -26,7 +26,7 @@ _HOMES = {
     "CurationComponent": "tshirt_assets.component",
     "build_curation_defs": "tshirt_assets.factory",
     "load_subset": "tshirt_assets.export.load",
-    "search": "tshirt_assets.export.search",
+    "search": "tshirt_assets.export.semantic_search",
 }
 
 

@@ -20,8 +20,8 @@ def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         from tshirt_assets.corpus.errors import CorpusError
-        from tshirt_assets.resources.lance import StoreError
-        from tshirt_assets.resources.model_files import ModelError
+        from tshirt_assets.models.files import ModelError
+        from tshirt_assets.store.store import StoreError
 
         try:
             return command(*args, **kwargs)
@@ -49,8 +49,9 @@ def run(corpus: str) -> None:
 
     What is stored already is reused: run again to continue after a crash or with new files.
     """
-    from tshirt_assets.headless import open_instance, run_corpus
-    from tshirt_assets.summary import summary
+    from tshirt_assets.commands.instance import open_instance
+    from tshirt_assets.commands.run import run_corpus
+    from tshirt_assets.commands.show import summary
 
     config = CorpusConfig.from_yaml(corpus)
     with open_instance(config) as instance:
@@ -66,8 +67,8 @@ def run(corpus: str) -> None:
 @one_line_errors
 def show(corpus: str) -> None:
     """Print the state of a corpus: shards, rows by status, tau, selections, where things are."""
-    from tshirt_assets.headless import open_instance
-    from tshirt_assets.summary import summary
+    from tshirt_assets.commands.instance import open_instance
+    from tshirt_assets.commands.show import summary
 
     config = CorpusConfig.from_yaml(corpus)
     with open_instance(config) as instance:
@@ -80,8 +81,8 @@ def show(corpus: str) -> None:
 @one_line_errors
 def shards(corpus: str, register: bool) -> None:
     """List the shards of a corpus: registered or not, and what is stored of each."""
-    from tshirt_assets.headless import open_instance, register_shards
-    from tshirt_assets.summary import shard_table
+    from tshirt_assets.commands.instance import open_instance, register_shards
+    from tshirt_assets.commands.show import shard_table
 
     config = CorpusConfig.from_yaml(corpus)
     with open_instance(config) as instance:
@@ -118,9 +119,9 @@ def verify(corpus: str) -> None:
 
     Prints one line per fault, with what to do about it, and exits with 1 if there is any.
     """
-    from tshirt_assets.headless import open_instance
-    from tshirt_assets.resources.lance import Store
-    from tshirt_assets.verify import verify as check
+    from tshirt_assets.commands.instance import open_instance
+    from tshirt_assets.commands.verify import verify as check
+    from tshirt_assets.store.store import Store
 
     config = CorpusConfig.from_yaml(corpus)
     with open_instance(config) as instance:
@@ -158,10 +159,10 @@ def maintain(corpus: str, older_than: timedelta, orphans: bool, force: bool, dry
 
     Exits with 1, and changes nothing, when a recorded subset could no longer be re-read.
     """
-    from tshirt_assets.assets.upkeep import describe, maintain_corpus
-    from tshirt_assets.headless import forget_missing_shards, open_instance
-    from tshirt_assets.resources.lance import Store
-    from tshirt_assets.resources.upkeep import PinnedError
+    from tshirt_assets.commands.instance import forget_missing_shards, open_instance
+    from tshirt_assets.orchestration.maintenance import describe, maintain_corpus
+    from tshirt_assets.store.compaction import PinnedError
+    from tshirt_assets.store.store import Store
 
     config = CorpusConfig.from_yaml(corpus)
     try:
@@ -200,8 +201,8 @@ def search(corpus: str, text: str, rows: int) -> None:
 
     Searches the table that the asset `search` published.
     """
-    from tshirt_assets.export.search import search as search_corpus
-    from tshirt_assets.summary import hit_lines
+    from tshirt_assets.commands.show import hit_lines
+    from tshirt_assets.export.semantic_search import search as search_corpus
 
     config = CorpusConfig.from_yaml(corpus)
     found = search_corpus(
@@ -213,6 +214,6 @@ def search(corpus: str, text: str, rows: int) -> None:
 @main.command()
 def options() -> None:
     """Print every option of corpus.yaml with its default and meaning."""
-    from tshirt_assets.summary import option_reference
+    from tshirt_assets.commands.show import option_reference
 
     click.echo(option_reference())

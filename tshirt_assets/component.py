@@ -10,8 +10,8 @@ from dagster.components import Scaffolder, ScaffoldRequest, scaffold_component, 
 from pydantic import BaseModel, Field
 
 from tshirt_assets.config import ConfigError, CorpusConfig, parse_config
+from tshirt_assets.config.scaffold import commented_options, corpus_name
 from tshirt_assets.factory import build_curation_defs
-from tshirt_assets.scaffold import commented_options, corpus_name
 
 PROJECT_FOLDERS = {
     "store": "{{ context.project_root }}/.tshirt/store",

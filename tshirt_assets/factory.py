@@ -6,21 +6,21 @@ from typing import Any
 
 import dagster as dg
 
-from tshirt_assets.assets.binding import Binding, SpecHook
 from tshirt_assets.assets.calibration import build_calibration
 from tshirt_assets.assets.contenders import build_contenders
 from tshirt_assets.assets.embeddings import build_embeddings
-from tshirt_assets.assets.freshness import build_subset_check
 from tshirt_assets.assets.miwv_scores import build_miwv_scores
 from tshirt_assets.assets.neighbours import build_neighbours
 from tshirt_assets.assets.robust_scores import build_robust_scores
 from tshirt_assets.assets.samples import build_samples
 from tshirt_assets.assets.search import build_search
 from tshirt_assets.assets.selected_subset import build_selected_subset
-from tshirt_assets.assets.sensors import build_shard_sensor
 from tshirt_assets.assets.token_scores import build_token_scores
-from tshirt_assets.assets.upkeep import build_maintenance_job
 from tshirt_assets.config import ConfigError, CorpusConfig
+from tshirt_assets.orchestration.binding import Binding, SpecHook
+from tshirt_assets.orchestration.freshness import build_subset_check
+from tshirt_assets.orchestration.maintenance import build_maintenance_job
+from tshirt_assets.orchestration.sensors import build_shard_sensor
 from tshirt_assets.resources.causal_lm import CausalLM
 from tshirt_assets.resources.embedder import SentenceEmbedder
 from tshirt_assets.resources.store import LanceStore

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.assets.test_dataset import failure
 from tests.corpora import NAME, Corpus, make_rows
+from tests.incremental.test_dataset import failure
 from tshirt_assets.assets import samples
 
 BROKEN = ["{broken", '{"instruction": "x", "output": ""}', "[1, 2]"]

@@ -11,10 +11,10 @@ import tshirt_assets
 from tests.corpora import NAME, Corpus, make_rows, save_embedder
 from tshirt_assets.assets import search as asset
 from tshirt_assets.cli import main
-from tshirt_assets.resources.lance import StoreError, table_name
-from tshirt_assets.resources.model_files import ModelError
-from tshirt_assets.resources.vector_search import has_index
-from tshirt_assets.verify import verify
+from tshirt_assets.commands.verify import verify
+from tshirt_assets.models.files import ModelError
+from tshirt_assets.store.store import StoreError, table_name
+from tshirt_assets.store.vector_search import has_index
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from tests.benchmarks.reference import OwnReference
 from tests.benchmarks.rows import ALPHA, MODEL, ROOT, SEED, alpaca_rows, scorer, shortest_rows
 from tests.benchmarks.table import table
 from tests.benchmarks.throughput import embedding, neighbour_search
-from tshirt_assets.resources.causal_lm import LoadedCausalLM
+from tshirt_assets.models.causal_lm import LoadedCausalLM
 from tshirt_assets.scoring.clean import clean_scores
 from tshirt_assets.scoring.robustness import neighbour_deltas
 

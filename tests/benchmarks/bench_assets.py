@@ -23,14 +23,14 @@ import pyarrow as pa
 
 from tests.corpora import NAME, Corpus
 from tests.tiny import bpe_tokenizer, causal_lm
-from tshirt_assets.assets.binding import Binding
-from tshirt_assets.assets.dataset import facts
-from tshirt_assets.assets.schemas import MIWV_SCORES, ROBUST_SCORES, TOKEN_SCORES
-from tshirt_assets.assets.upkeep import maintain_corpus
-from tshirt_assets.assets.writing import write_table
+from tshirt_assets.commands.show import shard_table
+from tshirt_assets.commands.verify import verify
 from tshirt_assets.corpus.sample import SAMPLES_SCHEMA
-from tshirt_assets.summary import shard_table
-from tshirt_assets.verify import verify
+from tshirt_assets.incremental.columns import MIWV_SCORES, ROBUST_SCORES, TOKEN_SCORES
+from tshirt_assets.incremental.dataset import facts
+from tshirt_assets.incremental.writing import write_table
+from tshirt_assets.orchestration.binding import Binding
+from tshirt_assets.orchestration.maintenance import maintain_corpus
 
 TOKENS = 70  # of the longest response
 NOW = timedelta(microseconds=1)

@@ -16,7 +16,7 @@ import numpy as np
 from tests.benchmarks.overlap import Clean, overlaps
 from tests.benchmarks.rows import ALPHA, ROOT, SEED, n_tokens, scorer, shortest_rows
 from tshirt_assets.corpus.status import Status
-from tshirt_assets.resources.causal_lm import LoadedCausalLM
+from tshirt_assets.models.causal_lm import LoadedCausalLM
 from tshirt_assets.scoring.clean import clean_scores
 from tshirt_assets.scoring.robustness import NeighbourDeltas, neighbour_deltas
 from tshirt_assets.scoring.tokenize import TokenizedSample

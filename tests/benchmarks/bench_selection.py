@@ -18,7 +18,7 @@ import polars as pl
 from tshirt_assets.config import DiversityOptions, Recipe, RobustnessOptions
 from tshirt_assets.selection.contenders import contenders
 from tshirt_assets.selection.recipes import select
-from tshirt_assets.selection.tables import ScoreTables
+from tshirt_assets.selection.score_tables import ScoreTables
 from tshirt_assets.selection.threshold import threshold
 
 RECIPES = {

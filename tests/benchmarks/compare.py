@@ -19,7 +19,7 @@ from tests.benchmarks.overlap import clean_frame
 from tests.benchmarks.reference import OwnReference, Reference
 from tests.benchmarks.rows import ALPHA, SEED, Row, n_tokens
 from tshirt_assets.config import Recipe, RobustnessOptions
-from tshirt_assets.resources.causal_lm import LoadedCausalLM
+from tshirt_assets.models.causal_lm import LoadedCausalLM
 from tshirt_assets.scoring.analytic import analytic_robust_scores
 from tshirt_assets.scoring.calibration import PILOT_NEIGHBOURS, calibrate, pilot_ids
 from tshirt_assets.scoring.clean import CleanLosses, clean_scores

@@ -20,7 +20,7 @@ from tshirt_assets.config import CausalLMOptions, CorpusConfig, Recipe
 from tshirt_assets.corpus.readers import read_shard
 from tshirt_assets.corpus.shards import discover_shards
 from tshirt_assets.corpus.status import Status
-from tshirt_assets.resources.causal_lm import LoadedCausalLM, load_causal_lm
+from tshirt_assets.models.causal_lm import LoadedCausalLM, load_causal_lm
 from tshirt_assets.scoring.clean import clean_scores
 from tshirt_assets.scoring.robustness import neighbour_deltas
 from tshirt_assets.scoring.sifd import s_ifd

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from tests.benchmarks.rows import ALPHA, SEED, Row
-from tshirt_assets.scoring.noise import CounterNoise, noise_key, noise_scale
+from tshirt_assets.scoring.kernel.noise import CounterNoise, noise_key, noise_scale
 
 
 class Reference(Protocol):

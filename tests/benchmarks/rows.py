@@ -10,7 +10,7 @@ from tshirt_assets.corpus.readers import read_shard
 from tshirt_assets.corpus.sample import Sample
 from tshirt_assets.corpus.shards import discover_shards
 from tshirt_assets.corpus.status import Status
-from tshirt_assets.resources.causal_lm import LoadedCausalLM, load_causal_lm
+from tshirt_assets.models.causal_lm import LoadedCausalLM, load_causal_lm
 from tshirt_assets.scoring.tokenize import TokenizedSample, tokenize_sample
 
 ROOT = Path(__file__).resolve().parents[2]

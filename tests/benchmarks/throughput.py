@@ -7,7 +7,7 @@ import numpy as np
 
 from tests.benchmarks.rows import Row
 from tshirt_assets.config import EmbedderOptions
-from tshirt_assets.resources.embedder import load_embedder
+from tshirt_assets.models.embedder import load_embedder
 from tshirt_assets.selection.nearest import nearest
 
 SEARCHED = 10_000

@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 
 from tests.corpora import NAME, RECIPES, Corpus
 from tshirt_assets.examples import sft
-from tshirt_assets.resources.causal_lm import load_causal_lm, read_model
-from tshirt_assets.scoring.token_loss import LossRequest
+from tshirt_assets.models.causal_lm import load_causal_lm, read_model
+from tshirt_assets.scoring.kernel.token_loss import LossRequest
 
 OPTIONS = {"layers": 1, "epochs": 4, "learning_rate": 3e-3}
 

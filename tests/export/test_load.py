@@ -12,7 +12,7 @@ import tshirt_assets
 from tests.export.rows import MULTI, SAMPLES, SINGLE, selection_table
 from tshirt_assets.corpus.sample import to_table
 from tshirt_assets.export.load import read_samples
-from tshirt_assets.resources.lance import Store, StoreError
+from tshirt_assets.store.store import Store, StoreError
 
 
 @pytest.fixture

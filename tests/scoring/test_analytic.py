@@ -18,9 +18,9 @@ from tshirt_assets.scoring.analytic import (
     smooth_s_ifd,
 )
 from tshirt_assets.scoring.clean import CleanLosses, clean_scores
+from tshirt_assets.scoring.kernel.token_loss import TokenLossEngine
 from tshirt_assets.scoring.robustness import neighbour_deltas
 from tshirt_assets.scoring.sifd import s_ifd
-from tshirt_assets.scoring.token_loss import TokenLossEngine
 from tshirt_assets.scoring.token_noise import TokenNoise
 from tshirt_assets.scoring.tokenize import tokenize_sample
 

@@ -11,8 +11,8 @@ from tshirt_assets.scoring.calibration import (
     pilot_ids,
 )
 from tshirt_assets.scoring.clean import CleanLosses, clean_scores
+from tshirt_assets.scoring.kernel.token_loss import TokenLossEngine
 from tshirt_assets.scoring.robustness import NeighbourDeltas, RobustScore, neighbour_deltas
-from tshirt_assets.scoring.token_loss import TokenLossEngine
 from tshirt_assets.scoring.token_noise import USUAL, TokenNoise
 from tshirt_assets.scoring.tokenize import tokenize_sample
 

@@ -9,8 +9,8 @@ from tests import oracle
 from tests.tiny import VOCABULARY, alpaca, bpe_tokenizer, causal_lm
 from tshirt_assets.corpus.status import Status
 from tshirt_assets.scoring.clean import clean_scores
+from tshirt_assets.scoring.kernel.token_loss import TokenLossEngine
 from tshirt_assets.scoring.robustness import neighbour_deltas
-from tshirt_assets.scoring.token_loss import TokenLossEngine
 from tshirt_assets.scoring.tokenize import TokenizedSample, tokenize_sample
 
 SAMPLES = [

@@ -10,8 +10,8 @@ from tshirt_assets.scoring.analytic import gradient_robust_scores, row_eps
 from tshirt_assets.scoring.calibration import Calibration, Errors
 from tshirt_assets.scoring.clean import CleanLosses, clean_scores
 from tshirt_assets.scoring.hybrid import hybrid_robust_scores, token_noise_sd
+from tshirt_assets.scoring.kernel.token_loss import TokenLossEngine
 from tshirt_assets.scoring.robustness import neighbour_deltas, robust_score
-from tshirt_assets.scoring.token_loss import TokenLossEngine
 from tshirt_assets.scoring.token_noise import TokenNoise
 from tshirt_assets.scoring.tokenize import tokenize_sample
 

@@ -10,8 +10,8 @@ from tests import oracle
 from tests.tiny import alpaca, bpe_tokenizer, causal_lm
 from tshirt_assets.corpus.status import Status
 from tshirt_assets.scoring.clean import clean_scores
+from tshirt_assets.scoring.kernel.token_loss import TokenLossEngine
 from tshirt_assets.scoring.miwv import miwv_scores
-from tshirt_assets.scoring.token_loss import TokenLossEngine
 from tshirt_assets.scoring.tokenize import OneShotSample, TokenizedSample, tokenize_one_shot
 
 PAIRS = [

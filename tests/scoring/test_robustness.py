@@ -11,14 +11,14 @@ from tests import oracle
 from tests.tiny import alpaca, bpe_tokenizer, causal_lm
 from tshirt_assets.corpus.status import Status
 from tshirt_assets.scoring import robustness
-from tshirt_assets.scoring.noise import CounterNoise, noise_key
+from tshirt_assets.scoring.kernel.noise import CounterNoise, noise_key
+from tshirt_assets.scoring.kernel.token_loss import TokenLossEngine
 from tshirt_assets.scoring.robustness import (
     NeighbourDeltas,
     neighbour_deltas,
     robust_score,
     sampled_robust_scores,
 )
-from tshirt_assets.scoring.token_loss import TokenLossEngine
 from tshirt_assets.scoring.tokenize import TokenizedSample, tokenize_sample
 
 OPTIONS = {"neighbours": 5, "alpha": 5.0, "seed": 7}

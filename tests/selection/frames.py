@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from tshirt_assets.selection.tables import ScoreTables
+from tshirt_assets.selection.score_tables import ScoreTables
 
 
 def score_tables(n: int, seed: int = 0, *, ties: bool = False) -> ScoreTables:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tshirt_assets.config import Recipe
 from tshirt_assets.selection.contenders import IFD_SLACK, SPARE_ROWS, contenders
 from tshirt_assets.selection.ranking import rank_rows
-from tshirt_assets.selection.tables import ScoreTables
+from tshirt_assets.selection.score_tables import ScoreTables
 
 
 def clean_scores(n: int, seed: int, low: float = 0.6, high: float = 1.15) -> pl.DataFrame:

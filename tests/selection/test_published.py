@@ -21,7 +21,7 @@ from tshirt_assets.config import Recipe
 from tshirt_assets.corpus.status import Status
 from tshirt_assets.scoring.robustness import NeighbourDeltas, robust_score
 from tshirt_assets.selection.ranking import rank_rows
-from tshirt_assets.selection.tables import ScoreTables
+from tshirt_assets.selection.score_tables import ScoreTables
 from tshirt_assets.selection.threshold import threshold
 
 

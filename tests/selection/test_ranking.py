@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.selection.frames import score_tables
 from tshirt_assets.config import Recipe
 from tshirt_assets.selection.ranking import random_draw, rank_rows
-from tshirt_assets.selection.tables import ScoreTables
+from tshirt_assets.selection.score_tables import ScoreTables
 
 FUSED = {
     "t": Recipe(method="tshirt", budget=5),

@@ -1,1 +1,1 @@
-"""The software-defined assets: thin, one file per asset."""
+"""The software-defined assets: one file each, thin. Read, call, write, report."""

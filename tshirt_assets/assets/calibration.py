@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import polars as pl
 
-from tshirt_assets.assets.binding import GPU_POOL, Binding
-from tshirt_assets.assets.dataset import facts
-from tshirt_assets.assets.definition import dataset_asset
-from tshirt_assets.assets.draws import draw, draw_table, to_deltas
-from tshirt_assets.assets.estimates import clean_losses
-from tshirt_assets.assets.recording import describe_table, describe_work
-from tshirt_assets.assets.rows import (
+from tshirt_assets.incremental.columns import CALIBRATION
+from tshirt_assets.incremental.dataset import facts
+from tshirt_assets.incremental.draws import draw, draw_table, to_deltas
+from tshirt_assets.incremental.estimates import clean_losses
+from tshirt_assets.incremental.rows import (
     ROW_COLUMNS,
     read_samples_by_id,
     to_frame,
     to_schema,
     tokenize_rows,
 )
-from tshirt_assets.assets.schemas import CALIBRATION
-from tshirt_assets.assets.writing import write_table
+from tshirt_assets.incremental.writing import write_table
+from tshirt_assets.models.cache import load_count
+from tshirt_assets.orchestration.binding import GPU_POOL, Binding
+from tshirt_assets.orchestration.declaring import dataset_asset
+from tshirt_assets.orchestration.recording import describe_table, describe_work
 from tshirt_assets.report.inline import agreement_markdown
-from tshirt_assets.resources.lance import Store
-from tshirt_assets.resources.process_cache import load_count
+from tshirt_assets.store.store import Store
 
 if TYPE_CHECKING:
     from tshirt_assets.scoring.robustness import RobustScore

@@ -8,15 +8,15 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from tshirt_assets.assets.binding import Binding
-from tshirt_assets.assets.dataset import ALL_SHARDS, Dataset, open_dataset
-from tshirt_assets.assets.definition import dataset_asset
-from tshirt_assets.assets.recording import describe_table, finite, histogram
-from tshirt_assets.assets.rows import to_frame, to_schema
-from tshirt_assets.assets.schemas import CONTENDERS
-from tshirt_assets.assets.shards import check_result
-from tshirt_assets.assets.writing import write_table
 from tshirt_assets.corpus.status import Status
+from tshirt_assets.incremental.columns import CONTENDERS
+from tshirt_assets.incremental.dataset import ALL_SHARDS, Dataset, open_dataset
+from tshirt_assets.incremental.rows import to_frame, to_schema
+from tshirt_assets.incremental.writing import write_table
+from tshirt_assets.orchestration.binding import Binding
+from tshirt_assets.orchestration.declaring import dataset_asset
+from tshirt_assets.orchestration.recording import describe_table, finite, histogram
+from tshirt_assets.orchestration.shard_loop import check_result
 
 ASSET = "contenders"
 

@@ -6,17 +6,22 @@ import dagster as dg
 import polars as pl
 import pyarrow as pa
 
-from tshirt_assets.assets.binding import GPU_POOL, Binding
-from tshirt_assets.assets.checks import CARRIED, NORMALISED, carried_outcome, normalised_outcome
-from tshirt_assets.assets.definition import partitioned_asset
-from tshirt_assets.assets.identity import identity_hash
-from tshirt_assets.assets.recording import describe_table, describe_work
-from tshirt_assets.assets.rows import ROW_COLUMNS, to_frame
-from tshirt_assets.assets.schemas import column_schema, embeddings_schema
-from tshirt_assets.assets.scored import ScoreTable
-from tshirt_assets.assets.shards import ShardReport
-from tshirt_assets.assets.writing import read_upstream
-from tshirt_assets.resources.process_cache import load_count
+from tshirt_assets.incremental.checks import (
+    CARRIED,
+    NORMALISED,
+    carried_outcome,
+    normalised_outcome,
+)
+from tshirt_assets.incremental.columns import column_schema, embeddings_schema
+from tshirt_assets.incremental.identity import identity_hash
+from tshirt_assets.incremental.rows import ROW_COLUMNS, to_frame
+from tshirt_assets.incremental.score_table import ScoreTable
+from tshirt_assets.incremental.writing import read_upstream
+from tshirt_assets.models.cache import load_count
+from tshirt_assets.orchestration.binding import GPU_POOL, Binding
+from tshirt_assets.orchestration.declaring import partitioned_asset
+from tshirt_assets.orchestration.recording import describe_table, describe_work
+from tshirt_assets.orchestration.shard_loop import ShardReport
 
 
 def build_embeddings(binding: Binding) -> dg.AssetsDefinition:

@@ -6,8 +6,9 @@ import dagster as dg
 import polars as pl
 import pyarrow as pa
 
-from tshirt_assets.assets.binding import GPU_POOL, Binding
-from tshirt_assets.assets.checks import (
+from tshirt_assets.corpus.sample import Sample
+from tshirt_assets.corpus.status import Status
+from tshirt_assets.incremental.checks import (
     CARRIED,
     FINITE,
     USABLE,
@@ -15,18 +16,17 @@ from tshirt_assets.assets.checks import (
     finite_outcome,
     usable_outcome,
 )
-from tshirt_assets.assets.definition import partitioned_asset
-from tshirt_assets.assets.identity import loss_identity
-from tshirt_assets.assets.recording import describe_table, describe_work, finite, histogram
-from tshirt_assets.assets.rows import read_samples_by_id, row_frame, samples_by_id, to_frame
-from tshirt_assets.assets.schemas import MIWV_SCORES, computed_schema
-from tshirt_assets.assets.scored import ScoreTable
-from tshirt_assets.assets.shards import ShardReport
-from tshirt_assets.assets.writing import read_upstream
-from tshirt_assets.corpus.sample import Sample
-from tshirt_assets.corpus.status import Status
-from tshirt_assets.resources.lance import Store, TableInfo
-from tshirt_assets.resources.process_cache import load_count
+from tshirt_assets.incremental.columns import MIWV_SCORES, computed_schema
+from tshirt_assets.incremental.identity import loss_identity
+from tshirt_assets.incremental.rows import read_samples_by_id, row_frame, samples_by_id, to_frame
+from tshirt_assets.incremental.score_table import ScoreTable
+from tshirt_assets.incremental.writing import read_upstream
+from tshirt_assets.models.cache import load_count
+from tshirt_assets.orchestration.binding import GPU_POOL, Binding
+from tshirt_assets.orchestration.declaring import partitioned_asset
+from tshirt_assets.orchestration.recording import describe_table, describe_work, finite, histogram
+from tshirt_assets.orchestration.shard_loop import ShardReport
+from tshirt_assets.store.store import Store, TableInfo
 
 ASSET = "miwv_scores"
 

@@ -7,16 +7,16 @@ import dagster as dg
 import numpy as np
 import polars as pl
 
-from tshirt_assets.assets.binding import Binding
-from tshirt_assets.assets.checks import NOT_SELF
-from tshirt_assets.assets.dataset import ALL_SHARDS, open_dataset
-from tshirt_assets.assets.definition import dataset_asset
-from tshirt_assets.assets.identity import identity_hash
-from tshirt_assets.assets.recording import describe_table, finite, histogram
-from tshirt_assets.assets.rows import to_frame, to_schema
-from tshirt_assets.assets.schemas import NEIGHBOURS
-from tshirt_assets.assets.shards import CheckOutcome, check_result
-from tshirt_assets.assets.writing import write_table
+from tshirt_assets.incremental.checks import NOT_SELF
+from tshirt_assets.incremental.columns import NEIGHBOURS
+from tshirt_assets.incremental.dataset import ALL_SHARDS, open_dataset
+from tshirt_assets.incremental.identity import identity_hash
+from tshirt_assets.incremental.rows import to_frame, to_schema
+from tshirt_assets.incremental.writing import write_table
+from tshirt_assets.orchestration.binding import Binding
+from tshirt_assets.orchestration.declaring import dataset_asset
+from tshirt_assets.orchestration.recording import describe_table, finite, histogram
+from tshirt_assets.orchestration.shard_loop import CheckOutcome, check_result
 
 ASSET = "neighbours"
 

@@ -4,17 +4,17 @@ from collections.abc import Callable
 
 import dagster as dg
 
-from tshirt_assets.assets.binding import GPU_POOL, Binding
-from tshirt_assets.assets.checks import FINITE, USABLE, finite_outcome, usable_outcome
-from tshirt_assets.assets.dataset import facts
-from tshirt_assets.assets.definition import partitioned_asset
-from tshirt_assets.assets.estimates import Estimates
-from tshirt_assets.assets.recording import describe_table, describe_work, finite, histogram
-from tshirt_assets.assets.schemas import ROBUST_SCORES
-from tshirt_assets.assets.shards import ShardReport
-from tshirt_assets.assets.writing import upstream_version, write_table
-from tshirt_assets.resources.lance import Store, TableInfo
-from tshirt_assets.resources.process_cache import load_count
+from tshirt_assets.incremental.checks import FINITE, USABLE, finite_outcome, usable_outcome
+from tshirt_assets.incremental.columns import ROBUST_SCORES
+from tshirt_assets.incremental.dataset import facts
+from tshirt_assets.incremental.estimates import Estimates
+from tshirt_assets.incremental.writing import upstream_version, write_table
+from tshirt_assets.models.cache import load_count
+from tshirt_assets.orchestration.binding import GPU_POOL, Binding
+from tshirt_assets.orchestration.declaring import partitioned_asset
+from tshirt_assets.orchestration.recording import describe_table, describe_work, finite, histogram
+from tshirt_assets.orchestration.shard_loop import ShardReport
+from tshirt_assets.store.store import Store, TableInfo
 
 ASSET = "robust_scores"
 

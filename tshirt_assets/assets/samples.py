@@ -6,16 +6,16 @@ from pathlib import Path
 import dagster as dg
 import pyarrow as pa
 
-from tshirt_assets.assets.binding import Binding
-from tshirt_assets.assets.checks import USABLE, usable_outcome
-from tshirt_assets.assets.definition import partitioned_asset
-from tshirt_assets.assets.recording import describe_table
-from tshirt_assets.assets.shards import ShardReport
-from tshirt_assets.assets.writing import write_table
 from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.corpus.readers import read_shard
 from tshirt_assets.corpus.sample import SAMPLES_SCHEMA, to_table
 from tshirt_assets.corpus.shards import ShardSpec, discover_shards
+from tshirt_assets.incremental.checks import USABLE, usable_outcome
+from tshirt_assets.incremental.writing import write_table
+from tshirt_assets.orchestration.binding import Binding
+from tshirt_assets.orchestration.declaring import partitioned_asset
+from tshirt_assets.orchestration.recording import describe_table
+from tshirt_assets.orchestration.shard_loop import ShardReport
 
 
 def build_samples(binding: Binding) -> dg.AssetsDefinition:

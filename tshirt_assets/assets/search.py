@@ -6,13 +6,13 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from tshirt_assets.assets.binding import Binding
-from tshirt_assets.assets.dataset import ALL_SHARDS, Dataset, open_dataset
-from tshirt_assets.assets.definition import dataset_asset
-from tshirt_assets.assets.identity import combined_version
-from tshirt_assets.assets.rows import to_frame, to_schema
-from tshirt_assets.assets.schemas import column_schema, search_schema
-from tshirt_assets.assets.shards import check_result
+from tshirt_assets.incremental.columns import column_schema, search_schema
+from tshirt_assets.incremental.dataset import ALL_SHARDS, Dataset, open_dataset
+from tshirt_assets.incremental.identity import combined_version
+from tshirt_assets.incremental.rows import to_frame, to_schema
+from tshirt_assets.orchestration.binding import Binding
+from tshirt_assets.orchestration.declaring import dataset_asset
+from tshirt_assets.orchestration.shard_loop import check_result
 
 ASSET = "search"
 INDEX_FROM = 50_000  # rows; below, comparing all of them takes a fraction of a second
@@ -24,7 +24,7 @@ def build_search(binding: Binding) -> dg.AssetsDefinition:
     config = binding.config
 
     def make(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        from tshirt_assets.resources.vector_search import build_index, has_index
+        from tshirt_assets.store.vector_search import build_index, has_index
 
         store = binding.store(context)
         embeddings = open_dataset(context, binding, store, "embeddings")

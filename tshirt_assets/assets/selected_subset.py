@@ -9,18 +9,18 @@ from typing import Any
 import dagster as dg
 
 from tshirt_assets import __version__
-from tshirt_assets.assets.binding import Binding
-from tshirt_assets.assets.dataset import ALL_SHARDS, Dataset, facts
-from tshirt_assets.assets.definition import partitioned_asset
-from tshirt_assets.assets.recording import describe_table
-from tshirt_assets.assets.reporting import report_data, token_deltas
-from tshirt_assets.assets.schemas import column_schema
-from tshirt_assets.assets.scores import CorpusScores
-from tshirt_assets.assets.shards import CheckOutcome, ShardReport
 from tshirt_assets.assets.stability import stability
-from tshirt_assets.assets.writing import write_table
 from tshirt_assets.config import Recipe
-from tshirt_assets.resources.lance import Store
+from tshirt_assets.incremental.columns import column_schema
+from tshirt_assets.incremental.corpus_scores import CorpusScores
+from tshirt_assets.incremental.dataset import ALL_SHARDS, Dataset, facts
+from tshirt_assets.incremental.writing import write_table
+from tshirt_assets.orchestration.binding import Binding
+from tshirt_assets.orchestration.declaring import partitioned_asset
+from tshirt_assets.orchestration.recording import describe_table
+from tshirt_assets.orchestration.shard_loop import CheckOutcome, ShardReport
+from tshirt_assets.report.gather import report_data, token_deltas
+from tshirt_assets.store.store import Store
 
 ASSET = "selected_subset"
 SUBSET_SIZE = "The subset has as many rows as its budget asks for."

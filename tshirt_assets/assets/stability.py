@@ -1,10 +1,10 @@
 """How much of a selection would stay if the robustness had been measured again."""
 
-from tshirt_assets.assets.binding import Binding
-from tshirt_assets.assets.dataset import facts
 from tshirt_assets.config import Recipe
-from tshirt_assets.resources.lance import Store
+from tshirt_assets.incremental.dataset import facts
+from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.selection.recipes import Selection
+from tshirt_assets.store.store import Store
 
 WITH_ITSELF = "expected overlap of two selections with different noise seeds"
 WITH_TRUTH = "expected overlap with a selection from many sampled neighbours"

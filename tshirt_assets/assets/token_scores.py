@@ -7,8 +7,7 @@ import dagster as dg
 import numpy as np
 import pyarrow as pa
 
-from tshirt_assets.assets.binding import GPU_POOL, Binding
-from tshirt_assets.assets.checks import (
+from tshirt_assets.incremental.checks import (
     CARRIED,
     FINITE,
     INSTRUCTION_HELPS,
@@ -18,15 +17,16 @@ from tshirt_assets.assets.checks import (
     instruction_helps_outcome,
     usable_outcome,
 )
-from tshirt_assets.assets.definition import partitioned_asset
-from tshirt_assets.assets.identity import loss_identity
-from tshirt_assets.assets.recording import describe_table, describe_work, finite, histogram
-from tshirt_assets.assets.rows import row_frame, samples_by_id, tokenize_rows
-from tshirt_assets.assets.schemas import TOKEN_SCORES, computed_schema
-from tshirt_assets.assets.scored import ScoreTable
-from tshirt_assets.assets.shards import ShardReport
-from tshirt_assets.assets.writing import read_upstream
-from tshirt_assets.resources.process_cache import load_count
+from tshirt_assets.incremental.columns import TOKEN_SCORES, computed_schema
+from tshirt_assets.incremental.identity import loss_identity
+from tshirt_assets.incremental.rows import row_frame, samples_by_id, tokenize_rows
+from tshirt_assets.incremental.score_table import ScoreTable
+from tshirt_assets.incremental.writing import read_upstream
+from tshirt_assets.models.cache import load_count
+from tshirt_assets.orchestration.binding import GPU_POOL, Binding
+from tshirt_assets.orchestration.declaring import partitioned_asset
+from tshirt_assets.orchestration.recording import describe_table, describe_work, finite, histogram
+from tshirt_assets.orchestration.shard_loop import ShardReport
 
 ASSET = "token_scores"
 

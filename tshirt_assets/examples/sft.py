@@ -12,16 +12,16 @@ import dagster as dg
 import polars as pl
 from pydantic import Field
 
-from tshirt_assets.assets.binding import GPU_POOL, Binding
-from tshirt_assets.assets.dataset import open_dataset
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.sample import raw_id
 from tshirt_assets.definitions import corpus_files
 from tshirt_assets.examples import results, training
 from tshirt_assets.export.load import load_subset, read_samples
+from tshirt_assets.incremental.dataset import open_dataset
+from tshirt_assets.models.causal_lm import load_tokenizer, read_model
+from tshirt_assets.orchestration.binding import GPU_POOL, Binding
 from tshirt_assets.report.plots import png_markdown
-from tshirt_assets.resources.causal_lm import load_tokenizer, read_model
-from tshirt_assets.resources.lance import Store
+from tshirt_assets.store.store import Store
 
 GROUP = "training"
 HELD_OUT = "held_out.parquet"

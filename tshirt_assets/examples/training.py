@@ -44,7 +44,7 @@ def tokenize_rows(
 
 def row_losses(model: "PreTrainedModel", rows: "Sequence[TokenizedSample]") -> np.ndarray:
     """Mean loss over the response tokens of each row given its prompt, (n,) in nats."""
-    from tshirt_assets.scoring.token_loss import LossRequest, TokenLossEngine
+    from tshirt_assets.scoring.kernel.token_loss import LossRequest, TokenLossEngine
 
     engine = TokenLossEngine(model)  # a new one: it may keep copies of weights
     requests = [

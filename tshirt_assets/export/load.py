@@ -11,7 +11,7 @@ from tshirt_assets.corpus.sample import SAMPLES_SCHEMA
 from tshirt_assets.export.subset import SAMPLE_COLUMNS, join_selected
 
 if TYPE_CHECKING:
-    from tshirt_assets.resources.lance import Store
+    from tshirt_assets.store.store import Store
 
 ROWS_PER_QUERY = 2_000  # row numbers in one SQL filter
 
@@ -50,7 +50,7 @@ def load_subset(
     are no longer there; `ValueError` when they changed and no version of them was recorded;
     `ImportError` without `datasets`.
     """
-    from tshirt_assets.resources.lance import Store, StoreError
+    from tshirt_assets.store.store import Store, StoreError
 
     if as_ not in ("polars", "datasets"):
         raise ValueError(f"as_={as_!r}: allowed are 'polars' and 'datasets'")

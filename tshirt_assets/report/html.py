@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Final
 
 from tshirt_assets.export.card import flatten
-from tshirt_assets.report import sections
-from tshirt_assets.report.comparison import recipes
 from tshirt_assets.report.data import ReportData
-from tshirt_assets.report.dropped import dropped
 from tshirt_assets.report.markup import Html, el, join, text
 from tshirt_assets.report.numbers import number, size
-from tshirt_assets.report.rows import legend, rows_section
+from tshirt_assets.report.sections import scores as sections
+from tshirt_assets.report.sections.dropped import dropped
+from tshirt_assets.report.sections.recipes import recipes
+from tshirt_assets.report.sections.rows import legend, rows_section
 
 PLACEHOLDER: Final = re.compile(r"\{\{(\w+)\}\}")
 

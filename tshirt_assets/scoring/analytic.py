@@ -22,9 +22,9 @@ import torch
 
 from tshirt_assets.corpus.status import Status
 from tshirt_assets.scoring.clean import CleanLosses, pass_requests
-from tshirt_assets.scoring.noise import noise_scale
+from tshirt_assets.scoring.kernel.noise import noise_scale
+from tshirt_assets.scoring.kernel.token_loss import LossRequest, TokenLossEngine
 from tshirt_assets.scoring.robustness import RobustScore
-from tshirt_assets.scoring.token_loss import LossRequest, TokenLossEngine
 from tshirt_assets.scoring.token_noise import TokenNoise
 from tshirt_assets.scoring.tokenize import TokenizedSample
 

@@ -14,8 +14,8 @@ import torch
 from tshirt_assets.corpus.status import Status
 from tshirt_assets.scoring.analytic import analytic_robust_scores, row_eps
 from tshirt_assets.scoring.clean import CleanLosses
+from tshirt_assets.scoring.kernel.token_loss import TokenLossEngine
 from tshirt_assets.scoring.robustness import NeighbourDeltas, RobustScore, robust_score
-from tshirt_assets.scoring.token_loss import TokenLossEngine
 from tshirt_assets.scoring.token_noise import USUAL, TokenNoise, fit_token_noise
 from tshirt_assets.scoring.tokenize import TokenizedSample
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tshirt_assets.corpus.status import Status
+from tshirt_assets.scoring.kernel.token_loss import LossRequest, Noise, TokenLossEngine
 from tshirt_assets.scoring.sifd import ifd, token_deltas
-from tshirt_assets.scoring.token_loss import LossRequest, Noise, TokenLossEngine
 from tshirt_assets.scoring.tokenize import TokenizedSample
 
 

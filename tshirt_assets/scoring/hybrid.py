@@ -15,8 +15,8 @@ from tshirt_assets.corpus.status import Status
 from tshirt_assets.scoring.analytic import gradient_robust_scores, row_eps
 from tshirt_assets.scoring.calibration import Calibration
 from tshirt_assets.scoring.clean import CleanLosses
+from tshirt_assets.scoring.kernel.token_loss import TokenLossEngine
 from tshirt_assets.scoring.robustness import NeighbourDeltas, RobustScore, robust_score
-from tshirt_assets.scoring.token_loss import TokenLossEngine
 from tshirt_assets.scoring.tokenize import TokenizedSample
 
 PRIOR_DRAWS = 2.0  # what the predicted sd of a token is worth, in draws of its own

@@ -12,7 +12,7 @@ import numpy as np
 
 from tshirt_assets.corpus.status import Status
 from tshirt_assets.scoring.clean import pass_requests
-from tshirt_assets.scoring.token_loss import LossRequest, TokenLossEngine
+from tshirt_assets.scoring.kernel.token_loss import LossRequest, TokenLossEngine
 from tshirt_assets.scoring.tokenize import OneShotSample
 
 

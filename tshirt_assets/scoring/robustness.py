@@ -12,9 +12,9 @@ import numpy as np
 
 from tshirt_assets.corpus.status import Status
 from tshirt_assets.scoring.clean import pass_requests
-from tshirt_assets.scoring.noise import CounterNoise, noise_key, noise_scale
+from tshirt_assets.scoring.kernel.noise import CounterNoise, noise_key, noise_scale
+from tshirt_assets.scoring.kernel.token_loss import LossRequest, TokenLossEngine
 from tshirt_assets.scoring.sifd import ifd, s_ifd_rows, token_deltas
-from tshirt_assets.scoring.token_loss import LossRequest, TokenLossEngine
 from tshirt_assets.scoring.tokenize import TokenizedSample
 
 GROUP_TOKENS = 1 << 20  # tokens per engine call: enough to pack well, a few MiB of requests

@@ -11,7 +11,7 @@ from tshirt_assets.selection.dedupe import SimilarityFilter, Vectors
 from tshirt_assets.selection.diversity import groups, spread
 from tshirt_assets.selection.hierarchical import pool_rows
 from tshirt_assets.selection.quotas import Seats, fill
-from tshirt_assets.selection.tables import Exclusion
+from tshirt_assets.selection.score_tables import Exclusion
 
 
 def choose(

@@ -11,7 +11,7 @@ import polars as pl
 
 from tshirt_assets.config import Recipe
 from tshirt_assets.corpus.status import Status
-from tshirt_assets.selection.tables import finite, usable
+from tshirt_assets.selection.score_tables import finite, usable
 
 IFD_SLACK = 0.05
 """How far above 1 a clean IFD may lie for its noisy mean to be below 1 after all.

@@ -15,7 +15,7 @@ from tshirt_assets.config import Recipe
 from tshirt_assets.corpus.status import Status
 from tshirt_assets.selection.hierarchical import hierarchical_order
 from tshirt_assets.selection.quotas import quota_rows
-from tshirt_assets.selection.tables import Exclusion, ScoreTables, finite, usable
+from tshirt_assets.selection.score_tables import Exclusion, ScoreTables, finite, usable
 
 SCORES = {
     "ifd": pl.Float64,

@@ -14,7 +14,7 @@ from tshirt_assets.selection.hierarchical import keeping_budgets, pool_rows
 from tshirt_assets.selection.quotas import quota_rows
 from tshirt_assets.selection.ranking import SCORES, rank_rows
 from tshirt_assets.selection.reasons import reasons
-from tshirt_assets.selection.tables import Exclusion, ScoreTables
+from tshirt_assets.selection.score_tables import Exclusion, ScoreTables
 
 
 @dataclass(frozen=True, slots=True)

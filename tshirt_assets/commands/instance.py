@@ -1,0 +1,47 @@
+"""The Dagster instance of the command line, and the shards that are registered in it."""
+
+import os
+from importlib.resources import files
+from pathlib import Path
+
+import dagster as dg
+
+from tshirt_assets.config import CorpusConfig
+from tshirt_assets.corpus.shards import discover_shards
+from tshirt_assets.orchestration.binding import Binding
+from tshirt_assets.orchestration.sensors import observations
+
+
+def open_instance(config: CorpusConfig) -> dg.DagsterInstance:
+    """The Dagster instance of `$DAGSTER_HOME`, or of a folder beside the corpus's exports.
+
+    A new home gets a dagster.yaml with the recommended settings.
+    """
+    default = Path(config.export_dir).parent / "dagster"
+    home = Path(os.environ.setdefault("DAGSTER_HOME", str(default.resolve())))
+    home.mkdir(parents=True, exist_ok=True)
+    settings = home / "dagster.yaml"
+    if not settings.exists():
+        settings.write_text(files("tshirt_assets").joinpath("dagster.yaml").read_text())
+    return dg.DagsterInstance.get()
+
+
+def register_shards(instance: dg.DagsterInstance, config: CorpusConfig) -> list[str]:
+    """Add the corpus's new shards as partitions and note changed files; returns the new keys."""
+    binding = Binding(config)
+    registered = set(instance.get_dynamic_partitions(config.name))
+    specs = discover_shards(config, missing_ok=bool(registered))
+    new = [spec.key for spec in specs if spec.key not in registered]
+    if new:
+        instance.add_dynamic_partitions(config.name, new)
+    for event in observations(instance, binding, specs):
+        instance.report_runless_asset_event(event)
+    return new
+
+
+def forget_missing_shards(instance: dg.DagsterInstance, config: CorpusConfig) -> None:
+    """Delete the partitions of shards whose file is gone."""
+    live = {spec.key for spec in discover_shards(config)}
+    for shard in instance.get_dynamic_partitions(config.name):
+        if shard not in live:
+            instance.delete_dynamic_partition(config.name, shard)

@@ -1,0 +1,95 @@
+"""Materialize a whole corpus in one process, without the UI."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import dagster as dg
+
+from tshirt_assets.commands.instance import register_shards
+from tshirt_assets.commands.terminal import explain_failures, terminal_logger
+from tshirt_assets.config import CorpusConfig
+from tshirt_assets.corpus.shards import discover_shards
+from tshirt_assets.factory import build_curation_defs
+
+# Global assets need all shards, so the graph runs in phases. Each stage of a phase is a run of
+# its own: a shard that fails there does not keep the others from the next one.
+PHASES: tuple[tuple[str, ...], ...] = (
+    ("samples",),
+    ("embeddings", "token_scores"),
+    ("contenders", "calibration", "neighbours", "search"),
+    ("robust_scores", "miwv_scores"),
+    ("selected_subset",),
+)
+DATASET_WIDE = {"contenders", "calibration", "neighbours", "search"}
+
+
+def run_corpus(instance: dg.DagsterInstance, config: CorpusConfig) -> bool:
+    """Materialize every asset of a corpus; True if nothing failed.
+
+    What is already stored is reused, so running again after a crash or with new files continues.
+    A shard whose file cannot be read is reported and left out; the others go on.
+    """
+    register_shards(instance, config)
+    job = dg.Definitions.merge(
+        build_curation_defs(config), dg.Definitions(loggers={"console": terminal_logger})
+    ).resolve_implicit_global_asset_job_def()
+    registered = instance.get_dynamic_partitions(config.name)
+    usable = {spec.key for spec in discover_shards(config, missing_ok=True)}
+    success = True
+    for phase in PHASES:
+        if phase[0] in DATASET_WIDE:
+            ranges: list[Sequence[str]] = [()]
+        elif phase == ("selected_subset",):
+            ranges = [list(config.recipes)]
+        else:
+            ranges = contiguous(registered, usable)
+        for keys in ranges:
+            result = job.execute_in_process(
+                instance=instance,
+                asset_selection=[
+                    dg.AssetKey([config.name, asset])
+                    for asset in phase
+                    if asset != "calibration" or config.needs_calibration
+                ],
+                tags=_range_tags(keys),
+                run_config={"loggers": {"console": {"config": {}}}},
+                raise_on_error=False,
+            )
+            success &= result.success
+            if not result.success:
+                explain_failures(result)
+            if phase == ("samples",):
+                usable -= _failed_partitions(result)
+            elif not result.success:
+                return False
+    return success
+
+
+def contiguous(keys: Sequence[str], wanted: Iterable[str]) -> list[Sequence[str]]:
+    """Runs of neighbouring keys that are wanted; Dagster materializes ranges, not sets."""
+    wanted = set(wanted)
+    ranges: list[list[str]] = [[]]
+    for key in keys:
+        if key in wanted:
+            ranges[-1].append(key)
+        elif ranges[-1]:
+            ranges.append([])
+    return [found for found in ranges if found]
+
+
+def _range_tags(keys: Sequence[str]) -> dict[str, str]:
+    if not keys:
+        return {}
+    return {
+        "dagster/asset_partition_range_start": keys[0],
+        "dagster/asset_partition_range_end": keys[-1],
+    }
+
+
+def _failed_partitions(result: dg.ExecuteInProcessResult) -> set[str]:
+    failed: set[str] = set()
+    for event in result.get_step_failure_events():
+        failure: Any = event.step_failure_data.user_failure_data
+        if failure and "failed" in failure.metadata:
+            failed |= set(failure.metadata["failed"].value)
+    return failed

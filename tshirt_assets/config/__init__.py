@@ -1,0 +1,28 @@
+"""The configuration of a corpus: its options, declared once, and everything said about them."""
+
+from tshirt_assets.config.corpus import NEIGHBOURS, ConfigError, CorpusConfig, parse_config
+from tshirt_assets.config.options import (
+    CausalLMOptions,
+    ColumnOptions,
+    DiversityOptions,
+    EmbedderOptions,
+    Estimator,
+    Options,
+    Recipe,
+    RobustnessOptions,
+)
+
+__all__ = [
+    "NEIGHBOURS",
+    "CausalLMOptions",
+    "ColumnOptions",
+    "ConfigError",
+    "CorpusConfig",
+    "DiversityOptions",
+    "EmbedderOptions",
+    "Estimator",
+    "Options",
+    "Recipe",
+    "RobustnessOptions",
+    "parse_config",
+]

@@ -1,0 +1,281 @@
+"""The configuration of one corpus, validated: one code path for YAML, component and Python.
+
+`corpus.yaml`, the Dagster component and `build_curation_defs` all validate through
+`CorpusConfig`; an option is documented where it is declared, here or in `options.py`, and
+nowhere else.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Any, Literal, Self, get_args
+
+import yaml
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic.json_schema import SkipJsonSchema
+
+from tshirt_assets.config.options import (
+    CausalLMOptions,
+    ColumnOptions,
+    DiversityOptions,
+    EmbedderOptions,
+    Estimator,
+    Options,
+    Recipe,
+    RobustnessOptions,
+)
+
+NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
+NEIGHBOURS: dict[Estimator, int] = {"sampled": 30, "hybrid": 8}
+"""Perturbed copies per row of the estimators that draw any, where the user names no number."""
+RECIPE_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used; the message names the key and what is allowed."""
+
+
+DEFAULT_RECIPES = {
+    "tshirt-5pct": Recipe(method="tshirt", budget=0.05),
+    "miwv-5pct": Recipe(method="miwv", budget=0.05),
+    "ifd-5pct": Recipe(method="ifd", budget=0.05),
+    "longest-5pct": Recipe(method="longest", budget=0.05),
+    "random-5pct": Recipe(method="random", budget=0.05),
+}
+
+
+class CorpusConfig(Options):
+    """One corpus: where its rows are, how they are scored, what is selected."""
+
+    name: str = Field(
+        pattern=NAME_PATTERN,
+        description="Key prefix and group of the corpus's assets: lower-case letters, digits, _.",
+    )
+    paths: tuple[str, ...] = Field(
+        min_length=1,
+        description="Files or globs, relative to the YAML file: JSON, JSONL, "
+        "Parquet or CSV, optionally .gz or .zst.",
+    )
+    format: Literal["auto", "alpaca", "prompt_response", "sharegpt", "messages"] = Field(
+        default="auto", description="Shape of the rows; `auto` looks at the fields of each row."
+    )
+    columns: ColumnOptions = Field(default=ColumnOptions(), description="Renamed source columns.")
+    rows_per_shard: int = Field(
+        default=50_000, ge=1, description="Files with more rows are split into ranges of this size."
+    )
+    turns: Literal["last", "all"] = Field(
+        default="last", description="Which assistant turns of a conversation are scored."
+    )
+    prompt_format: Literal["plain", "alpaca", "chat_template"] = Field(
+        default="plain",
+        description="plain: instruction, newline, input, newline (T-SHIRT). alpaca: the Alpaca "
+        "template. chat_template: the tokenizer's own.",
+    )
+    scorer: CausalLMOptions = Field(
+        default=CausalLMOptions(), description="Surrogate LM of IFD and S-IFD: a path, or options."
+    )
+    target: CausalLMOptions | SkipJsonSchema[None] = Field(
+        default=None,
+        description="Model that will be trained, for MIWV; default: the scorer, whose clean pass "
+        "is then shared.",
+    )
+    embedder: EmbedderOptions = Field(
+        default=EmbedderOptions(), description="Embedding model: a path, or options."
+    )
+    keep_fraction: float = Field(
+        default=0.75,
+        gt=0.0,
+        le=1.0,
+        description="Share k of response tokens that counts as informative; tau is the (1-k) "
+        "quantile of abs(token delta).",
+    )
+    robustness: RobustnessOptions = Field(
+        default=RobustnessOptions(), description="Noise neighbours and their estimator."
+    )
+    seed: int = Field(default=42, ge=0, description="Seed of the noise and of random recipes.")
+    exclude_duplicates: bool = Field(
+        default=True, description="MIWV: never use a row with identical content as the demo."
+    )
+    exact_neighbours_up_to: int = Field(
+        default=200_000,
+        ge=0,
+        description="Nearest neighbours are exact up to this many rows, approximate (faiss) above.",
+    )
+    recipes: dict[str, Recipe] = Field(
+        default_factory=lambda: dict(DEFAULT_RECIPES),
+        validate_default=True,
+        description="Named selections; each is a partition of selected_subset.",
+    )
+    store: str = Field(
+        default=".tshirt/store",
+        description="Folder (relative to the YAML file) or object store URI (s3://...) of the "
+        "LanceDB tables.",
+    )
+    storage_options: dict[str, str] = Field(
+        default_factory=dict,
+        description="Options of the object store. `${NAME}` reads an environment variable when "
+        "the store is opened; keep credentials there.",
+    )
+    export_dir: str = Field(
+        default=".tshirt/exports",
+        description="Folder (relative to the YAML file) of exported subsets and reports.",
+    )
+    report_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://",
+        description="Web address of `export_dir`, with which selections link to their reports: "
+        "http://127.0.0.1:3001 while `tshirt-assets reports` runs, or your own server's.",
+    )
+    exports: tuple[Literal["messages", "alpaca", "sharegpt", "parquet"], ...] = Field(
+        default=("messages", "parquet"), description="Files written for every selected subset."
+    )
+    export_token_weights: bool = Field(
+        default=False, description="Add per-token training weights to messages and Parquet exports."
+    )
+    on_missing_shards: Literal["error", "warn", "ignore"] = Field(
+        default="warn", description="What dataset-wide assets do when shards are not materialized."
+    )
+    max_bad_share: float = Field(
+        default=0.05,
+        ge=0.0,
+        le=1.0,
+        description="The status check warns when more than this share of a shard is not ok.",
+    )
+    owners: tuple[str, ...] = Field(
+        default=(), description="Owners shown on the assets: an e-mail address or team:NAME."
+    )
+
+    @field_validator("recipes")
+    @classmethod
+    def _name_estimators(
+        cls, recipes: dict[str, Recipe], info: ValidationInfo
+    ) -> dict[str, Recipe]:
+        """Recipes that name no estimator get the corpus's."""
+        robustness = info.data.get("robustness", RobustnessOptions())
+        return {
+            name: recipe.model_copy(update={"estimator": robustness.estimator})
+            if recipe.method == "tshirt" and recipe.estimator is None
+            else recipe
+            for name, recipe in recipes.items()
+        }
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.recipes:
+            raise ValueError("recipes: at least one is needed")
+        for name, recipe in self.recipes.items():
+            if not re.match(RECIPE_NAME_PATTERN, name):
+                raise ValueError(f"recipes.{name}: letters, digits, '.', '_' and '-' only")
+            if recipe.quotas and not self.columns.domain:
+                raise ValueError(f"recipes.{name}.quotas: set columns.domain, the domains' column")
+            for part in recipe.fuse:
+                if part not in self.recipes:
+                    raise ValueError(f"recipes.{name}.fuse: no recipe named {part!r}")
+                if self.recipes[part].method == "fusion":
+                    raise ValueError(f"recipes.{name}.fuse: {part!r} is itself a fusion")
+        return self
+
+    @property
+    def target_model(self) -> CausalLMOptions:
+        """The target model of MIWV: `target`, or the scorer."""
+        return self.target or self.scorer
+
+    @property
+    def estimators(self) -> list[Estimator]:
+        """The estimators of robustness that the recipes use, in a fixed order."""
+        used = {recipe.estimator for recipe in self.recipes.values() if recipe.estimator}
+        if self.needs_reference:
+            used.add("sampled")
+        return [name for name in get_args(Estimator) if name in used]
+
+    @property
+    def neighbours(self) -> int:
+        """Perturbed copies drawn of a row, M; 0 where no estimator needs any."""
+        drawing = [NEIGHBOURS[name] for name in self.estimators if name in NEIGHBOURS]
+        return (self.robustness.neighbours or max(drawing)) if drawing else 0
+
+    def measures_all_rows(self, estimator: str) -> bool:
+        """True when every row is measured: by `scope`, or because a recipe is `reference`."""
+        sampled_for_reference = estimator == "sampled" and self.needs_reference
+        return self.robustness.scope == "all" or sampled_for_reference
+
+    @property
+    def perturbs_all_rows(self) -> bool:
+        """True when every row gets neighbours: by `scope`, or because a recipe is `reference`."""
+        return self.neighbours > 0 and (self.robustness.scope == "all" or self.needs_reference)
+
+    @property
+    def needs_calibration(self) -> bool:
+        """True when a recipe uses an estimator that a pilot of sampled neighbours calibrates."""
+        return self.estimators not in ([], ["sampled"])
+
+    @property
+    def needs_reference(self) -> bool:
+        """True when a recipe reproduces the published procedure (keeps all perturbed deltas)."""
+        return any(recipe.method == "reference" for recipe in self.recipes.values())
+
+    @classmethod
+    def from_yaml(cls, path: str | os.PathLike[str]) -> "CorpusConfig":
+        """Read `corpus.yaml`; relative paths in it are relative to the file.
+
+        Raises `ConfigError` with one line per fault, each naming the key.
+        """
+        file = Path(path)
+        try:
+            values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
+        except yaml.YAMLError as error:
+            raise ConfigError(f"{file}: not valid YAML: {error}") from None
+        if not isinstance(values, dict):
+            raise ConfigError(f"{file}: expected a mapping of options, at least `name` and `paths`")
+        return parse_config(values, base=file.resolve().parent, source=str(file))
+
+
+def parse_config(values: dict[str, Any], *, base: Path, source: str) -> CorpusConfig:
+    """Validate a mapping of options; relative paths become absolute under `base`.
+
+    Raises `ConfigError` with one line per fault: the source, the key, what is wrong.
+    """
+    try:
+        config = CorpusConfig.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(fault, source) for fault in error.errors())) from None
+    return config.model_copy(
+        update={
+            "paths": tuple(_anchor(path, base) for path in config.paths),
+            "store": _anchor(config.store, base),
+            "export_dir": _anchor(config.export_dir, base),
+        }
+    )
+
+
+def _anchor(path: str, base: Path) -> str:
+    return path if "://" in path else os.path.normpath(base / Path(path).expanduser())
+
+
+def _explain(fault: Any, source: str) -> str:
+    key = ".".join(str(part) for part in fault["loc"]) or "(top level)"
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        model = _model_at(fault["loc"][:-1])
+        allowed = f"; allowed here: {', '.join(sorted(model.model_fields))}" if model else ""
+        message = f"unknown key{allowed}"
+    return f"{source}: {key}: {message}"
+
+
+def _model_at(location: tuple[Any, ...]) -> type[Options] | None:
+    """The options class a location of a validation error points at."""
+    nested: dict[str, type[Options]] = {
+        "scorer": CausalLMOptions,
+        "target": CausalLMOptions,
+        "embedder": EmbedderOptions,
+        "columns": ColumnOptions,
+        "recipes": Recipe,
+        "robustness": RobustnessOptions,
+    }
+    if not location:
+        return CorpusConfig
+    if location[-1] == "diversity":
+        return DiversityOptions
+    return nested.get(str(location[0]))

@@ -1,0 +1,1 @@
+"""What is stored, what is missing and what it was made from. Knows no Dagster."""

@@ -1,0 +1,209 @@
+"""The score columns of a whole corpus, as selection wants them, at pinned versions."""
+
+import json
+from collections.abc import Collection, Sequence
+
+import dagster as dg
+import numpy as np
+import polars as pl
+
+from tshirt_assets.config import Recipe
+from tshirt_assets.export.load import read_samples
+from tshirt_assets.incremental.dataset import Dataset, facts, open_dataset
+from tshirt_assets.incremental.draws import DELTAS, sampled_table
+from tshirt_assets.incremental.rows import to_frame
+from tshirt_assets.orchestration.binding import Binding
+from tshirt_assets.report.data import RecipeComparison, compare_recipes
+from tshirt_assets.selection.recipes import Selection, select
+from tshirt_assets.selection.score_tables import ScoreTables
+from tshirt_assets.store.store import Store
+
+DECIDED_BY = {"tshirt": "robust_scores", "reference": DELTAS, "miwv": "miwv_scores"}
+SAMPLED_COLUMNS = ["sample_id", "status", "s_ifd_mean", "s_ifd_std", "ifd_mean", "n_neighbours"]
+ROBUST_COLUMNS = [*SAMPLED_COLUMNS, "estimator"]
+
+
+class CorpusScores:
+    """Reads the scores of all shards at pinned versions, each table at most once per run."""
+
+    def __init__(self, context: dg.AssetExecutionContext, binding: Binding, store: Store):
+        self._context, self._binding, self._store = context, binding, store
+        self._datasets: dict[str, Dataset] = {}
+        self._frames: dict[str, pl.DataFrame] = {}
+        self._rankings: dict[str, pl.DataFrame] = {}
+        self.reference_tau: float | None = None
+
+    def dataset(self, asset: str) -> Dataset:
+        """The pinned tables of an asset over all shards."""
+        if asset not in self._datasets:
+            self._datasets[asset] = open_dataset(self._context, self._binding, self._store, asset)
+        return self._datasets[asset]
+
+    def inputs(self, recipe: Recipe) -> dict[str, Dataset]:
+        """The datasets that decide what a recipe (and the recipes it fuses) selects."""
+        parts = [recipe, *(self._binding.config.recipes[name] for name in recipe.fuse)]
+        assets = ["samples", "token_scores"]
+        assets += sorted({DECIDED_BY[part.method] for part in parts if part.method in DECIDED_BY})
+        if recipe.dedupe_similarity or recipe.diversity:
+            assets.append("embeddings")
+        return {asset: self.dataset(asset) for asset in assets}
+
+    def tables(self, recipe: Recipe) -> ScoreTables:
+        """The tables that a recipe needs, and for its report the others that are there."""
+        needed = self.inputs(recipe)
+        return ScoreTables(
+            rows=self.rows(),
+            robust=self.robust() if self._has("robust_scores", needed) else None,
+            reference=self.reference() if DELTAS in needed else None,
+            miwv=self.miwv() if self._has("miwv_scores", needed) else None,
+        )
+
+    def _has(self, asset: str, needed: Collection[str]) -> bool:
+        try:
+            self.dataset(asset)
+        except dg.Failure:
+            if asset in needed:
+                raise
+            return False
+        return True
+
+    def selection(self, name: str) -> Selection:
+        """What a recipe of the corpus selects."""
+        config = self._binding.config
+        recipe = config.recipes[name]
+        selection = select(
+            recipe,
+            name,
+            self.tables(recipe),
+            seed=config.seed,
+            recipes=config.recipes,
+            vectors=self.vectors,
+        )
+        self._rankings[name] = selection.ranking.select("sample_id", "position", "selected")
+        return selection
+
+    def comparison(self) -> RecipeComparison:
+        """Overlap and rank correlation of all recipes whose scores are there."""
+        for name in self._binding.config.recipes:
+            if name not in self._rankings:
+                try:
+                    self.selection(name)
+                except dg.Failure as missing:
+                    self._context.log.info(f"{name} is left out of the comparison: {missing}")
+        return compare_recipes(self._rankings)
+
+    def rows(self) -> pl.DataFrame:
+        """sample_id, shard, row, status, ifd, n_response_tokens, domain of every row.
+
+        Rows that were scored but are no longer among the samples are left out: their file was read
+        again, and has not been scored since.
+        """
+        if "rows" not in self._frames:
+            columns = ["sample_id", "shard", "row", "status", "ifd", "n_response_tokens"]
+            scored = self.dataset("token_scores").frame(columns)
+            samples = self.dataset("samples").frame(["sample_id", "shard", "row", "domain"])
+            rows = scored.join(samples, on=["sample_id", "shard", "row"], maintain_order="left")
+            if rows.height < scored.height:
+                self._context.log.warning(
+                    f"{scored.height - rows.height} rows are left out: their samples have changed "
+                    "since they were scored. Materialize token_scores of the stale shards"
+                )
+            self._frames["rows"] = rows
+        return self._frames["rows"]
+
+    def texts(self, wanted: pl.DataFrame) -> pl.DataFrame:
+        """The samples of the rows in `wanted` (columns shard and row), in no particular order."""
+        tables = self.dataset("samples").tables
+        versions = {shard: info.version for shard, info in tables.items()}
+        return read_samples(self._store, self._binding.name, wanted, versions)
+
+    def robust(self) -> pl.DataFrame:
+        """Robust scores of the contenders by every estimator, for the present threshold.
+
+        A new shard moves tau. The sampled scores of shards that were not materialized again since
+        then follow from their stored deltas; the others stay as measured, with a warning.
+        """
+        if "robust" not in self._frames:
+            dataset = self.dataset("robust_scores")
+            contenders = self._store.info(self._binding.name, "contenders")
+            tau = contenders.meta["tau"] if contenders else None
+            behind = [
+                shard for shard, info in dataset.tables.items() if info.meta.get("tau") != tau
+            ]
+            scores = dataset.frame(ROBUST_COLUMNS)
+            if contenders and behind:
+                self._context.log.warning(
+                    f"robust_scores of {', '.join(behind[:5])} are older than the contenders "
+                    f"(tau was {json.loads(dataset.tables[behind[0]].meta['tau']):.4f}, is "
+                    f"{facts(contenders, 'tau'):.4f}); materialize them again, so that new "
+                    "contenders of theirs take part"
+                )
+                if "sampled" in self._binding.config.estimators:
+                    sampled = self._from_deltas(facts(contenders, "tau"))
+                    others = scores.filter(pl.col("estimator") != "sampled")
+                    scores = pl.concat(
+                        [others, sampled.with_columns(estimator=pl.lit("sampled"))], how="diagonal"
+                    )
+            self._frames["robust"] = scores
+        return self._frames["robust"]
+
+    def miwv(self) -> pl.DataFrame:
+        """MIWV of every row."""
+        if "miwv" not in self._frames:
+            self._frames["miwv"] = self.dataset("miwv_scores").frame(
+                ["sample_id", "status", "miwv"]
+            )
+        return self._frames["miwv"]
+
+    def reference(self) -> pl.DataFrame:
+        """Robust scores with the published tau: pooled from the perturbed deltas of all rows."""
+        if "reference" not in self._frames:
+            from tshirt_assets.selection.threshold import threshold
+
+            deltas = self.dataset(DELTAS)
+            keep_fraction = self._binding.config.keep_fraction
+            tau = threshold(
+                lambda: (
+                    batch.column("deltas").flatten().to_numpy()
+                    for _, batch in deltas.batches(["deltas"], "status = 'ok'")
+                ),
+                keep_fraction,
+            )
+            self.reference_tau = tau
+            self._frames["reference"] = self._from_deltas(tau)
+        return self._frames["reference"]
+
+    def _from_deltas(self, tau: float) -> pl.DataFrame:
+        """Sampled robust scores of all perturbed rows for one threshold."""
+        deltas = self.dataset(DELTAS)
+        parts = [
+            sampled_table(
+                self._store.read(self._binding.name, DELTAS, shard, version=info.version), tau
+            )
+            for shard, info in deltas.tables.items()
+        ]
+        return pl.concat([to_frame(part.select(SAMPLED_COLUMNS)) for part in parts])
+
+    def vectors(self, sample_ids: Sequence[str]) -> np.ndarray:
+        """Embeddings (n, C) of these samples, in their order."""
+        wanted = pl.DataFrame({"sample_id": list(sample_ids)}).join(
+            self.rows().unique("sample_id", keep="first").select("sample_id", "shard"),
+            on="sample_id",
+            how="left",
+        )
+        embeddings = self.dataset("embeddings")
+        found: dict[str, np.ndarray] = {}
+        for (shard,), group in wanted.group_by("shard"):
+            quoted = ", ".join(f"'{sample_id}'" for sample_id in group["sample_id"])
+            table = self._store.read(
+                self._binding.name,
+                "embeddings",
+                str(shard),
+                columns=["sample_id", "vector"],
+                where=f"sample_id IN ({quoted})",
+                version=embeddings.tables[str(shard)].version,
+            )
+            flat = table["vector"].combine_chunks().flatten().to_numpy()
+            vectors = flat.reshape(table.num_rows, -1)
+            found.update(zip(table["sample_id"].to_pylist(), vectors, strict=True))
+        return np.stack([found[sample_id] for sample_id in sample_ids])

@@ -1,0 +1,228 @@
+"""Robustness of one shard's rows by every estimator that the recipes use.
+
+`robust_scores` is put together from the sampled neighbours (see `draws`) and from the scores that
+took a gradient (`analytic_scores`, `hybrid_scores`), which hold for one threshold. All are reused
+row by row.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from tshirt_assets.config import Estimator
+from tshirt_assets.corpus.sample import Sample
+from tshirt_assets.incremental.columns import ROBUST_SCORES, ROBUSTNESS
+from tshirt_assets.incremental.draws import (
+    DELTAS,
+    draw,
+    draw_table,
+    n_tokens,
+    noise_facts,
+    sampled_table,
+    scores_table,
+    to_deltas,
+)
+from tshirt_assets.incremental.identity import loss_identity
+from tshirt_assets.incremental.rows import (
+    row_frame,
+    samples_by_id,
+    to_frame,
+    to_schema,
+    tokenize_rows,
+    with_ids,
+)
+from tshirt_assets.incremental.score_table import ScoredShard, ScoreTable
+from tshirt_assets.orchestration.binding import Binding
+from tshirt_assets.store.store import Store, StoreError
+
+if TYPE_CHECKING:
+    from tshirt_assets.models.causal_lm import LoadedCausalLM
+    from tshirt_assets.scoring.calibration import Calibration
+    from tshirt_assets.scoring.clean import CleanLosses
+
+
+class Estimates:
+    """Measures the rows of a run's shards; what is stored under the same identity is reused.
+
+    `tau` is the threshold of the contenders; `calibration` is needed by analytic and hybrid.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        binding: Binding,
+        scorer: "LoadedCausalLM",
+        tau: float,
+        keep_fraction: float,
+        calibration: "Calibration | None",
+        log: Any,
+    ):
+        self._store, self._binding, self._scorer, self._log = store, binding, scorer, log
+        self._tau, self._keep_fraction, self._calibration = tau, keep_fraction, calibration
+        self._config = binding.config
+        self._draws: ScoreTable | None = None
+        if self._config.neighbours:
+            self._draws = draw_table(store, binding, scorer, DELTAS, self._config.neighbours, log)
+        self._gradients = {
+            name: self._gradient_table(name)
+            for name in self._config.estimators
+            if name != "sampled"
+        }
+        self.identity = loss_identity(
+            "robust_scores",
+            self._config,
+            scorer,
+            estimators=self._config.estimators,
+            **noise_facts(self._config, self._config.neighbours),
+        )
+
+    def measure(self, shard: str) -> tuple[pa.Table, list[ScoredShard]]:
+        """The robust_scores of one shard, and the work that they took."""
+        samples = samples_by_id(self._store.read(self._binding.name, "samples", shard))
+        work: list[ScoredShard] = []
+        drawn = None
+        if self._draws is not None:
+            rows = self._rows(shard, samples, every=self._config.perturbs_all_rows)
+            compute = draw(self._scorer, self._config, samples, self._config.neighbours)
+            work.append(self._draws.score(shard, rows, compute))
+            drawn = work[0].table
+        parts = []
+        for estimator in self._config.estimators:
+            rows = self._rows(shard, samples, every=self._config.measures_all_rows(estimator))
+            if estimator == "sampled":
+                assert drawn is not None
+                table = sampled_table(kept(drawn, rows), self._tau)
+            else:
+                compute = self._compute_gradients(estimator, shard, samples, drawn)
+                work.append(self._gradients[estimator].score(shard, rows, compute))
+                table = work[-1].table
+            parts.append(
+                robust_table(table, estimator, self.identity, self._tau, self._keep_fraction)
+            )
+        return pa.concat_tables(parts) if parts else ROBUST_SCORES.empty_table(), work
+
+    def _rows(self, shard: str, samples: dict[str, Sample], *, every: bool) -> pl.DataFrame:
+        """ROW columns of the rows to measure; not of those whose file was read again since."""
+        rows = rows_to_measure(self._store, self._binding.name, shard, every=every)
+        return rows.filter(pl.col("sample_id").is_in(list(samples)))
+
+    def _gradient_table(self, estimator: Estimator) -> ScoreTable:
+        assert self._calibration is not None
+        drawn = self._config.neighbours if estimator == "hybrid" else 0
+        identity = loss_identity(
+            "robust_scores",
+            self._config,
+            self._scorer,
+            estimator=estimator,
+            tau=self._tau,
+            calibration=self._calibration.decisive(estimator),
+            **noise_facts(self._config, drawn),
+        )
+        return ScoreTable(
+            self._store, self._binding, f"{estimator}_scores", identity, ROBUSTNESS, self._log
+        )
+
+    def _compute_gradients(
+        self, estimator: Estimator, shard: str, samples: dict[str, Sample], drawn: pa.Table | None
+    ) -> Callable[[Sequence[str]], tuple[pa.Table, int]]:
+        from tshirt_assets.scoring.analytic import analytic_robust_scores
+        from tshirt_assets.scoring.hybrid import hybrid_robust_scores
+
+        assert self._calibration is not None
+        calibration = self._calibration
+        clean = clean_losses(self._store, self._binding, self._scorer, shard)
+        known = {} if drawn is None else {row.sample_id: row for row in to_deltas(drawn)}
+
+        def compute(ids: Sequence[str]) -> tuple[pa.Table, int]:
+            tokenized = tokenize_rows(ids, samples, self._scorer, self._config.prompt_format)
+            common: dict[str, Any] = {
+                "engine": self._scorer.engine,
+                "samples": tokenized,
+                "clean": [clean[sample_id] for sample_id in ids],
+                "tau": self._tau,
+                "alpha": self._config.robustness.alpha,
+            }
+            if estimator == "analytic":
+                found = analytic_robust_scores(**common, noise=calibration.noise)
+            else:
+                neighbours = [known[sample_id] for sample_id in ids]
+                found = hybrid_robust_scores(
+                    **common, neighbours=neighbours, calibration=calibration
+                )
+            return scores_table(found), n_tokens(tokenized)
+
+        return compute
+
+
+def rows_to_measure(store: Store, corpus: str, shard: str, *, every: bool) -> pl.DataFrame:
+    """ROW columns of the shard's contenders, or of `every` scored row."""
+    if every:
+        return row_frame(store.read(corpus, "token_scores", shard, where="status = 'ok'"))
+    where = f"shard = '{shard}' AND contender"
+    return row_frame(store.read(corpus, "contenders", where=where)).sort("row")
+
+
+def clean_losses(
+    store: Store,
+    binding: Binding,
+    scorer: "LoadedCausalLM",
+    shard: str,
+    ids: Sequence[str] | None = None,
+) -> dict[str, "CleanLosses"]:
+    """Losses of the clean passes of a shard's rows (or of those with these `ids`), by sample id.
+
+    Raises:
+        StoreError: the shard was scored under another configuration than the present one.
+    """
+    from tshirt_assets.scoring.clean import CleanLosses
+
+    info = store.info(binding.name, "token_scores", shard)
+    if info is None or info.meta.get("identity") != loss_identity(
+        "token_scores", binding.config, scorer
+    ):
+        raise StoreError(
+            f"token_scores of {shard} are missing or of another configuration; materialize them, "
+            "then contenders"
+        )
+    where = "status = 'ok'"
+    if ids is not None:
+        where += f" AND {with_ids(ids)}"
+    table = store.read(
+        binding.name,
+        "token_scores",
+        shard,
+        columns=["sample_id", "token_nll", "token_delta", "ifd"],
+        where=where,
+        version=info.version,
+    )
+    return {
+        row["sample_id"]: CleanLosses.of(
+            np.array(row["token_nll"], np.float32),
+            np.array(row["token_delta"], np.float32),
+            row["ifd"],
+        )
+        for row in table.to_pylist()
+    }
+
+
+def kept(table: pa.Table, rows: pl.DataFrame) -> pa.Table:
+    """The lines of a score table that belong to `rows`."""
+    return to_frame(table).join(rows.select("row"), on="row", how="semi").to_arrow()
+
+
+def robust_table(
+    scores: pa.Table, estimator: Estimator, identity: str, tau: float, keep_fraction: float
+) -> pa.Table:
+    """The robust_scores table of one estimator's scores."""
+    return to_schema(
+        to_frame(scores).with_columns(
+            identity=pl.lit(identity),
+            estimator=pl.lit(estimator),
+            tau=pl.lit(tau),
+            keep_fraction=pl.lit(keep_fraction),
+        ),
+        ROBUST_SCORES,
+    )

@@ -1,0 +1,84 @@
+"""Hashes that say what a row depends on, and whether stored rows are still those."""
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tshirt_assets.config import CorpusConfig
+
+if TYPE_CHECKING:
+    from tshirt_assets.models.causal_lm import LoadedCausalLM
+
+_HASHED_ROWS = 65_536  # at a time: bounds the memory of a hash
+
+# Raise an asset's version when its numbers would change for the same input: it is the Dagster
+# code version, and part of the score identity.
+CODE_VERSIONS = {
+    "samples": "1",
+    "embeddings": "1",
+    "token_scores": "3",
+    "contenders": "1",
+    "calibration": "2",
+    "robust_scores": "2",
+    "neighbours": "1",
+    "search": "1",
+    "miwv_scores": "2",
+    "selected_subset": "1",
+}
+
+
+def identity_hash(asset: str, **parts: Any) -> str:
+    """Score identity: 16 hex digits over everything that changes a score of `asset`."""
+    payload = {"asset": asset, "code_version": CODE_VERSIONS[asset], **parts}
+    return _hash(json.dumps(payload, sort_keys=True, default=str).encode())
+
+
+def loss_identity(asset: str, config: CorpusConfig, model: "LoadedCausalLM", **parts: Any) -> str:
+    """Identity of scores made of token losses: model, precision, prompts, and `parts`."""
+    return identity_hash(asset, prompt_format=config.prompt_format, **model.identity, **parts)
+
+
+def data_version(table: pa.Table) -> str:
+    """Hash of a table's rows: equal rows give an equal version, however they were computed.
+
+    It covers names and values only: stored rows come back with other chunks, offsets and bytes
+    under their nulls than they were written with.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        digest.update(f"{name}:{len(column)};".encode())
+        for start in range(0, len(column), _HASHED_ROWS):
+            _hash_values(digest, column.slice(start, _HASHED_ROWS).combine_chunks())
+    return digest.hexdigest()
+
+
+def combined_version(versions: dict[str, str]) -> str:
+    """One version for a dataset-wide asset over its shards' versions."""
+    return _hash(json.dumps(versions, sort_keys=True).encode())
+
+
+def _hash(payload: bytes) -> str:
+    return hashlib.blake2b(payload, digest_size=8).hexdigest()
+
+
+def _hash_values(digest: Any, array: pa.Array) -> None:
+    digest.update(np.packbits(array.is_valid().to_numpy(zero_copy_only=False)).tobytes())
+    values = array.drop_null()
+    kind = values.type
+    if pa.types.is_struct(kind):
+        for child in values.flatten():
+            _hash_values(digest, child)
+    elif pa.types.is_fixed_size_list(kind):
+        _hash_values(digest, values.flatten())
+    elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        digest.update(pc.list_value_length(values).to_numpy().astype(np.int64).tobytes())
+        _hash_values(digest, values.flatten())
+    elif pa.types.is_primitive(kind):
+        digest.update(values.to_numpy(zero_copy_only=False).tobytes())
+    elif not pa.types.is_null(kind):  # text
+        digest.update(pc.binary_length(values).to_numpy().astype(np.int64).tobytes())
+        digest.update(b"".join(values.cast(pa.large_binary()).to_pylist()))

@@ -1,0 +1,153 @@
+"""One shard of scores: reuse what is stored, compute the rest in chunks that survive a crash."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from tshirt_assets.incremental.reuse import Reuse
+from tshirt_assets.incremental.rows import to_frame, to_schema
+from tshirt_assets.incremental.writing import write_table
+from tshirt_assets.orchestration.binding import Binding
+from tshirt_assets.store.store import Store, TableInfo
+
+CHUNK_SECONDS = 20.0  # a crash loses at most about this much work
+FIRST_CHUNK = 2  # rows; a large model may take many seconds for each
+LARGEST_CHUNK = 8192
+REPORT_SECONDS = 10.0
+
+Compute = Callable[[Sequence[str]], tuple[pa.Table, int]]
+
+
+@dataclass(frozen=True)
+class ScoredShard:
+    """The stored table of a shard, and how much of it was work."""
+
+    info: TableInfo
+    table: pa.Table
+    reused: int
+    computed: int
+    tokens: int
+    seconds: float
+
+
+class ScoreTable:
+    """The scores of one asset under one identity, filled shard by shard within a run."""
+
+    def __init__(
+        self, store: Store, binding: Binding, asset: str, identity: str, schema: pa.Schema, log: Any
+    ):
+        self.store, self.binding, self.asset = store, binding, asset
+        self.identity, self.schema = identity, schema
+        self._log = log
+        self._chunk = FIRST_CHUNK
+        self._reuse = Reuse(store, binding.name, asset, identity, schema)
+
+    def score(
+        self,
+        shard: str | None,
+        rows: pl.DataFrame,
+        compute: Compute,
+        reusable: Callable[[pl.DataFrame], pl.DataFrame] = lambda frame: frame,
+        kin: Callable[[str], str] = lambda sample_id: "",
+    ) -> ScoredShard:
+        """Score the rows of one shard that are ok, each distinct sample id once, and store them.
+
+        `rows` has the ROW columns; rows that are not ok keep their status. `compute` maps sample
+        ids to a table with `sample_id`, `status`, `status_detail` and the score columns, and the
+        number of tokens it took. `reusable` filters stored rows that may be used again. Rows of
+        one `kin` are computed next to each other. A table over all shards has no `shard`.
+        """
+        started = time.monotonic()
+        wanted = rows.filter(pl.col("status") == "ok")["sample_id"].unique(maintain_order=True)
+        stored = self._reuse.find(wanted.to_list(), shard)
+        stored = reusable(stored) if stored is not None else None
+        known = set(stored["sample_id"]) if stored is not None else set()
+        missing = sorted((i for i in wanted if i not in known), key=kin)
+
+        parts = [stored] if stored is not None and stored.height else []
+        progress = Progress(self._log, f"{self.asset} {shard or ''}".strip(), len(missing))
+        staging = self.store.staging(self.binding.name, self.asset, shard, self.identity)
+        for chunk, tokens in self._chunks(missing, compute):
+            frame = _placed(chunk, rows, self.identity, self.schema)
+            staging.append(to_schema(frame, self.schema))
+            parts.append(frame)
+            progress.add(chunk.height, tokens)
+        table = self._assembled(rows, parts)
+        info = write_table(
+            self.store, self.binding, self.asset, shard, table, identity=self.identity
+        )
+        staging.clear()
+        return ScoredShard(
+            info=info,
+            table=table,
+            reused=len(known),
+            computed=len(missing),
+            tokens=progress.tokens,
+            seconds=time.monotonic() - started,
+        )
+
+    def _chunks(self, ids: list[str], compute: Compute) -> Iterator[tuple[pl.DataFrame, int]]:
+        """Compute in chunks that grow or shrink, across shards, towards CHUNK_SECONDS of work."""
+        done = 0
+        while done < len(ids):
+            started = time.monotonic()
+            chunk = ids[done : done + self._chunk]
+            computed, tokens = compute(chunk)
+            yield to_frame(computed), tokens
+            done += len(chunk)
+            rate = len(chunk) / max(time.monotonic() - started, 1e-3)
+            self._chunk = int(min(LARGEST_CHUNK, 4 * self._chunk, max(1, rate * CHUNK_SECONDS)))
+
+    def _assembled(self, rows: pl.DataFrame, parts: list[pl.DataFrame]) -> pa.Table:
+        """All rows of the shard in order, each with its own scores or its reason for none."""
+        if parts:
+            columns = [c for c in self.schema.names if c not in ("shard", "row", "identity")]
+            scored = pl.concat([part.select(columns) for part in parts])
+            rows = rows.join(
+                scored, on="sample_id", how="left", suffix="_new", maintain_order="left"
+            )
+            is_ok = pl.col("status") == "ok"
+            rows = rows.with_columns(
+                pl.when(is_ok).then(f"{column}_new").otherwise(column).alias(column)
+                for column in ("status", "status_detail")
+            )
+        return to_schema(rows.with_columns(pl.lit(self.identity).alias("identity")), self.schema)
+
+
+def _placed(
+    computed: pl.DataFrame, rows: pl.DataFrame, identity: str, schema: pa.Schema
+) -> pl.DataFrame:
+    """A computed chunk with the place of its rows, in the columns of the stored table."""
+    place = rows.select("sample_id", "shard", "row").unique("sample_id", keep="first")
+    frame = computed.join(place, on="sample_id", how="left", maintain_order="left")
+    return frame.with_columns(pl.lit(identity).alias("identity")).select(schema.names)
+
+
+class Progress:
+    """Logs rows, throughput and remaining time, at most every ten seconds."""
+
+    def __init__(self, log: Any, label: str, total: int):
+        self.tokens = 0
+        self._log, self._label, self._total = log, label, total
+        self._rows = 0
+        self._started = self._reported = time.monotonic()
+
+    def add(self, rows: int, tokens: int) -> None:
+        """Count finished work; log if it is time to, or if all is done."""
+        self._rows += rows
+        self.tokens += tokens
+        now = time.monotonic()
+        if now - self._reported < REPORT_SECONDS and self._rows < self._total:
+            return
+        self._reported = now
+        rate = self._rows / max(now - self._started, 1e-9)
+        speed = f", {self.tokens / max(now - self._started, 1e-9):,.0f} tokens/s" * bool(tokens)
+        left = (self._total - self._rows) / rate
+        eta = f", {left:.0f} s left" if self._rows < self._total else ""
+        self._log.info(
+            f"{self._label}: {self._rows:,} of {self._total:,} rows, {rate:,.1f} rows/s{speed}{eta}"
+        )

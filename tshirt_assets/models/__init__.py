@@ -1,0 +1,1 @@
+"""Causal LMs and sentence embedders: found, checked, loaded once per process."""

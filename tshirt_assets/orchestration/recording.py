@@ -1,0 +1,89 @@
+"""Describing tables and work: the metadata of every materialization."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pyarrow as pa
+
+from tshirt_assets.incremental.score_table import ScoredShard
+from tshirt_assets.report.inline import INLINE_CHARACTERS, histogram_markdown
+from tshirt_assets.store.store import TableInfo
+
+PREVIEW_ROWS = 5
+PREVIEW_CHARACTERS = (80, 60, 45, 35, 25)  # of a cell: the widest that the UI shows in place
+
+
+def describe_table(info: TableInfo, table: pa.Table, preview: Sequence[str]) -> dict[str, Any]:
+    """Metadata common to all tables: rows by status, where they are, a few of them."""
+    metadata: dict[str, Any] = {
+        "dagster/row_count": table.num_rows,
+        "rows": markdown_table(table, preview),
+    }
+    if "status" in table.column_names:
+        metadata["rows_by_status"] = dg.MetadataValue.json(status_counts(table))
+    if info.meta.get("identity"):
+        metadata["identity"] = info.meta["identity"]
+    return metadata | {"table": info.name, "table_version": info.version}
+
+
+def describe_work(*scored: ScoredShard) -> dict[str, Any]:
+    """Metadata of a scored shard: rows computed and reused, how fast.
+
+    A shard that took several computations of the same rows is described by the largest.
+    """
+    if not scored:
+        return {"computed": 0, "reused": 0, "seconds": 0.0}
+    largest = max(scored, key=lambda part: (part.computed, part.reused))
+    tokens, seconds = sum(part.tokens for part in scored), sum(part.seconds for part in scored)
+    metadata: dict[str, Any] = {
+        "computed": largest.computed,
+        "reused": largest.reused,
+        "seconds": round(seconds, 2),
+    }
+    if tokens:
+        metadata["tokens_per_second"] = round(tokens / max(seconds, 1e-9), 1)
+    return metadata
+
+
+def status_counts(table: pa.Table) -> dict[str, int]:
+    """Rows per status, most frequent first."""
+    return dict(Counter(table["status"].to_pylist()).most_common())
+
+
+def finite(table: pa.Table, column: str) -> np.ndarray:
+    """The finite values of a numeric column."""
+    values = table[column].drop_null().to_numpy()
+    return values[np.isfinite(values)]
+
+
+def histogram(values: np.ndarray, title: str) -> dg.MarkdownMetadataValue:
+    """A small histogram as a picture that the UI shows in place."""
+    return dg.MetadataValue.md(histogram_markdown(values, title))
+
+
+def markdown_table(table: pa.Table, columns: Sequence[str]) -> dg.MarkdownMetadataValue:
+    """The first rows of a table, cut to what the UI shows in place."""
+    head = table.slice(0, PREVIEW_ROWS).select(list(columns)).to_pylist()
+    text = ""
+    for width in PREVIEW_CHARACTERS:
+        rows = [[_cell(row[column], width) for column in columns] for row in head]
+        lines = [columns, ["---"] * len(columns), *rows]
+        text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        if len(text) < INLINE_CHARACTERS:
+            break
+    return dg.MetadataValue.md(text)
+
+
+def _cell(value: Any, width: int) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    text = " ".join(str(value).split())
+    if len(text) > width:
+        text = text[: width - 1] + "…"
+    return re.sub(r"[\\`*_\[\]<>|~!&$]", r"\\\g<0>", text)  # a row's text is never markup

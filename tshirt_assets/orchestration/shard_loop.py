@@ -1,0 +1,127 @@
+"""The one loop over the shards of a run: every finished shard is recorded at once."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
+
+from tshirt_assets.incremental.identity import CODE_VERSIONS
+from tshirt_assets.orchestration.binding import Binding
+
+# Dagster would log one materialization per partition of a range run again at the end, all with
+# one common data version, over those of the loop. An output with this mark is not logged again.
+_ALREADY_LOGGED = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
+
+
+@dataclass(frozen=True)
+class CheckOutcome:
+    """What one asset check found on one shard; `warn` marks trouble that is no error."""
+
+    passed: bool
+    detail: str
+    warn: bool = False
+
+
+@dataclass(frozen=True)
+class ShardReport:
+    """What the loop records of one finished shard."""
+
+    data_version: str
+    metadata: dict[str, Any]
+    inputs: dict[str, str] = field(default_factory=dict)  # upstream asset -> its data version
+    checks: dict[str, CheckOutcome] = field(default_factory=dict)
+
+
+def materialize_shards(
+    context: dg.AssetExecutionContext,
+    binding: Binding,
+    asset: str,
+    upstream: Sequence[dg.AssetKey],
+    process: Callable[[str], ShardReport],
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    """Process every partition of the run and log each one as it is finished.
+
+    A shard that fails does not stop the others; at the end the run fails and names it. Running
+    again, or re-executing from failure, then has little left to do.
+    """
+    failures: dict[str, Exception] = {}
+    outcomes: dict[str, dict[str, CheckOutcome]] = {}
+    keys = list(context.partition_keys)
+    for number, shard in enumerate(keys, start=1):
+        context.log.info(f"{asset}: {shard} ({number} of {len(keys)})")
+        pointers = {key: _latest_event(context.instance, key) for key in upstream}
+        try:
+            report = process(shard)
+        except Exception as error:
+            context.log.error(f"{asset}: {shard} failed: {type(error).__name__}: {error}")
+            failures[shard] = error
+            continue
+        context.log_event(
+            dg.AssetMaterialization(
+                asset_key=binding.key(asset),
+                partition=shard,
+                metadata=report.metadata,
+                tags=_version_tags(binding, asset, report, pointers),
+            )
+        )
+        for name, outcome in report.checks.items():
+            outcomes.setdefault(name, {})[shard] = outcome
+    if failures:
+        shard, first = next(iter(failures.items()))
+        raise dg.Failure(
+            description=f"{asset}: {len(failures)} of {len(keys)} partitions failed; the finished "
+            f"ones are kept, run again for the rest. First: {shard}: {first}",
+            metadata={"failed": dg.MetadataValue.json({k: str(e) for k, e in failures.items()})},
+        ) from first
+    yield dg.MaterializeResult(asset_key=binding.key(asset), metadata=_ALREADY_LOGGED)
+    for name, by_shard in outcomes.items():
+        yield check_result(binding, asset, name, by_shard)
+
+
+def _latest_event(instance: dg.DagsterInstance, key: dg.AssetKey) -> str:
+    """Storage id of the newest event of an upstream asset: what comes later makes us stale."""
+    records = [
+        *instance.fetch_materializations(key, limit=1).records,
+        *instance.fetch_observations(key, limit=1).records,
+    ]
+    return str(max((record.storage_id for record in records), default="NULL"))
+
+
+def _version_tags(
+    binding: Binding, asset: str, report: ShardReport, pointers: Mapping[dg.AssetKey, str]
+) -> dict[str, str]:
+    """Tags from which Dagster tells whether the asset is fresh, stale, or made by older code."""
+    tags = {
+        "dagster/data_version": report.data_version,
+        "dagster/data_version_is_user_provided": "true",
+        "dagster/code_version": CODE_VERSIONS[asset],
+    }
+    inputs = {binding.key(name): version for name, version in report.inputs.items()}
+    for key, pointer in pointers.items():
+        tags[f"dagster/input_data_version/{key.to_user_string()}"] = inputs.get(key, "")
+        tags[f"dagster/input_event_pointer/{key.to_user_string()}"] = pointer
+    return tags
+
+
+def check_result(
+    binding: Binding, asset: str, name: str, outcomes: dict[str, CheckOutcome]
+) -> dg.AssetCheckResult:
+    """One check over all partitions of a run: failed if it failed on any of them."""
+    failed = {key: outcome for key, outcome in outcomes.items() if not outcome.passed}
+    details = {key: outcome.detail for key, outcome in (failed or outcomes).items()}
+    only_warnings = all(outcome.warn for outcome in failed.values())
+    return dg.AssetCheckResult(
+        asset_key=binding.key(asset),
+        check_name=name,
+        passed=not failed,
+        severity=dg.AssetCheckSeverity.WARN if only_warnings else dg.AssetCheckSeverity.ERROR,
+        # The run's log shows the metadata of a check, the asset's page the description.
+        metadata={
+            "partitions": len(outcomes),
+            "failed": len(failed),
+            "details": dg.MetadataValue.json(dict(list(details.items())[:100])),
+        },
+        description="; ".join(f"{key}: {detail}" for key, detail in list(details.items())[:5]),
+    )

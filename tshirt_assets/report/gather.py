@@ -1,0 +1,127 @@
+"""From a selection and the stored scores to what the report shows."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+import yaml
+
+from tshirt_assets.config import CorpusConfig
+from tshirt_assets.export.write import ExportedFile
+from tshirt_assets.incremental.corpus_scores import CorpusScores
+from tshirt_assets.incremental.rows import to_frame
+from tshirt_assets.report.data import RecipeComparison, ReportData, ReportRow
+from tshirt_assets.report.notable import notable_rows, report_row
+from tshirt_assets.report.tokens import token_pieces
+from tshirt_assets.selection.recipes import Selection
+from tshirt_assets.store.store import Store
+
+
+def report_data(
+    selection: Selection,
+    *,
+    store: Store,
+    config: CorpusConfig,
+    scores: CorpusScores,
+    tokenizer: Any,
+    comparison: RecipeComparison | None,
+    exported: Sequence[ExportedFile],
+    provenance: Mapping[str, Any],
+) -> ReportData:
+    """Everything the report of one selected subset shows."""
+    groups = notable_rows(selection.ranking)
+    shown = pl.concat([frame.select("sample_id", "shard", "row") for frame in groups.values()])
+    rows = _report_rows(selection, shown, groups, store, config, scores, tokenizer)
+    return ReportData(
+        corpus=config.name,
+        recipe=selection.recipe,
+        method=config.recipes[selection.recipe].method,
+        n_rows=scores.rows().height,
+        ranking=selection.ranking,
+        excluded=selection.excluded,
+        best=rows["best"],
+        borderline=rows["borderline"],
+        worst=rows["worst"],
+        tau=provenance.get("tau"),
+        keep_fraction=config.keep_fraction,
+        cuts=selection.cuts,
+        notes=selection.notes,
+        comparison=comparison,
+        files=[(file.path.name, file.rows, file.bytes) for file in exported],
+        provenance=provenance,
+        config=yaml.safe_dump(
+            config.model_dump(mode="json", exclude_defaults=True, exclude={"storage_options"}),
+            sort_keys=False,
+        ),
+        created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )
+
+
+def _report_rows(
+    selection: Selection,
+    shown: pl.DataFrame,
+    groups: Mapping[str, pl.DataFrame],
+    store: Store,
+    config: CorpusConfig,
+    scores: CorpusScores,
+    tokenizer: Any,
+) -> dict[str, list[ReportRow]]:
+    texts = scores.texts(shown).unique("sample_id", keep="first")
+    samples = {row["sample_id"]: row for row in texts.iter_rows(named=True)}
+    deltas = token_deltas(store, scores, shown)
+    reasons = dict(selection.frame.select("sample_id", "reason").iter_rows())
+
+    def decode(ids: list[int]) -> str:
+        return tokenizer.decode(ids, clean_up_tokenization_spaces=False)
+
+    def row(line: dict[str, Any]) -> ReportRow:
+        sample = samples[line["sample_id"]]
+        tokens = _coloured(
+            sample["response"] or "", deltas.get(line["sample_id"]), tokenizer.encode, decode
+        )
+        return report_row(
+            line,
+            sample,
+            tokens,
+            usable=selection.usable,
+            reason=reasons.get(line["sample_id"], ""),
+        )
+
+    return {
+        group: [row(line) for line in frame.iter_rows(named=True)]
+        for group, frame in groups.items()
+    }
+
+
+def _coloured(
+    response: str,
+    stored: Mapping[str, Any] | None,
+    encode: Callable[..., list[int]],
+    decode: Callable[[list[int]], str],
+) -> list[tuple[str, float | None]]:
+    if stored is None or stored["token_delta"] is None:
+        return []
+    ids = encode(response, add_special_tokens=False)[: stored["n_response_tokens"]]
+    return token_pieces(ids, stored["token_delta"], stored["first_delta_index"], decode)
+
+
+def token_deltas(
+    store: Store, scores: CorpusScores, rows: pl.DataFrame
+) -> dict[str, dict[str, Any]]:
+    """token_delta, first_delta_index and n_response_tokens of the given rows, by sample id."""
+    dataset = scores.dataset("token_scores")
+    columns = ["sample_id", "token_delta", "first_delta_index", "n_response_tokens"]
+    found: dict[str, dict[str, Any]] = {}
+    for (shard,), group in rows.group_by("shard"):
+        quoted = ", ".join(f"'{sample_id}'" for sample_id in group["sample_id"])
+        table = store.read(
+            dataset.corpus,
+            "token_scores",
+            str(shard),
+            columns=columns,
+            where=f"sample_id IN ({quoted})",
+            version=dataset.tables[str(shard)].version,
+        )
+        found |= {row["sample_id"]: row for row in to_frame(table).iter_rows(named=True)}
+    return found

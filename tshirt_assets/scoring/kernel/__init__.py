@@ -1,0 +1,1 @@
+"""The forward passes under every score: packing, attention, LM head, noise, precision."""

@@ -1,0 +1,1 @@
+"""LanceDB tables: named, replaced as a whole, checked, compacted. Plain Python."""

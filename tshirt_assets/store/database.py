@@ -1,0 +1,276 @@
+"""LanceDB tables by name: open, replace, append, drop, list. Crash-safe and for many processes.
+
+Every operation opens the table afresh: a handle stays at the version it was opened with. A
+`Database` may be used by several threads, and connects again in a forked child, but LanceDB
+itself is not safe to fork while it works: start processes with `spawn`.
+"""
+
+import asyncio
+import logging
+import os
+import re
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import pyarrow as pa
+
+from tshirt_assets.store.faults import DamagedTableError, StoreError, explained, retried
+
+if TYPE_CHECKING:
+    from lancedb.db import DBConnection
+    from lancedb.table import AsyncTable, Table
+
+Result = TypeVar("Result")
+
+OPEN_AT_ONCE = 8  # tables
+MANIFEST_END = b"LANC"  # last bytes of every manifest in the Lance format
+
+logger = logging.getLogger(__name__)
+
+
+class Database:
+    """A folder (created with its parents when missing) or `s3://bucket/prefix` of Lance tables.
+
+    `${NAME}` in a value of `storage_options` reads an environment variable when the database is
+    first used. No value of `storage_options` appears in errors or in the repr.
+    """
+
+    def __init__(self, uri: str, storage_options: Mapping[str, str] | None = None):
+        self.uri = uri.removeprefix("file://")
+        self._options = dict(storage_options or {})
+        self._connection: tuple[int, DBConnection] | None = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.uri!r})"
+
+    @property
+    def is_local(self) -> bool:
+        """True when the tables are folders of this machine."""
+        return "://" not in self.uri
+
+    def names(self) -> list[str]:
+        """Names of all tables, also of those that cannot be opened (half-created ones)."""
+        names: list[str] = []
+        token: str | None = None
+        with self.reporting("the list of tables"):
+            while True:
+                page = self.connection().list_tables(page_token=token)
+                names.extend(page.tables)
+                token = page.page_token
+                if not token:
+                    return sorted(names)
+
+    def open(self, name: str, version: int | None = None) -> "Table | None":
+        """The table at its latest or the given version; None where no table was ever completed.
+
+        Raises `StoreError` when the version was pruned, or the table is damaged beyond repair.
+        """
+        with self.reporting(f"table {name}"):
+            return self._open(name, version)
+
+    def each(
+        self, names: Sequence[str], action: "Callable[[str, AsyncTable], Awaitable[Result]]"
+    ) -> list[Result | Exception]:
+        """Result, or failure, of `action` on each of many tables, several at a time.
+
+        For reading thousands of tables: in an event loop of its own a call costs a fraction of
+        what one of the synchronous interface does. Nothing is repaired or explained here.
+        """
+
+        async def run() -> list[Result | Exception]:
+            import lancedb
+
+            connection = await lancedb.connect_async(self.uri, storage_options=self._resolved())
+            gate = asyncio.Semaphore(OPEN_AT_ONCE)
+
+            async def one(name: str) -> Result | Exception:
+                async with gate:
+                    try:
+                        return await action(name, await connection.open_table(name))
+                    except Exception as error:
+                        return error
+
+            return await asyncio.gather(*map(one, names))
+
+        with self.reporting("many tables"), ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, run()).result()
+
+    def replace(self, name: str, table: pa.Table) -> int:
+        """Put `table` (with its schema and schema metadata) in the place of the old one.
+
+        Atomic: readers see the old or the new table. Returns the version written.
+        """
+        return self._write(name, table.schema, lambda: table, append=False)
+
+    def replace_by_batches(
+        self, name: str, schema: pa.Schema, batches: Callable[[], Iterable[pa.RecordBatch]]
+    ) -> int:
+        """Like `replace`, in bounded memory; `batches` gives all rows anew at every call."""
+
+        def reader() -> pa.RecordBatchReader:
+            return pa.RecordBatchReader.from_batches(schema, batches())
+
+        return self._write(name, schema, reader, append=False)
+
+    def append(self, name: str, table: pa.Table) -> int:
+        """Add the rows of `table`, all or none, to a table with the same columns and metadata.
+
+        Any other table of this name is replaced. Returns the version written. Where two processes
+        create the table at once, LanceDB lets the second one replace the first one's rows.
+        """
+        return self._write(name, table.schema, lambda: table, append=True)
+
+    def drop(self, name: str) -> None:
+        """Delete a table with all its versions; no error when there is none."""
+        with self.reporting(f"table {name}"):
+            try:
+                self.connection().drop_table(name)
+            except ValueError as error:
+                if "was not found" not in str(error):
+                    raise
+
+    def optimize(self, name: str, older_than: timedelta) -> None:
+        """Merge small files; delete versions older than `older_than`, except the latest."""
+
+        def commit() -> None:
+            table = self._open(name)
+            if table is not None:
+                table.optimize(cleanup_older_than=older_than)
+
+        with self.reporting(f"table {name}"):
+            retried(commit)
+
+    def connection(self) -> "DBConnection":
+        """The LanceDB connection of this process. It knows the secrets: never log it."""
+        if self._connection is None or self._connection[0] != os.getpid():
+            import lancedb
+
+            if self.is_local:
+                Path(self.uri).mkdir(parents=True, exist_ok=True)
+            connection = lancedb.connect(self.uri, storage_options=self._resolved())
+            self._connection = (os.getpid(), connection)
+        return self._connection[1]
+
+    def _resolved(self) -> dict[str, str]:
+        """The storage options with the values of their variables: secret."""
+        return {key: _resolved(key, value) for key, value in self._options.items()}
+
+    @contextmanager
+    def reporting(self, subject: str) -> Iterator[None]:
+        """Turn any failure inside into a `StoreError` about `subject` that holds no secrets."""
+        try:
+            yield
+        except StoreError:
+            raise
+        except Exception as error:
+            # `from None`: the original message may hold what must not be shown.
+            raise explained(f"{self.uri}: {subject}", error, self._secrets()) from None
+
+    def _secrets(self) -> list[str]:
+        values = [*self._options.values()]
+        values += [os.environ.get(name, "") for value in values for name in _variables(value)]
+        harmless = {"true", "false", "1", "0"}
+        return [value for value in values if len(value) > 1 and value.lower() not in harmless]
+
+    def _write(
+        self,
+        name: str,
+        schema: pa.Schema,
+        data: Callable[[], pa.Table | pa.RecordBatchReader],
+        *,
+        append: bool,
+    ) -> int:
+        # Vectors were checked by the caller; "null" lets the null vectors of failed rows through.
+        options: dict[str, Any] = {"on_bad_vectors": "null"}
+
+        def commit() -> int:
+            stored = self._open_unless_damaged(name)
+            if stored is None:
+                return self.connection().create_table(name, data(), **options).version
+            same = stored.schema.names == schema.names
+            same = same and stored.schema.metadata == schema.metadata
+            mode: Literal["append", "overwrite"] = "append" if append and same else "overwrite"
+            return stored.add(data(), mode=mode, **options).version
+
+        with self.reporting(f"table {name}"):
+            return retried(commit)
+
+    def _open_unless_damaged(self, name: str) -> "Table | None":
+        try:
+            return self._open(name)
+        except Exception as error:
+            if not isinstance(explained(name, error, ()), DamagedTableError):
+                raise
+            logger.warning("table %s is damaged: deleted, to be written again", name)
+            self.drop(name)
+            return None
+
+    def _open(self, name: str, version: int | None = None) -> "Table | None":
+        try:
+            table = self.connection().open_table(name, version=version)
+            if table.version > 0:
+                return table
+            raise RuntimeError("invalid magic: a manifest of zeros")  # Lance takes it for version 0
+        except ValueError as error:
+            if "was not found" in str(error):
+                return None
+            if "no longer exists" in str(error):
+                raise StoreError(
+                    f"{self.uri}: table {name}: version {version} was pruned; select again from "
+                    "the present tables, and keep old versions longer (retention window)"
+                ) from None
+            raise
+        except Exception:
+            if not (self.is_local and _set_aside_torn_manifests(Path(self.uri) / f"{name}.lance")):
+                raise
+            return self._open(name, version)
+
+
+def _set_aside_torn_manifests(folder: Path) -> bool:
+    """Rename manifests that are not whole, so that the version before them is the latest again.
+
+    A power failure leaves them behind, empty, of zeros or cut off (Lance does not fsync), and
+    nothing can be written over them. The lock keeps a second process from taking away the good
+    manifest that a first one has written in its place.
+    """
+    import fcntl  # POSIX only
+
+    versions = folder / "_versions"
+    if not versions.is_dir():
+        return False
+    descriptor = os.open(versions, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        torn = [file for file in versions.glob("*.manifest") if _is_torn(file)]
+        for file in torn:
+            file.rename(file.with_suffix(".torn"))
+            logger.warning("%s was torn (power failure?): back to the version before", file)
+        return bool(torn)
+    finally:
+        os.close(descriptor)
+
+
+def _is_torn(manifest: Path) -> bool:
+    with manifest.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - len(MANIFEST_END)))
+        return file.read() != MANIFEST_END
+
+
+def _variables(value: str) -> list[str]:
+    return re.findall(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", value)
+
+
+def _resolved(key: str, value: str) -> str:
+    for name in _variables(value):
+        if name not in os.environ:
+            raise StoreError(
+                f"storage_options.{key} refers to ${{{name}}}, which is not set; "
+                f"export {name} before the store is opened"
+            )
+        value = value.replace(f"${{{name}}}", os.environ[name])
+    return value

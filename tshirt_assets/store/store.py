@@ -1,0 +1,254 @@
+"""The store: one Lance table per corpus, asset and shard, replaced as a whole.
+
+Why one table each: shards are replaced at once by several processes, and only whole-table
+overwrites are both atomic and free of conflicts between shards.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from tshirt_assets.store.database import Database
+from tshirt_assets.store.faults import DamagedTableError, StoreError
+from tshirt_assets.store.table_info import (
+    TableInfo,
+    check_vectors,
+    full_meta,
+    read_meta,
+    table_name,
+)
+
+if TYPE_CHECKING:
+    from lancedb.table import AsyncTable
+
+    from tshirt_assets.store.staging import Staging
+
+__all__ = ["Store", "StoreError", "TableInfo", "table_name"]
+
+STAGING_PREFIX = "_staging."  # corpus names start with a letter
+
+
+class Store:
+    """Tables of all corpora under one LanceDB URI. Values of `storage_options` are never shown.
+
+    Several processes may use one store. Writes are atomic and last one wins; reads see one
+    version. All methods raise `StoreError` with the remedy. Not for use across a fork.
+    """
+
+    def __init__(self, uri: str, storage_options: Mapping[str, str] | None = None):
+        self.database = Database(uri, storage_options)
+
+    def __repr__(self) -> str:
+        return f"Store({self.database.uri!r})"
+
+    def write(
+        self,
+        corpus: str,
+        asset: str,
+        shard: str | None,
+        table: pa.Table,
+        meta: Mapping[str, str],
+    ) -> TableInfo:
+        """Replace the table by `table` and `meta` together, in one atomic step.
+
+        Its columns are the new columns, whatever was stored before. Fixed-size lists of floats
+        (vectors) may be null but must be finite.
+        """
+        name = table_name(corpus, asset, shard)
+        check_vectors(name, table)
+        full = self._meta_to_write(corpus, asset, shard, meta)
+        version = self.database.replace(name, table.replace_schema_metadata(full))
+        return TableInfo(name, version, table.num_rows, full)
+
+    def write_batches(
+        self,
+        corpus: str,
+        asset: str,
+        shard: str | None,
+        schema: pa.Schema,
+        batches: Callable[[], Iterable[pa.RecordBatch]],
+        meta: Mapping[str, str],
+    ) -> TableInfo:
+        """Like `write`, for tables larger than memory; `batches` gives the rows at every call."""
+        name = table_name(corpus, asset, shard)
+        full = self._meta_to_write(corpus, asset, shard, meta)
+        rows = 0
+
+        def checked() -> Iterator[pa.RecordBatch]:
+            nonlocal rows
+            rows = 0
+            for batch in batches():
+                check_vectors(name, pa.Table.from_batches([batch]))
+                rows += batch.num_rows
+                yield batch
+
+        version = self.database.replace_by_batches(name, schema.with_metadata(full), checked)
+        return TableInfo(name, version, rows, full)
+
+    def info(self, corpus: str, asset: str, shard: str | None = None) -> TableInfo | None:
+        """Version, row count and metadata; None when there is no readable table."""
+        return self.inspect(table_name(corpus, asset, shard))
+
+    def read(
+        self,
+        corpus: str,
+        asset: str,
+        shard: str | None = None,
+        *,
+        columns: Sequence[str] | None = None,
+        where: str | None = None,
+        version: int | None = None,
+    ) -> pa.Table:
+        """Rows in stored order; `columns` and `where` (SQL) are pushed down to the scan."""
+        return self._read(table_name(corpus, asset, shard), columns, where, version)
+
+    def batches(
+        self,
+        corpus: str,
+        asset: str,
+        shard: str | None = None,
+        *,
+        columns: Sequence[str] | None = None,
+        where: str | None = None,
+        version: int | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """Like `read`, in batches of bounded size, all of one version."""
+        name = table_name(corpus, asset, shard)
+        with self.database.reporting(f"table {name}"):
+            scan = self._scan(name, columns, where, version)
+        return self._batches(name, scan)
+
+    def stored(self, corpus: str, asset: str | None = None) -> list[TableInfo]:
+        """All readable tables of an asset, or of a corpus, ordered by name.
+
+        The shard key of a table is in `meta["shard"]`.
+        """
+        own = table_name(corpus, asset, None) if asset else corpus
+        names = [n for n in self.database.names() if n == own or n.startswith(f"{own}.")]
+
+        def unless_damaged(name: str) -> TableInfo | None:
+            with suppress(DamagedTableError):
+                return self.inspect(name)
+            return None
+
+        return [info for info in self._inspected(names, unless_damaged) if info is not None]
+
+    def infos(self, corpus: str, asset: str, shards: Sequence[str]) -> list[TableInfo | None]:
+        """`info` of many shards, in their order."""
+        names = [table_name(corpus, asset, shard) for shard in shards]
+        return self._inspected(names, self.inspect)
+
+    def read_many(
+        self,
+        tables: Sequence[TableInfo],
+        *,
+        columns: Sequence[str],
+        where: str | None = None,
+    ) -> list[pa.Table]:
+        """`read` of many tables, each at the version of its info, in their order."""
+        versions = {info.name: info.version for info in tables}
+
+        async def read(name: str, table: "AsyncTable") -> pa.Table:
+            await table.checkout(versions[name])
+            query = table.query().select(list(columns))
+            found = await (query if where is None else query.where(where)).to_arrow()
+            return found.replace_schema_metadata(None)
+
+        found = self.database.each([*versions], read)
+        return [
+            self._read(info.name, columns, where, info.version)
+            if isinstance(rows, Exception)
+            else rows
+            for info, rows in zip(tables, found, strict=True)
+        ]
+
+    def _inspected(
+        self, names: Sequence[str], singly: Callable[[str], TableInfo | None]
+    ) -> list[TableInfo | None]:
+        """Infos of many tables; `singly` where there is none, or it has to be repaired first."""
+
+        async def inspect(name: str, table: "AsyncTable") -> TableInfo:
+            version, rows, schema = (
+                await table.version(),
+                await table.count_rows(),
+                await table.schema(),
+            )
+            if version == 0:
+                raise DamagedTableError(name)
+            return TableInfo(name, version, rows, read_meta(name, schema))
+
+        found = self.database.each(names, inspect)
+        return [
+            singly(name) if isinstance(info, Exception) else info
+            for name, info in zip(names, found, strict=True)
+        ]
+
+    def inspect(self, name: str) -> TableInfo | None:
+        """`info` of a table by its stored name."""
+        table = self.database.open(name)
+        if table is None:
+            return None
+        with self.database.reporting(f"table {name}"):
+            return TableInfo(name, table.version, table.count_rows(), read_meta(name, table.schema))
+
+    def corpora(self) -> list[str]:
+        """Names of the corpora that have tables."""
+        names = self.database.names()
+        return sorted({n.split(".")[0] for n in names if not n.startswith(STAGING_PREFIX)})
+
+    def drop(self, corpus: str, asset: str, shard: str | None = None) -> None:
+        """Delete a table with all its versions, also one that cannot be opened."""
+        self.database.drop(table_name(corpus, asset, shard))
+
+    def staging(self, corpus: str, asset: str, shard: str | None, identity: str) -> "Staging":
+        """Where the finished chunks of a shard wait until the shard is written."""
+        from tshirt_assets.store.staging import Staging
+
+        meta = full_meta(corpus, asset, shard, {"identity": identity})
+        return Staging(self.database, STAGING_PREFIX + table_name(corpus, asset, shard), meta)
+
+    def _meta_to_write(
+        self, corpus: str, asset: str, shard: str | None, meta: Mapping[str, str]
+    ) -> dict[str, str]:
+        """Metadata of a table to be written. Raises rather than overwrite a newer package's."""
+        with suppress(DamagedTableError):
+            self.info(corpus, asset, shard)
+        return full_meta(corpus, asset, shard, meta)
+
+    def _read(
+        self, name: str, columns: Sequence[str] | None, where: str | None, version: int | None
+    ) -> pa.Table:
+        with self.database.reporting(f"table {name}"):
+            rows = self._scan(name, columns, where, version).read_all()
+        return rows.replace_schema_metadata(None)
+
+    def _scan(
+        self,
+        name: str,
+        columns: Sequence[str] | None,
+        where: str | None,
+        version: int | None,
+    ) -> pa.RecordBatchReader:
+        table = self.database.open(name, version)
+        if table is None:
+            raise StoreError(
+                f"{self.database.uri}: there is no table {name}; materialize its asset first"
+            )
+        read_meta(name, table.schema)
+        query = table.search()
+        if columns is not None:
+            query = query.select(list(columns))
+        if where is not None:
+            query = query.where(where)
+        return query.to_batches()
+
+    def _batches(self, name: str, scan: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        while True:
+            with self.database.reporting(f"table {name}"):
+                try:
+                    batch = scan.read_next_batch()
+                except StopIteration:
+                    return
+            yield batch
