@@ -21,7 +21,7 @@ def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         from tshirt_assets.corpus.errors import CorpusError
         from tshirt_assets.models.files import ModelError
-        from tshirt_assets.store.store import StoreError
+        from tshirt_assets.store.faults import StoreError
 
         try:
             return command(*args, **kwargs)
@@ -82,7 +82,7 @@ def show(corpus: str) -> None:
 def shards(corpus: str, register: bool) -> None:
     """List the shards of a corpus: registered or not, and what is stored of each."""
     from tshirt_assets.commands.instance import open_instance, register_shards
-    from tshirt_assets.commands.show import shard_table
+    from tshirt_assets.commands.shards import shard_table
 
     config = CorpusConfig.from_yaml(corpus)
     with open_instance(config) as instance:
@@ -160,7 +160,7 @@ def maintain(corpus: str, older_than: timedelta, orphans: bool, force: bool, dry
     Exits with 1, and changes nothing, when a recorded subset could no longer be re-read.
     """
     from tshirt_assets.commands.instance import forget_missing_shards, open_instance
-    from tshirt_assets.orchestration.maintenance import describe, maintain_corpus
+    from tshirt_assets.incremental.retention import describe_upkeep, maintain_corpus
     from tshirt_assets.store.compaction import PinnedError
     from tshirt_assets.store.store import Store
 
@@ -177,7 +177,7 @@ def maintain(corpus: str, older_than: timedelta, orphans: bool, force: bool, dry
     except PinnedError as error:
         click.echo(f"error: {error} (--force)", err=True)
         sys.exit(1)
-    click.echo(f"{'dry run: ' * dry_run}{describe(report)}")
+    click.echo(f"{'dry run: ' * dry_run}{describe_upkeep(report)}")
     if orphans and not dry_run:
         with open_instance(config) as instance:
             forget_missing_shards(instance, config)
@@ -201,7 +201,7 @@ def search(corpus: str, text: str, rows: int) -> None:
 
     Searches the table that the asset `search` published.
     """
-    from tshirt_assets.commands.show import hit_lines
+    from tshirt_assets.commands.search import hit_lines
     from tshirt_assets.export.semantic_search import search as search_corpus
 
     config = CorpusConfig.from_yaml(corpus)

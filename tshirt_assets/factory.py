@@ -6,17 +6,9 @@ from typing import Any
 
 import dagster as dg
 
-from tshirt_assets.assets.calibration import build_calibration
-from tshirt_assets.assets.contenders import build_contenders
-from tshirt_assets.assets.embeddings import build_embeddings
-from tshirt_assets.assets.miwv_scores import build_miwv_scores
-from tshirt_assets.assets.neighbours import build_neighbours
-from tshirt_assets.assets.robust_scores import build_robust_scores
-from tshirt_assets.assets.samples import build_samples
-from tshirt_assets.assets.search import build_search
-from tshirt_assets.assets.selected_subset import build_selected_subset
-from tshirt_assets.assets.token_scores import build_token_scores
+from tshirt_assets.assets import BUILDERS, files
 from tshirt_assets.config import ConfigError, CorpusConfig
+from tshirt_assets.incremental.catalog import needed_assets
 from tshirt_assets.orchestration.binding import Binding, SpecHook
 from tshirt_assets.orchestration.freshness import build_subset_check
 from tshirt_assets.orchestration.maintenance import build_maintenance_job
@@ -26,18 +18,6 @@ from tshirt_assets.resources.embedder import SentenceEmbedder
 from tshirt_assets.resources.store import LanceStore
 
 Corpus = CorpusConfig | str | os.PathLike[str]
-
-BUILDERS = (
-    build_samples,
-    build_embeddings,
-    build_token_scores,
-    build_contenders,
-    build_robust_scores,
-    build_neighbours,
-    build_search,
-    build_miwv_scores,
-    build_selected_subset,
-)
 
 
 def build_curation_defs(
@@ -80,25 +60,13 @@ def _corpus_defs(binding: Binding, overrides: Mapping[str, Any]) -> dg.Definitio
     named = {binding.resource(kind): resource for kind, resource in resources.items()}
     return dg.Definitions(
         assets=[
-            _files(binding),
-            *(build(binding) for build in BUILDERS),
-            *([build_calibration(binding)] if config.needs_calibration else []),
+            files.build(binding),
+            *(BUILDERS[record.name](binding) for record in needed_assets(config)),
         ],
         asset_checks=[build_subset_check(binding)],
         jobs=[build_maintenance_job(binding)],
         sensors=[build_shard_sensor(binding)],
         resources={key: overrides.get(key, resource) for key, resource in named.items()},
-    )
-
-
-def _files(binding: Binding) -> dg.AssetSpec:
-    """The corpus files: an external asset that the shard sensor observes."""
-    return binding.spec(
-        "files",
-        description="The source files, one shard each (or several for large files): "
-        + ", ".join(binding.config.paths),
-        partitions_def=binding.shards,
-        kinds={"file"},
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.corpora import NAME, Corpus, make_rows
 from tests.incremental.test_dataset import failure
-from tshirt_assets.assets import samples
+from tshirt_assets.corpus import readers
 
 BROKEN = ["{broken", '{"instruction": "x", "output": ""}', "[1, 2]"]
 
@@ -63,7 +63,7 @@ def test_a_file_replaced_while_it_is_read_is_read_again(
     corpus: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     corpus.register()
-    real, replaced = samples.read_shard, []
+    real, replaced = readers.read_shard, []
 
     def read_shard(spec, config):
         for sample in real(spec, config):
@@ -72,7 +72,7 @@ def test_a_file_replaced_while_it_is_read_is_read_again(
                 corpus.write("a.jsonl", make_rows(8, 5))
             yield sample
 
-    monkeypatch.setattr(samples, "read_shard", read_shard)
+    monkeypatch.setattr(readers, "read_shard", read_shard)
     a = corpus.shard("a-")
     corpus.materialize("samples", partitions=[a])
     assert replaced == [a]
@@ -84,13 +84,13 @@ def test_a_file_replaced_while_it_is_read_is_read_again(
 def test_a_file_that_keeps_changing_fails_and_keeps_the_old_rows(
     materialized: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, count = samples.read_shard, iter(range(100))
+    real, count = readers.read_shard, iter(range(100))
 
     def read_shard(spec, config):
         materialized.write("a.jsonl", make_rows(8, 5 + next(count)))
         return real(spec, config)
 
-    monkeypatch.setattr(samples, "read_shard", read_shard)
+    monkeypatch.setattr(readers, "read_shard", read_shard)
     a = materialized.shard("a-")
     before = materialized.store.info(NAME, "samples", a)
     message = failure(materialized.materialize("samples", partitions=[a], succeeds=False))
@@ -102,7 +102,7 @@ def test_file_versions_follow_the_file(tmp_path: Path, corpus: Corpus) -> None:
     from tshirt_assets.corpus.shards import discover_shards
 
     [spec] = [s for s in discover_shards(corpus.config) if s.key.startswith("a-")]
-    before = samples.file_version(spec)
-    assert samples.file_version(spec) == before
+    before = readers.file_version(spec)
+    assert readers.file_version(spec) == before
     corpus.write("a.jsonl", make_rows(0, 11))
-    assert samples.file_version(spec) != before
+    assert readers.file_version(spec) != before

@@ -15,7 +15,7 @@ from tests.corpora import ASSETS, NAME, RECIPES, Corpus
 from tshirt_assets.cli import main
 from tshirt_assets.commands.verify import Verification, verify
 from tshirt_assets.incremental.identity import data_version
-from tshirt_assets.store.store import table_name
+from tshirt_assets.store.table_info import table_name
 
 
 def check(corpus: Corpus) -> Verification:
@@ -144,7 +144,7 @@ def test_rows_that_changed_behind_the_data_version(materialized: Corpus) -> None
         version = info.meta["data_version"]
         rewrite(materialized, asset, shard, lambda rows: rows.reverse(), data_version=version)
         assert any(
-            fault.startswith(f"{asset} {shard}: its rows are not those that its data version is of")
+            fault.startswith(f"{asset} {shard}: its rows have changed since they were written")
             for fault in faults(materialized)
         )
 

@@ -11,8 +11,9 @@ import pytest
 import tshirt_assets
 from tests.export.rows import MULTI, SAMPLES, SINGLE, selection_table
 from tshirt_assets.corpus.sample import to_table
-from tshirt_assets.export.load import read_samples
-from tshirt_assets.store.store import Store, StoreError
+from tshirt_assets.incremental.rows import read_texts
+from tshirt_assets.store.faults import StoreError
+from tshirt_assets.store.store import Store
 
 
 @pytest.fixture
@@ -34,8 +35,8 @@ def test_a_frame_with_texts_and_scores_best_first(uri: str) -> None:
 
 def test_only_the_wanted_rows_are_read(uri: str) -> None:
     wanted = pl.DataFrame({"shard": ["a", "a"], "row": [2, 0]})
-    assert sorted(read_samples(Store(uri), "demo", wanted)["row"]) == [0, 2]
-    assert read_samples(Store(uri), "demo", wanted.clear()).height == 0
+    assert sorted(read_texts(Store(uri), "demo", wanted)["row"]) == [0, 2]
+    assert read_texts(Store(uri), "demo", wanted.clear()).height == 0
 
 
 def test_samples_that_changed_are_read_as_they_were_selected(tmp_path: Path) -> None:

@@ -1,9 +1,12 @@
 """Score identities: everything that changes a score changes them, and nothing else does."""
 
+from dataclasses import replace
+
 import pytest
 
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.incremental import identity
+from tshirt_assets.incremental.catalog import TOKEN_SCORES
 from tshirt_assets.incremental.identity import combined_version, identity_hash, loss_identity
 from tshirt_assets.models.causal_lm import LoadedCausalLM
 
@@ -48,7 +51,8 @@ def test_what_changes_no_loss_does_not() -> None:
 def test_a_new_code_version_is_a_new_identity(monkeypatch: pytest.MonkeyPatch) -> None:
     before = identity_hash("token_scores", x=1)
     other = identity_hash("robust_scores", x=1)
-    monkeypatch.setitem(identity.CODE_VERSIONS, "token_scores", "next")
+    raised = replace(TOKEN_SCORES, code_version="next")
+    monkeypatch.setitem(identity.ASSETS, "token_scores", raised)
     assert identity_hash("token_scores", x=1) != before
     assert identity_hash("robust_scores", x=1) == other
 

@@ -1,6 +1,7 @@
 """Only what is missing is computed."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from tests.corpora import ASSETS, NAME, SCORED, Corpus, make_rows, save_embedder
+from tshirt_assets.assets import token_scores
 from tshirt_assets.factory import build_curation_defs
 from tshirt_assets.incremental import identity
+from tshirt_assets.incremental.catalog import TOKEN_SCORES as RECORD
 from tshirt_assets.incremental.columns import TOKEN_SCORES
 from tshirt_assets.incremental.reuse import Reuse
 
@@ -189,7 +192,9 @@ def test_what_a_change_of_the_configuration_computes_again(
 def test_another_code_version_computes_everything_again(
     materialized: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(identity.CODE_VERSIONS, "token_scores", "next")
+    raised = replace(RECORD, code_version="next")
+    monkeypatch.setitem(identity.ASSETS, "token_scores", raised)
+    monkeypatch.setattr(token_scores, "TOKEN_SCORES", raised)
     materialized.configure()
     a, before = materialized.shard("a-"), materialized.version("token_scores", None)
     assert materialized.stale()["token_scores", a]

@@ -9,11 +9,9 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from tshirt_assets.config import CorpusConfig
 from tshirt_assets.incremental import score_table as scored
 from tshirt_assets.incremental.columns import SCORED_ROW
 from tshirt_assets.incremental.score_table import ScoreTable
-from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.store.store import Store
 
 SCHEMA = pa.schema(
@@ -59,8 +57,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def score_table(store: Store, identity: str = "one") -> ScoreTable:
-    binding = Binding(CorpusConfig(name="c", paths=("x",)))
-    return ScoreTable(store, binding, "scores", identity, SCHEMA, LOG)
+    return ScoreTable(store, "c", "scores", identity, SCHEMA, LOG)
 
 
 def rows(*ids: str, shard: str = "s") -> pl.DataFrame:
@@ -192,8 +189,12 @@ def test_progress_is_logged_with_the_time_left(
     assert lines[-1] == "scores s: 80 of 80 rows, 1.0 rows/s, 1 tokens/s"
 
 
-def test_kin_are_computed_side_by_side_and_stored_in_the_order_of_their_rows(store: Store) -> None:
+def test_groups_are_computed_side_by_side_and_stored_in_the_order_of_their_rows(
+    store: Store,
+) -> None:
     work = Work()
-    found = score_table(store).score("s", rows("a2", "b1", "a1", "b2"), work, kin=lambda i: i[0])
+    found = score_table(store).score(
+        "s", rows("a2", "b1", "a1", "b2"), work, group_of=lambda i: i[0]
+    )
     assert work.computed == ["a2", "a1", "b1", "b2"]
     assert found.table["sample_id"].to_pylist() == ["a2", "b1", "a1", "b2"]

@@ -10,9 +10,9 @@ from click.testing import CliRunner, Result
 
 from tests.corpora import NAME, RECIPES, Corpus, make_rows
 from tshirt_assets.cli import main
-from tshirt_assets.orchestration.maintenance import maintain_corpus, recorded_pins
+from tshirt_assets.incremental.retention import maintain_corpus, recorded_pins
 from tshirt_assets.store.compaction import PinnedError
-from tshirt_assets.store.store import StoreError
+from tshirt_assets.store.faults import StoreError
 
 NOW = timedelta(microseconds=1)
 

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from tshirt_assets.store.compaction import Pin, PinnedError, maintain
-from tshirt_assets.store.store import Store, StoreError
+from tshirt_assets.store.faults import StoreError
+from tshirt_assets.store.store import Store
 
 NOW = timedelta(microseconds=1)
 WEEK = timedelta(days=7)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.store.store_workers import rows, said, started, write_shards
-from tshirt_assets.store.store import Store, StoreError
+from tshirt_assets.store.faults import StoreError
+from tshirt_assets.store.store import Store
 
 boto3 = pytest.importorskip("boto3")
 moto_server = pytest.importorskip("moto.server")

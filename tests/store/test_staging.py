@@ -6,7 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from tshirt_assets.store.store import Store, StoreError
+from tshirt_assets.store.faults import StoreError
+from tshirt_assets.store.store import Store
 
 
 def chunk(number: int) -> pa.Table:

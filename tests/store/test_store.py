@@ -10,7 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tshirt_assets.store import table_info as tables
-from tshirt_assets.store.store import Store, StoreError, TableInfo, table_name
+from tshirt_assets.store.faults import StoreError
+from tshirt_assets.store.store import Store
+from tshirt_assets.store.table_info import TableInfo, table_name
 
 ROWS = pa.table(
     {

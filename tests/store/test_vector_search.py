@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tshirt_assets.store.store import Store, StoreError
+from tshirt_assets.store.faults import StoreError
+from tshirt_assets.store.store import Store
 from tshirt_assets.store.vector_search import build_index, has_index, nearest_rows
 
 ROWS, WIDTH = 3_000, 8

@@ -1,118 +1,105 @@
 """calibration: what a small pilot of sampled neighbours says about the analytic estimator."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import polars as pl
+import pyarrow as pa
 
-from tshirt_assets.incremental.columns import CALIBRATION
-from tshirt_assets.incremental.dataset import facts
+from tshirt_assets.config import CorpusConfig
+from tshirt_assets.incremental.catalog import CALIBRATION
+from tshirt_assets.incremental.columns import CALIBRATION as COLUMNS
 from tshirt_assets.incremental.draws import draw, draw_table, to_deltas
 from tshirt_assets.incremental.estimates import clean_losses
-from tshirt_assets.incremental.rows import (
-    ROW_COLUMNS,
-    read_samples_by_id,
-    to_frame,
-    to_schema,
-    tokenize_rows,
-)
-from tshirt_assets.incremental.writing import write_table
+from tshirt_assets.incremental.facts import TableFacts
+from tshirt_assets.incremental.rows import ROW_COLUMNS, read_samples_by_id, tokenize_rows
+from tshirt_assets.incremental.score_table import ScoredShard
+from tshirt_assets.incremental.writing import needed_facts, write_table
 from tshirt_assets.models.cache import load_count
-from tshirt_assets.orchestration.binding import GPU_POOL, Binding
-from tshirt_assets.orchestration.declaring import dataset_asset
-from tshirt_assets.orchestration.recording import describe_table, describe_work
-from tshirt_assets.report.inline import agreement_markdown
+from tshirt_assets.orchestration.binding import Binding
+from tshirt_assets.orchestration.declaring import corpus_asset
+from tshirt_assets.orchestration.recording import agreement, describe_table, describe_work
+from tshirt_assets.orchestration.run import Run
+from tshirt_assets.orchestration.shard_loop import Report
+from tshirt_assets.store.frames import to_frame, to_schema
 from tshirt_assets.store.store import Store
 
 if TYPE_CHECKING:
+    from tshirt_assets.models.causal_lm import LoadedCausalLM
+    from tshirt_assets.scoring.calibration import Calibration
     from tshirt_assets.scoring.robustness import RobustScore
 
-ASSET = "calibration"
 PILOT = "pilot_deltas"
+PREVIEW = ("status", *COLUMNS.names[len(ROW_COLUMNS) :])
 
 
-def build_calibration(binding: Binding) -> dg.AssetsDefinition:
+def build(binding: Binding) -> dg.AssetsDefinition:
     """The `calibration` asset of a corpus."""
-    config = binding.config
+    return corpus_asset(binding, CALIBRATION, make)
 
-    def make(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        from tshirt_assets.scoring.calibration import PILOT_NEIGHBOURS, calibrate
 
-        store = binding.store(context)
-        scorer = binding.causal_lm(context, "scorer")
-        contenders = store.info(binding.name, "contenders")
-        if contenders is None:
-            raise dg.Failure(f"contenders of {binding.name!r} are missing; materialize them first")
-        tau = facts(contenders, "tau")
-        rows = pilot_rows(store, binding.name)
-        samples = read_samples_by_id(store, binding.name, rows)
-        rows = rows.filter(pl.col("sample_id").is_in(list(samples)))
-        draws = draw_table(store, binding, scorer, PILOT, PILOT_NEIGHBOURS, context.log)
-        drawn = draws.score(None, rows, draw(scorer, config, samples, PILOT_NEIGHBOURS))
-        ids = rows["sample_id"].to_list()
-        clean = {
-            sample_id: scores
-            for (shard,), group in rows.group_by("shard", maintain_order=True)
-            for sample_id, scores in clean_losses(
-                store, binding, scorer, str(shard), group["sample_id"].to_list()
-            ).items()
-        }
-        calibration, analytic, sampled = calibrate(
-            scorer.engine,
-            tokenize_rows(ids, samples, scorer, config.prompt_format),
-            [clean[sample_id] for sample_id in ids],
-            to_deltas(drawn.table),
-            tau=tau,
-            alpha=config.robustness.alpha,
+def make(run: Run) -> Report:
+    """Calibrate on the pilot, store what was found and report on it."""
+    scorer = run.scorer
+    tau = needed_facts(run.store, run.config.name, "contenders").tau
+    assert tau is not None
+    calibration, table, drawn = calibrated(run.store, run.config, scorer, tau, run.log)
+    if calibration.errors is None:
+        run.log.warning(
+            f"{table.num_rows} rows are too few for a pilot: the estimator is not calibrated and "
+            "assumes the usual noise. With so few rows, estimator: sampled costs little"
         )
-        if calibration.errors is None:
-            context.log.warning(
-                f"{len(ids)} rows are too few for a pilot: the estimator goes uncalibrated, with "
-                "the noise that is usual. With so few rows, estimator: sampled costs little"
-            )
-        table = to_schema(pilot_frame(rows, analytic, sampled), CALIBRATION)
-        info = write_table(
-            store, binding, ASSET, None, table, tau=tau, calibration=calibration.facts()
-        )
-        metadata = describe_table(info, table, ("status", *CALIBRATION.names[len(ROW_COLUMNS) :]))
-        metadata |= (
-            describe_work(drawn)
-            | calibration.facts()
-            | {
-                "tau": tau,
-                "model": scorer.path,
-                "model_loads": load_count(),
-                "agreement_plot": dg.MetadataValue.md(
-                    agreement_markdown(
-                        table["analytic_std"].to_numpy(),
-                        table["sampled_std"].to_numpy(),
-                        "std of S-IFD: analytic (across) against sampled (up)",
-                    )
-                ),
-            }
-        )
-        yield dg.MaterializeResult(
-            metadata=metadata, data_version=dg.DataVersion(info.meta["data_version"])
-        )
-
-    return dataset_asset(
-        binding,
-        ASSET,
-        description="Constants of the analytic estimator of robustness (width of the smooth "
-        "threshold), and how far it is off, from a few dozen rows that are also sampled.",
-        deps=[
-            binding.dep("samples", whole=True),
-            binding.dep("token_scores", whole=True),
-            binding.dep("contenders"),
-        ],
-        make=make,
-        checks={},
-        kinds={"lancedb", "pytorch", "huggingface"},
-        resources=("store", "scorer"),
-        schema=CALIBRATION,
-        pool=GPU_POOL,
+    info = write_table(
+        run.store,
+        run.config.name,
+        CALIBRATION.name,
+        None,
+        table,
+        facts=TableFacts(tau=tau, calibration=calibration.facts()),
     )
+    metadata = describe_table(info, table, PREVIEW) | describe_work(drawn) | calibration.facts()
+    metadata |= {
+        "tau": tau,
+        "model": scorer.path,
+        "model_loads": load_count(),
+        "agreement_plot": agreement(
+            table["analytic_std"].to_numpy(),
+            table["sampled_std"].to_numpy(),
+            "std of S-IFD: analytic (across) against sampled (up)",
+        ),
+    }
+    return Report(data_version=info.data_version, metadata=metadata)
+
+
+def calibrated(
+    store: Store, config: CorpusConfig, scorer: "LoadedCausalLM", tau: float, log: Any
+) -> tuple["Calibration", pa.Table, ScoredShard]:
+    """The calibration, the pilot's rows with both estimates, and the work of sampling them."""
+    from tshirt_assets.scoring.calibration import PILOT_NEIGHBOURS, calibrate
+
+    rows = pilot_rows(store, config.name)
+    samples = read_samples_by_id(store, config.name, rows)
+    rows = rows.filter(pl.col("sample_id").is_in(list(samples)))
+    draws = draw_table(store, config, scorer, PILOT, PILOT_NEIGHBOURS, log)
+    drawn = draws.score(None, rows, draw(scorer, config, samples, PILOT_NEIGHBOURS))
+    ids = rows["sample_id"].to_list()
+    clean = {
+        sample_id: losses
+        for (shard,), group in rows.group_by("shard", maintain_order=True)
+        for sample_id, losses in clean_losses(
+            store, config, scorer, str(shard), group["sample_id"].to_list()
+        ).items()
+    }
+    calibration, analytic, sampled = calibrate(
+        scorer.engine,
+        tokenize_rows(ids, samples, scorer, config.prompt_format),
+        [clean[sample_id] for sample_id in ids],
+        to_deltas(drawn.table),
+        tau=tau,
+        alpha=config.robustness.alpha,
+    )
+    return calibration, to_schema(pilot_frame(rows, analytic, sampled), COLUMNS), drawn
 
 
 def pilot_frame(

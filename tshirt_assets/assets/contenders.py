@@ -1,102 +1,117 @@
 """contenders: the dataset-wide threshold tau, every row's clean S-IFD, and who can still win."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import dagster as dg
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.status import Status
-from tshirt_assets.incremental.columns import CONTENDERS
-from tshirt_assets.incremental.dataset import ALL_SHARDS, Dataset, open_dataset
-from tshirt_assets.incremental.rows import to_frame, to_schema
+from tshirt_assets.incremental.catalog import CONTENDERS
+from tshirt_assets.incremental.columns import CONTENDERS as COLUMNS
+from tshirt_assets.incremental.dataset import Dataset
+from tshirt_assets.incremental.errors import UpstreamError
+from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.incremental.writing import write_table
 from tshirt_assets.orchestration.binding import Binding
-from tshirt_assets.orchestration.declaring import dataset_asset
-from tshirt_assets.orchestration.recording import describe_table, finite, histogram
-from tshirt_assets.orchestration.shard_loop import check_result
+from tshirt_assets.orchestration.declaring import corpus_asset
+from tshirt_assets.orchestration.recording import (
+    describe_shards,
+    describe_table,
+    finite,
+    histogram,
+)
+from tshirt_assets.orchestration.run import Run
+from tshirt_assets.orchestration.shard_loop import Report
+from tshirt_assets.store.frames import to_frame, to_schema
 
-ASSET = "contenders"
+PREVIEW = ("rank", "contender", "s_ifd", "ifd", "status")
 
 
-def build_contenders(binding: Binding) -> dg.AssetsDefinition:
+def build(binding: Binding) -> dg.AssetsDefinition:
     """The `contenders` asset of a corpus."""
-    config = binding.config
+    return corpus_asset(binding, CONTENDERS, make)
 
-    def make(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        from tshirt_assets.selection.contenders import contenders
-        from tshirt_assets.selection.threshold import threshold
 
-        store = binding.store(context)
-        dataset = open_dataset(context, binding, store, "token_scores")
-
-        def passes() -> Iterator[np.ndarray]:
-            for _, batch in dataset.batches(["token_delta"], "status = 'ok'"):
-                yield batch.column("token_delta").flatten().to_numpy()
-
-        try:
-            tau = threshold(passes, config.keep_fraction)
-        except ValueError as error:
-            raise dg.Failure(
-                f"no threshold for {binding.name!r}: {error}. See the statuses of token_scores: "
-                "no row could be scored"
-            ) from None
-        clean = clean_s_ifd(dataset, tau)
-        if any(recipe.quotas for recipe in config.recipes.values()):
-            samples = open_dataset(context, binding, store, "samples")
-            domains = samples.frame(["sample_id", "domain"]).unique("sample_id", keep="first")
-            clean = clean.join(domains, on="sample_id", how="left", maintain_order="left")
-        chosen = contenders(clean, config.recipes.values(), margin=config.robustness.margin)
-        ranked = clean.sort("s_ifd", "sample_id", descending=[True, False], nulls_last=True)
-        ranks = pl.when(pl.col("s_ifd").is_not_null()).then(pl.int_range(1, pl.len() + 1))
-        frame = (
-            ranked.with_columns(rank=ranks)
-            .join(
-                chosen.select("sample_id", "shard", "row", contender=pl.lit(True)),
-                on=["sample_id", "shard", "row"],
-                how="left",
-                maintain_order="left",
-            )
-            .with_columns(
-                pl.col("contender").fill_null(False),
-                tau=pl.lit(tau),
-                keep_fraction=pl.lit(config.keep_fraction),
-            )
-        )
-        table = to_schema(frame, CONTENDERS)
-        info = write_table(
-            store, binding, ASSET, None, table, tau=tau, keep_fraction=config.keep_fraction
-        )
-        s_ifd = finite(table, "s_ifd")
-        metadata = describe_table(info, table, ("rank", "contender", "s_ifd", "ifd", "status"))
-        metadata |= dataset.metadata() | {
-            "tau": tau,
-            "keep_fraction": config.keep_fraction,
-            "contenders": chosen.height,
-            "s_ifd_plot": histogram(s_ifd, "clean S-IFD"),
-        }
-        yield dg.MaterializeResult(
-            metadata=metadata,
-            data_version=dg.DataVersion(info.meta["data_version"]),
-        )
-        outcome = dataset.outcome(config.on_missing_shards)
-        yield check_result(binding, ASSET, "all_shards_used", {"all shards": outcome})
-
-    return dataset_asset(
-        binding,
-        ASSET,
-        description="Threshold tau on abs(token delta) over the whole corpus, clean S-IFD of every "
-        "row, and the contenders: the rows whose robustness must be measured because a recipe can "
-        "still select them.",
-        deps=[binding.dep("token_scores", whole=True)],
-        make=make,
-        checks={"all_shards_used": ALL_SHARDS},
-        kinds={"lancedb", "polars"},
-        resources=("store",),
-        schema=CONTENDERS,
+def make(run: Run) -> Report:
+    """Find tau and the contenders, store them and report on them."""
+    config = run.config
+    dataset = run.dataset("token_scores")
+    samples = run.dataset("samples") if any(r.quotas for r in config.recipes.values()) else None
+    tau = find_tau(dataset, config.keep_fraction)
+    table = contender_table(dataset, samples, config, tau)
+    info = write_table(
+        run.store,
+        config.name,
+        CONTENDERS.name,
+        None,
+        table,
+        facts=TableFacts(tau=tau, keep_fraction=config.keep_fraction),
     )
+    metadata = describe_table(info, table, PREVIEW) | describe_shards(dataset)
+    metadata |= {
+        "tau": tau,
+        "keep_fraction": config.keep_fraction,
+        "contenders": int(to_frame(table.select(["contender"]))["contender"].sum()),
+        "s_ifd_plot": histogram(finite(table, "s_ifd"), "clean S-IFD"),
+    }
+    return Report(
+        data_version=info.data_version,
+        metadata=metadata,
+        checks={"all_shards_used": dataset.outcome(config.on_missing_shards)},
+    )
+
+
+def find_tau(dataset: Dataset, keep_fraction: float) -> float:
+    """The threshold on abs(token delta) over all rows of `token_scores`, in nats.
+
+    Raises `UpstreamError` where no row could be scored.
+    """
+    from tshirt_assets.selection.threshold import threshold
+
+    def passes() -> Iterator[np.ndarray]:
+        for _, batch in dataset.batches(["token_delta"], "status = 'ok'"):
+            yield batch.column("token_delta").flatten().to_numpy()
+
+    try:
+        return threshold(passes, keep_fraction)
+    except ValueError as error:
+        raise UpstreamError(
+            f"no threshold for {dataset.corpus!r}: {error}. See the statuses of token_scores: "
+            "no row could be scored"
+        ) from None
+
+
+def contender_table(
+    dataset: Dataset, samples: Dataset | None, config: CorpusConfig, tau: float
+) -> pa.Table:
+    """Every row with its clean S-IFD, best first, and whether it can still be selected.
+
+    dataset: `token_scores`; samples: where a recipe has quotas, the rows' domains.
+    """
+    from tshirt_assets.selection.contenders import contenders
+
+    clean = clean_s_ifd(dataset, tau)
+    if samples is not None:
+        domains = samples.frame(["sample_id", "domain"]).unique("sample_id", keep="first")
+        clean = clean.join(domains, on="sample_id", how="left", maintain_order="left")
+    chosen = contenders(clean, config.recipes.values(), margin=config.robustness.margin)
+    place = ["sample_id", "shard", "row"]
+    marked = chosen.select(*place, contender=pl.lit(True))
+    ranks = pl.when(pl.col("s_ifd").is_not_null()).then(pl.int_range(1, pl.len() + 1))
+    frame = (
+        clean.sort("s_ifd", "sample_id", descending=[True, False], nulls_last=True)
+        .with_columns(rank=ranks)
+        .join(marked, on=place, how="left", maintain_order="left")
+        .with_columns(
+            pl.col("contender").fill_null(False),
+            tau=pl.lit(tau),
+            keep_fraction=pl.lit(config.keep_fraction),
+        )
+    )
+    return to_schema(frame, COLUMNS)
 
 
 def clean_s_ifd(dataset: Dataset, tau: float) -> pl.DataFrame:

@@ -1,97 +1,103 @@
 """embeddings: one vector per sample over instruction and input, for the neighbour search."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import polars as pl
 import pyarrow as pa
 
-from tshirt_assets.incremental.checks import (
-    CARRIED,
-    NORMALISED,
-    carried_outcome,
-    normalised_outcome,
-)
-from tshirt_assets.incremental.columns import column_schema, embeddings_schema
+from tshirt_assets.incremental.catalog import EMBEDDINGS
+from tshirt_assets.incremental.checks import carried_outcome, normalised_outcome
+from tshirt_assets.incremental.columns import embeddings_schema
 from tshirt_assets.incremental.identity import identity_hash
-from tshirt_assets.incremental.rows import ROW_COLUMNS, to_frame
-from tshirt_assets.incremental.score_table import ScoreTable
+from tshirt_assets.incremental.rows import ROW_COLUMNS
+from tshirt_assets.incremental.score_table import ScoredShard, ScoreTable
 from tshirt_assets.incremental.writing import read_upstream
 from tshirt_assets.models.cache import load_count
-from tshirt_assets.orchestration.binding import GPU_POOL, Binding
+from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.declaring import partitioned_asset
-from tshirt_assets.orchestration.recording import describe_table, describe_work
-from tshirt_assets.orchestration.shard_loop import ShardReport
+from tshirt_assets.orchestration.recording import column_schema, describe_table, describe_work
+from tshirt_assets.orchestration.run import Run
+from tshirt_assets.orchestration.shard_loop import Report
+from tshirt_assets.store.frames import to_frame
+
+if TYPE_CHECKING:
+    from tshirt_assets.models.embedder import LoadedEmbedder
+
+PREVIEW = ("row", "sample_id", "status")
 
 
-def build_embeddings(binding: Binding) -> dg.AssetsDefinition:
+def build(binding: Binding) -> dg.AssetsDefinition:
     """The `embeddings` asset of a corpus."""
-    asset = "embeddings"
+    return partitioned_asset(binding, EMBEDDINGS, prepare)
 
-    def prepare(context: dg.AssetExecutionContext) -> Callable[[str], ShardReport]:
-        store = binding.store(context)
-        embedder = binding.embedder(context)
-        identity = identity_hash(asset, **embedder.identity)
-        schema = embeddings_schema(embedder.width)
-        scores = ScoreTable(store, binding, asset, identity, schema, context.log)
 
-        def process(shard: str) -> ShardReport:
-            columns = [*ROW_COLUMNS, "instruction", "input"]
-            samples, samples_version = read_upstream(store, binding, "samples", shard, columns)
-            rows = to_frame(samples)
-            texts = dict(zip(rows["sample_id"], _texts(rows), strict=True))
+def prepare(run: Run) -> Callable[[str], Report]:
+    """The function that embeds one shard."""
+    embedder, name = run.embedder, EMBEDDINGS.name
+    identity = identity_hash(name, **embedder.identity)
+    schema = embeddings_schema(embedder.width)
+    scores = ScoreTable(run.store, run.config.name, name, identity, schema, run.log)
+    return partial(process, scores, embedder)
 
-            def compute(ids: Sequence[str]) -> tuple[pa.Table, int]:
-                vectors = embedder.encode([texts[sample_id] for sample_id in ids])
-                flat = pa.array(vectors.reshape(-1))
-                table = pa.table(
-                    {
-                        "sample_id": list(ids),
-                        "status": ["ok"] * len(ids),
-                        "status_detail": pa.nulls(len(ids), pa.string()),
-                        "vector": pa.FixedSizeListArray.from_arrays(flat, embedder.width),
-                        "model": [embedder.fingerprint] * len(ids),
-                    }
-                )
-                return table, 0
 
-            scored = scores.score(shard, rows.select(ROW_COLUMNS), compute)
-            metadata = describe_table(scored.info, scored.table, ("row", "sample_id", "status"))
-            metadata |= describe_work(scored)
-            metadata |= {
-                "model": embedder.options.path,
-                "model_loads": load_count(),
-                "width": embedder.width,
-                "dagster/column_schema": column_schema(schema),
-            }
-            return ShardReport(
-                data_version=scored.info.meta["data_version"],
-                metadata=metadata,
-                inputs={"samples": samples_version},
-                checks={
-                    "rows_carried_through": carried_outcome(scored.table, rows.height),
-                    "vectors_normalised": normalised_outcome(scored.table),
-                },
-            )
-
-        return process
-
-    return partitioned_asset(
-        binding,
-        asset,
-        description="L2-normalised sentence embeddings of instruction and input (never of the "
-        "response), from which MIWV retrieves its demo.",
-        deps=[binding.dep("samples")],
-        prepare=prepare,
-        checks={"rows_carried_through": CARRIED, "vectors_normalised": NORMALISED},
-        kinds={"lancedb", "huggingface"},
-        resources=("store", "embedder"),
-        pool=GPU_POOL,
+def process(scores: ScoreTable, embedder: "LoadedEmbedder", shard: str) -> Report:
+    """Embed one shard and report on it."""
+    scored, samples_version = embed_shard(scores, embedder, shard)
+    metadata = describe_table(scored.info, scored.table, PREVIEW) | describe_work(scored)
+    metadata |= {
+        "model": embedder.options.path,
+        "model_loads": load_count(),
+        "width": embedder.width,
+        "dagster/column_schema": column_schema(scores.schema),
+    }
+    return Report(
+        data_version=scored.info.data_version,
+        metadata=metadata,
+        inputs={"samples": samples_version},
+        checks={
+            "rows_carried_through": carried_outcome(scored.table, scored.asked),
+            "vectors_normalised": normalised_outcome(scored.table),
+        },
     )
 
 
-def _texts(rows: pl.DataFrame) -> list[str]:
-    return [
-        f"{instruction}\n{input_text}" if input_text else instruction or ""
-        for instruction, input_text in zip(rows["instruction"], rows["input"], strict=True)
-    ]
+def embed_shard(
+    scores: ScoreTable, embedder: "LoadedEmbedder", shard: str
+) -> tuple[ScoredShard, str]:
+    """The vectors of a shard, and the data version of its samples."""
+    columns = [*ROW_COLUMNS, "instruction", "input"]
+    samples, version = read_upstream(scores.store, scores.corpus, "samples", shard, columns)
+    rows = to_frame(samples)
+    compute = partial(embedded, texts=texts_by_id(rows), embedder=embedder)
+    return scores.score(shard, rows.select(ROW_COLUMNS), compute), version
+
+
+def embedded(
+    ids: Sequence[str], *, texts: Mapping[str, str], embedder: "LoadedEmbedder"
+) -> tuple[pa.Table, int]:
+    """The vectors of these samples as computed columns of `embeddings`; no tokens are counted."""
+    vectors = embedder.encode([texts[sample_id] for sample_id in ids])
+    flat = pa.array(vectors.reshape(-1))
+    table = pa.table(
+        {
+            "sample_id": list(ids),
+            "status": ["ok"] * len(ids),
+            "status_detail": pa.nulls(len(ids), pa.string()),
+            "vector": pa.FixedSizeListArray.from_arrays(flat, embedder.width),
+            "model": [embedder.fingerprint] * len(ids),
+        }
+    )
+    return table, 0
+
+
+def texts_by_id(rows: pl.DataFrame) -> dict[str, str]:
+    """What is embedded of every sample: its instruction, and its input on a line of its own."""
+    return {
+        sample_id: f"{instruction}\n{input_text}" if input_text else instruction or ""
+        for sample_id, instruction, input_text in rows.select(
+            "sample_id", "instruction", "input"
+        ).iter_rows()
+    }

@@ -1,106 +1,87 @@
 """robust_scores: mean and std of S-IFD under embedding noise, for the rows that can be selected."""
 
 from collections.abc import Callable
+from functools import partial
 
 import dagster as dg
 
-from tshirt_assets.incremental.checks import FINITE, USABLE, finite_outcome, usable_outcome
-from tshirt_assets.incremental.columns import ROBUST_SCORES
-from tshirt_assets.incremental.dataset import facts
+from tshirt_assets.incremental.catalog import ROBUST_SCORES
+from tshirt_assets.incremental.checks import finite_outcome, usable_outcome
 from tshirt_assets.incremental.estimates import Estimates
-from tshirt_assets.incremental.writing import upstream_version, write_table
+from tshirt_assets.incremental.facts import TableFacts
+from tshirt_assets.incremental.writing import (
+    needed_facts,
+    needed_table,
+    upstream_version,
+    write_table,
+)
 from tshirt_assets.models.cache import load_count
-from tshirt_assets.orchestration.binding import GPU_POOL, Binding
+from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.declaring import partitioned_asset
 from tshirt_assets.orchestration.recording import describe_table, describe_work, finite, histogram
-from tshirt_assets.orchestration.shard_loop import ShardReport
-from tshirt_assets.store.store import Store, TableInfo
+from tshirt_assets.orchestration.run import Run
+from tshirt_assets.orchestration.shard_loop import Report
 
-ASSET = "robust_scores"
+PREVIEW = ("row", "estimator", "status", "s_ifd_mean", "s_ifd_std", "ifd_mean")
+SCORES = ("s_ifd_mean", "s_ifd_std", "ifd_mean")
+PLOTS = {"s_ifd_mean": "S-IFD mean", "s_ifd_std": "S-IFD std"}
 
 
-def build_robust_scores(binding: Binding) -> dg.AssetsDefinition:
+def build(binding: Binding) -> dg.AssetsDefinition:
     """The `robust_scores` asset of a corpus."""
-    config = binding.config
+    return partitioned_asset(binding, ROBUST_SCORES, prepare)
 
-    def prepare(context: dg.AssetExecutionContext) -> Callable[[str], ShardReport]:
-        from tshirt_assets.scoring.calibration import Calibration
 
-        store = binding.store(context)
-        scorer = binding.causal_lm(context, "scorer")
-        contenders = _needed(store, binding, "contenders")
-        tau = facts(contenders, "tau")
-        inputs = {"contenders": contenders.meta["data_version"]}
-        calibration = None
-        if config.needs_calibration:
-            pilot = _needed(store, binding, "calibration")
-            inputs["calibration"] = pilot.meta["data_version"]
-            calibration = Calibration.from_facts(facts(pilot, "calibration"))
-        estimates = Estimates(
-            store,
-            binding,
-            scorer,
-            tau,
-            facts(contenders, "keep_fraction"),
-            calibration,
-            context.log,
-        )
+def prepare(run: Run) -> Callable[[str], Report]:
+    """The function that measures one shard."""
+    from tshirt_assets.scoring.calibration import Calibration
 
-        def process(shard: str) -> ShardReport:
-            table, work = estimates.measure(shard)
-            info = write_table(
-                store,
-                binding,
-                ASSET,
-                shard,
-                table,
-                identity=estimates.identity,
-                tau=tau,
-                estimators=config.estimators,
-            )
-            metadata = describe_table(
-                info, table, ("row", "estimator", "status", "s_ifd_mean", "s_ifd_std", "ifd_mean")
-            )
-            metadata |= describe_work(*work) | {
-                "tau": tau,
-                "model": scorer.path,
-                "model_loads": load_count(),
-                "neighbours": config.neighbours,
-                "estimators": ", ".join(config.estimators),
-            }
-            for column, title in (("s_ifd_mean", "S-IFD mean"), ("s_ifd_std", "S-IFD std")):
-                metadata[f"{column}_plot"] = histogram(finite(table, column), title)
-            return ShardReport(
-                data_version=info.meta["data_version"],
-                metadata=metadata,
-                inputs={"samples": upstream_version(store, binding, "samples", shard), **inputs},
-                checks={
-                    "rows_usable": usable_outcome(table, config.max_bad_share),
-                    "scores_finite": finite_outcome(table, ("s_ifd_mean", "s_ifd_std", "ifd_mean")),
-                },
-            )
-
-        return process
-
-    upstream = ["samples", "contenders", *(["calibration"] if config.needs_calibration else [])]
-    return partitioned_asset(
-        binding,
-        ASSET,
-        description="Mean and std of S-IFD, and mean IFD, under noise on the embeddings of each "
-        "contender (or of every row, with scope: all). A row is chosen for a high mean and a low "
-        "std.",
-        deps=[binding.dep(asset) for asset in upstream],
-        prepare=prepare,
-        checks={"rows_usable": USABLE, "scores_finite": FINITE},
-        kinds={"lancedb", "pytorch", "huggingface"},
-        resources=("store", "scorer"),
-        schema=ROBUST_SCORES,
-        pool=GPU_POOL,
+    store, config = run.store, run.config
+    contenders = needed_table(store, config.name, "contenders")
+    inputs = {"contenders": contenders.data_version}
+    calibration = None
+    if config.needs_calibration:
+        inputs["calibration"] = needed_table(store, config.name, "calibration").data_version
+        found = needed_facts(store, config.name, "calibration").calibration
+        calibration = Calibration.from_facts(found or {})
+    measured = TableFacts.of(contenders)
+    assert measured.tau is not None
+    assert measured.keep_fraction is not None
+    estimates = Estimates(
+        store, config, run.scorer, measured.tau, measured.keep_fraction, calibration, run.log
     )
+    return partial(process, run, estimates, inputs)
 
 
-def _needed(store: Store, binding: Binding, asset: str) -> TableInfo:
-    info = store.info(binding.name, asset)
-    if info is None:
-        raise dg.Failure(f"{asset} of {binding.name!r} is missing; materialize it first")
-    return info
+def process(run: Run, estimates: Estimates, inputs: dict[str, str], shard: str) -> Report:
+    """Measure one shard, store it and report on it."""
+    config = run.config
+    table, work = estimates.measure(shard)
+    info = write_table(
+        run.store,
+        config.name,
+        ROBUST_SCORES.name,
+        shard,
+        table,
+        identity=estimates.identity,
+        facts=TableFacts(tau=estimates.tau, estimators=config.estimators),
+    )
+    metadata = describe_table(info, table, PREVIEW) | describe_work(*work)
+    metadata |= {
+        "tau": estimates.tau,
+        "model": config.scorer.path,
+        "model_loads": load_count(),
+        "neighbours": config.neighbours,
+        "estimators": ", ".join(config.estimators),
+    }
+    for column, title in PLOTS.items():
+        metadata[f"{column}_plot"] = histogram(finite(table, column), title)
+    return Report(
+        data_version=info.data_version,
+        metadata=metadata,
+        inputs={"samples": upstream_version(run.store, config.name, "samples", shard), **inputs},
+        checks={
+            "rows_usable": usable_outcome(table, config.max_bad_share),
+            "scores_finite": finite_outcome(table, SCORES),
+        },
+    )

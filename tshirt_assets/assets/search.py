@@ -1,83 +1,82 @@
 """search: one table of all texts and vectors of a corpus, for semantic search."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
-from tshirt_assets.incremental.columns import column_schema, search_schema
-from tshirt_assets.incremental.dataset import ALL_SHARDS, Dataset, open_dataset
+from tshirt_assets.incremental.catalog import SEARCH
+from tshirt_assets.incremental.columns import search_schema
+from tshirt_assets.incremental.dataset import Dataset
+from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.incremental.identity import combined_version
-from tshirt_assets.incremental.rows import to_frame, to_schema
 from tshirt_assets.orchestration.binding import Binding
-from tshirt_assets.orchestration.declaring import dataset_asset
-from tshirt_assets.orchestration.shard_loop import check_result
+from tshirt_assets.orchestration.declaring import corpus_asset
+from tshirt_assets.orchestration.recording import column_schema, describe_shards
+from tshirt_assets.orchestration.run import Run
+from tshirt_assets.orchestration.shard_loop import Report
+from tshirt_assets.store.frames import to_frame, to_schema
+from tshirt_assets.store.table_info import TableInfo
 
-ASSET = "search"
 INDEX_FROM = 50_000  # rows; below, comparing all of them takes a fraction of a second
 TEXTS = ["sample_id", "row", "instruction", "input", "response", "domain"]
 
 
-def build_search(binding: Binding) -> dg.AssetsDefinition:
+def build(binding: Binding) -> dg.AssetsDefinition:
     """The `search` asset of a corpus."""
-    config = binding.config
+    return corpus_asset(binding, SEARCH, make)
 
-    def make(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        from tshirt_assets.store.vector_search import build_index, has_index
 
-        store = binding.store(context)
-        embeddings = open_dataset(context, binding, store, "embeddings")
-        samples = open_dataset(context, binding, store, "samples")
-        model, width = embedded_with(embeddings)
-        meta = {
-            "identity": embeddings.identity,
-            "data_version": combined_version(embeddings.versions | {"": samples.version}),
-            "embedder": config.embedder.model_dump_json(exclude={"device"}),
-            "fingerprint": model,
-        }
-        info = store.info(binding.name, ASSET)
-        published = info is None or any(info.meta.get(key) != meta[key] for key in meta)
-        if info is None or published:
-            info = store.write_batches(
-                binding.name,
-                ASSET,
-                None,
-                search_schema(width),
-                lambda: search_batches(embeddings, samples, width),
-                meta,
-            )
-        indexed = info.rows >= INDEX_FROM
-        if indexed and not has_index(store, info.name, "vector"):
-            context.log.info(f"{ASSET}: indexing {info.rows:,} vectors")
-            build_index(store, info.name, "vector")
-        yield dg.MaterializeResult(
-            metadata=embeddings.metadata()
-            | {
-                "dagster/row_count": info.rows,
-                "dagster/column_schema": column_schema(search_schema(width)),
-                "table": info.name,
-                "table_version": info.version,
-                "published": published,
-                "indexed": indexed,
-            },
-            data_version=dg.DataVersion(meta["data_version"]),
-        )
-        outcome = embeddings.outcome(config.on_missing_shards)
-        yield check_result(binding, ASSET, "all_shards_used", {"all shards": outcome})
+def make(run: Run) -> Report:
+    """Publish the search table where it has changed, index it where it is large, and report."""
+    from tshirt_assets.store.vector_search import build_index, has_index
 
-    return dataset_asset(
-        binding,
-        ASSET,
-        description="Texts and vectors of all usable rows in one LanceDB table, with an index when "
-        "it is large: semantic search over the corpus, by `tshirt_assets.search` or "
-        "`tshirt-assets search`.",
-        deps=[binding.dep("embeddings", whole=True), binding.dep("samples", whole=True)],
-        make=make,
-        checks={"all_shards_used": ALL_SHARDS},
-        kinds={"lancedb"},
-        resources=("store",),
+    embeddings, samples = run.dataset("embeddings"), run.dataset("samples")
+    model, width = embedded_with(embeddings)
+    facts = TableFacts(
+        embedder=run.config.embedder.model_dump(mode="json", exclude={"device"}), fingerprint=model
     )
+    info, published = publish(embeddings, samples, width, facts)
+    indexed = info.rows >= INDEX_FROM
+    if indexed and not has_index(run.store, info.name, "vector"):
+        run.log.info(f"{SEARCH.name}: indexing {info.rows:,} vectors")
+        build_index(run.store, info.name, "vector")
+    return Report(
+        data_version=info.data_version,
+        metadata=describe_shards(embeddings)
+        | {
+            "dagster/row_count": info.rows,
+            "dagster/column_schema": column_schema(search_schema(width)),
+            "table": info.name,
+            "table_version": info.version,
+            "published": published,
+            "indexed": indexed,
+        },
+        checks={"all_shards_used": embeddings.outcome(run.config.on_missing_shards)},
+    )
+
+
+def publish(
+    embeddings: Dataset, samples: Dataset, width: int, facts: TableFacts
+) -> tuple[TableInfo, bool]:
+    """The search table, and whether it had to be written: its rows or its model have changed."""
+    store, corpus = embeddings.store, embeddings.corpus
+    identity = embeddings.identity
+    version = combined_version(embeddings.versions | {"": samples.version})
+    info = store.info(corpus, SEARCH.name)
+    if info is not None and (info.identity, info.data_version) == (identity, version):
+        stored = TableFacts.of(info)
+        if (stored.embedder, stored.fingerprint) == (facts.embedder, facts.fingerprint):
+            return info, False
+    written = store.write_batches(
+        corpus,
+        SEARCH.name,
+        None,
+        search_schema(width),
+        lambda: search_batches(embeddings, samples, width),
+        {"identity": identity, "data_version": version} | facts.to_meta(),
+    )
+    return written, True
 
 
 def embedded_with(embeddings: Dataset) -> tuple[str, int]:

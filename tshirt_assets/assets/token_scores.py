@@ -1,104 +1,106 @@
 """token_scores: one clean pass gives every token's delta, and IFD, of every sample."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import numpy as np
 import pyarrow as pa
 
+from tshirt_assets.corpus.sample import Sample
+from tshirt_assets.incremental.catalog import TOKEN_SCORES
 from tshirt_assets.incremental.checks import (
-    CARRIED,
-    FINITE,
-    INSTRUCTION_HELPS,
-    USABLE,
     carried_outcome,
     finite_outcome,
     instruction_helps_outcome,
     usable_outcome,
 )
-from tshirt_assets.incremental.columns import TOKEN_SCORES, computed_schema
+from tshirt_assets.incremental.columns import TOKEN_SCORES as COLUMNS
+from tshirt_assets.incremental.columns import computed_schema
 from tshirt_assets.incremental.identity import loss_identity
 from tshirt_assets.incremental.rows import row_frame, samples_by_id, tokenize_rows
-from tshirt_assets.incremental.score_table import ScoreTable
+from tshirt_assets.incremental.score_table import ScoredShard, ScoreTable
 from tshirt_assets.incremental.writing import read_upstream
 from tshirt_assets.models.cache import load_count
-from tshirt_assets.orchestration.binding import GPU_POOL, Binding
+from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.declaring import partitioned_asset
 from tshirt_assets.orchestration.recording import describe_table, describe_work, finite, histogram
-from tshirt_assets.orchestration.shard_loop import ShardReport
+from tshirt_assets.orchestration.run import Run
+from tshirt_assets.orchestration.shard_loop import Report
 
-ASSET = "token_scores"
+if TYPE_CHECKING:
+    from tshirt_assets.models.causal_lm import LoadedCausalLM
+
+PREVIEW = ("row", "status", "ifd", "cond_nll", "uncond_nll", "n_response_tokens")
+SCORES = ("ifd", "cond_nll", "uncond_nll")
 
 
-def build_token_scores(binding: Binding) -> dg.AssetsDefinition:
+def build(binding: Binding) -> dg.AssetsDefinition:
     """The `token_scores` asset of a corpus."""
-    config = binding.config
+    return partitioned_asset(binding, TOKEN_SCORES, prepare)
 
-    def prepare(context: dg.AssetExecutionContext) -> Callable[[str], ShardReport]:
-        from tshirt_assets.scoring.clean import clean_scores
 
-        store = binding.store(context)
-        scorer = binding.causal_lm(context, "scorer")
-        identity = loss_identity(ASSET, config, scorer)
-        scores = ScoreTable(store, binding, ASSET, identity, TOKEN_SCORES, context.log)
+def prepare(run: Run) -> Callable[[str], Report]:
+    """The function that scores one shard."""
+    scorer, name = run.scorer, TOKEN_SCORES.name
+    identity = loss_identity(name, run.config, scorer)
+    scores = ScoreTable(run.store, run.config.name, name, identity, COLUMNS, run.log)
+    return partial(process, run, scores, scorer)
 
-        def process(shard: str) -> ShardReport:
-            samples_table, samples_version = read_upstream(store, binding, "samples", shard)
-            rows = row_frame(samples_table)
-            samples = samples_by_id(samples_table)
 
-            def compute(ids: Sequence[str]) -> tuple[pa.Table, int]:
-                tokenized = tokenize_rows(ids, samples, scorer, config.prompt_format)
-                scored = clean_scores(scorer.engine, tokenized)
-                tokens = sum(s.n_prompt_tokens + 2 * s.n_response_tokens for s in scored)
-                records = [asdict(score) for score in scored]
-                return pa.Table.from_pylist(records, computed_schema(TOKEN_SCORES)), tokens
-
-            scored = scores.score(shard, rows, compute)
-            metadata = describe_table(
-                scored.info,
-                scored.table,
-                ("row", "status", "ifd", "cond_nll", "uncond_nll", "n_response_tokens"),
-            )
-            metadata |= describe_work(scored) | {"model": scorer.path, "model_loads": load_count()}
-            ifd = finite(scored.table, "ifd")
-            deltas = scored.table["token_delta"].combine_chunks().flatten().to_numpy()
-            if len(ifd):
-                metadata["ifd_median"] = round(float(np.median(ifd)), 6)
-                metadata["ifd_plot"] = histogram(ifd, "IFD (perplexity ratio)")
-                metadata["delta_plot"] = histogram(deltas, "token delta (nats)")
-            return ShardReport(
-                data_version=scored.info.meta["data_version"],
-                metadata=metadata,
-                inputs={"samples": samples_version},
-                checks={
-                    "rows_carried_through": carried_outcome(scored.table, rows.height),
-                    "rows_usable": usable_outcome(scored.table, config.max_bad_share),
-                    "scores_finite": finite_outcome(
-                        scored.table, ("ifd", "cond_nll", "uncond_nll")
-                    ),
-                    "instruction_helps": instruction_helps_outcome(scored.table),
-                },
-            )
-
-        return process
-
-    return partitioned_asset(
-        binding,
-        ASSET,
-        description="Loss of every response token with and without its prompt under the scorer. "
-        "token_delta is positive where the instruction helps; IFD is the perplexity ratio.",
-        deps=[binding.dep("samples")],
-        prepare=prepare,
+def process(run: Run, scores: ScoreTable, scorer: "LoadedCausalLM", shard: str) -> Report:
+    """Score one shard and report on it."""
+    scored, samples_version = score_shard(scores, scorer, run.config.prompt_format, shard)
+    metadata = describe_table(scored.info, scored.table, PREVIEW) | describe_work(scored)
+    metadata |= {"model": scorer.path, "model_loads": load_count()} | _distributions(scored.table)
+    return Report(
+        data_version=scored.info.data_version,
+        metadata=metadata,
+        inputs={"samples": samples_version},
         checks={
-            "rows_carried_through": CARRIED,
-            "rows_usable": USABLE,
-            "scores_finite": FINITE,
-            "instruction_helps": INSTRUCTION_HELPS,
+            "rows_carried_through": carried_outcome(scored.table, scored.asked),
+            "rows_usable": usable_outcome(scored.table, run.config.max_bad_share),
+            "scores_finite": finite_outcome(scored.table, SCORES),
+            "instruction_helps": instruction_helps_outcome(scored.table),
         },
-        kinds={"lancedb", "pytorch", "huggingface"},
-        resources=("store", "scorer"),
-        schema=TOKEN_SCORES,
-        pool=GPU_POOL,
     )
+
+
+def score_shard(
+    scores: ScoreTable, scorer: "LoadedCausalLM", prompt_format: str, shard: str
+) -> tuple[ScoredShard, str]:
+    """The token scores of a shard, and the data version of its samples."""
+    samples, version = read_upstream(scores.store, scores.corpus, "samples", shard)
+    compute = partial(
+        computed, samples=samples_by_id(samples), scorer=scorer, prompt_format=prompt_format
+    )
+    return scores.score(shard, row_frame(samples), compute), version
+
+
+def computed(
+    ids: Sequence[str],
+    *,
+    samples: Mapping[str, Sample],
+    scorer: "LoadedCausalLM",
+    prompt_format: str,
+) -> tuple[pa.Table, int]:
+    """The computed columns of `token_scores` for these samples, and the tokens that it took."""
+    from tshirt_assets.scoring.clean import clean_scores
+
+    found = clean_scores(scorer.engine, tokenize_rows(ids, samples, scorer, prompt_format))
+    tokens = sum(score.n_prompt_tokens + 2 * score.n_response_tokens for score in found)
+    return pa.Table.from_pylist(list(map(asdict, found)), computed_schema(COLUMNS)), tokens
+
+
+def _distributions(table: pa.Table) -> dict[str, Any]:
+    ifd = finite(table, "ifd")
+    if not len(ifd):
+        return {}
+    deltas = table["token_delta"].combine_chunks().flatten().to_numpy()
+    return {
+        "ifd_median": round(float(np.median(ifd)), 6),
+        "ifd_plot": histogram(ifd, "IFD (perplexity ratio)"),
+        "delta_plot": histogram(deltas, "token delta (nats)"),
+    }

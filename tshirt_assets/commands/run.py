@@ -10,17 +10,7 @@ from tshirt_assets.commands.terminal import explain_failures, terminal_logger
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.shards import discover_shards
 from tshirt_assets.factory import build_curation_defs
-
-# Global assets need all shards, so the graph runs in phases. Each stage of a phase is a run of
-# its own: a shard that fails there does not keep the others from the next one.
-PHASES: tuple[tuple[str, ...], ...] = (
-    ("samples",),
-    ("embeddings", "token_scores"),
-    ("contenders", "calibration", "neighbours", "search"),
-    ("robust_scores", "miwv_scores"),
-    ("selected_subset",),
-)
-DATASET_WIDE = {"contenders", "calibration", "neighbours", "search"}
+from tshirt_assets.incremental.catalog import SAMPLES, AssetRecord, phases
 
 
 def run_corpus(instance: dg.DagsterInstance, config: CorpusConfig) -> bool:
@@ -36,21 +26,13 @@ def run_corpus(instance: dg.DagsterInstance, config: CorpusConfig) -> bool:
     registered = instance.get_dynamic_partitions(config.name)
     usable = {spec.key for spec in discover_shards(config, missing_ok=True)}
     success = True
-    for phase in PHASES:
-        if phase[0] in DATASET_WIDE:
-            ranges: list[Sequence[str]] = [()]
-        elif phase == ("selected_subset",):
-            ranges = [list(config.recipes)]
-        else:
-            ranges = contiguous(registered, usable)
-        for keys in ranges:
+    # Corpus-wide assets need all shards, so that the graph is made in phases. Each is a run of
+    # its own: a shard that fails in one does not keep the others from the next.
+    for phase in phases(config):
+        for keys in _ranges(phase[0], registered, usable, config):
             result = job.execute_in_process(
                 instance=instance,
-                asset_selection=[
-                    dg.AssetKey([config.name, asset])
-                    for asset in phase
-                    if asset != "calibration" or config.needs_calibration
-                ],
+                asset_selection=[dg.AssetKey([config.name, record.name]) for record in phase],
                 tags=_range_tags(keys),
                 run_config={"loggers": {"console": {"config": {}}}},
                 raise_on_error=False,
@@ -58,11 +40,20 @@ def run_corpus(instance: dg.DagsterInstance, config: CorpusConfig) -> bool:
             success &= result.success
             if not result.success:
                 explain_failures(result)
-            if phase == ("samples",):
+            if phase == [SAMPLES]:
                 usable -= _failed_partitions(result)
             elif not result.success:
                 return False
     return success
+
+
+def _ranges(
+    record: AssetRecord, registered: Sequence[str], usable: set[str], config: CorpusConfig
+) -> list[Sequence[str]]:
+    """The ranges of partitions that a run of an asset covers; one without any for the corpus."""
+    if record.unit == "corpus":
+        return [()]
+    return [list(config.recipes)] if record.unit == "recipe" else contiguous(registered, usable)
 
 
 def contiguous(keys: Sequence[str], wanted: Iterable[str]) -> list[Sequence[str]]:

@@ -12,13 +12,16 @@ from tshirt_assets.corpus.shards import discover_shards
 from tshirt_assets.export.integrity import file_faults, read_manifest
 from tshirt_assets.export.load import read_subset
 from tshirt_assets.incremental import consistency
+from tshirt_assets.incremental.catalog import ASSETS, ROBUST_SCORES, SELECTED_SUBSET
 from tshirt_assets.incremental.identity import data_version
-from tshirt_assets.store.store import STAGING_PREFIX, Store, StoreError, TableInfo, table_name
+from tshirt_assets.store.faults import StoreError
+from tshirt_assets.store.frames import to_frame
+from tshirt_assets.store.store import STAGING_PREFIX, Store
+from tshirt_assets.store.table_info import TableInfo, table_name
 
-CARRIED = ("embeddings", "token_scores", "miwv_scores")  # hold every row of `samples`
-# Hold the contenders, or every scored row.
-MEASURED = ("neighbour_deltas", "analytic_scores", "hybrid_scores", "robust_scores")
-SUBSET = "selected_subset"
+CARRIED = [record.name for record in ASSETS.values() if record.holds_every_sample]
+MEASURED = [*ROBUST_SCORES.measures, ROBUST_SCORES.name]  # hold contenders, or all scored rows
+SUBSET = SELECTED_SUBSET.name
 KEYS = [*consistency.PLACE, "status"]
 PUT_BACK = "put it back, or drop the table with `tshirt-assets maintain --orphans`"
 CONTINUE = "run the asset again to go on from them; `maintain` drops them when they are old"
@@ -107,7 +110,7 @@ class _Verifier:
                 continue
             self.found.tables += 1
             self.found.rows += info.rows
-            asset, shard = info.meta["asset"], info.meta.get("shard")
+            asset, shard = info.asset, info.shard
             if name == table_name(corpus, asset, shard):
                 self.tables[asset, shard] = info
             else:
@@ -139,8 +142,7 @@ class _Verifier:
         by_asset: dict[str, dict[str, list[str]]] = {}
         for (asset, shard), info in self.tables.items():
             if shard is not None and asset != SUBSET:
-                identity = info.meta.get("identity", "")
-                by_asset.setdefault(asset, {}).setdefault(identity, []).append(shard)
+                by_asset.setdefault(asset, {}).setdefault(info.identity, []).append(shard)
         for asset, groups in by_asset.items():
             for fewer in sorted(groups.values(), key=len)[:-1]:
                 for shard in fewer:
@@ -157,11 +159,10 @@ class _Verifier:
         except StoreError as error:
             self.add(place, "cannot be read", str(error))
             return None
-        if data_version(table) != info.meta.get("data_version"):
-            self.add_all(place, asset, ["its rows are not those that its data version is of"])
-        frame = pl.from_arrow(table)
-        assert isinstance(frame, pl.DataFrame)
-        expected = {"identity": info.meta.get("identity"), "shard": shard}
+        if data_version(table) != info.data_version:
+            self.add_all(place, asset, ["its rows have changed since they were written"])
+        frame = to_frame(table)
+        expected = {"identity": info.identity, "shard": shard}
         for column, value in expected.items():
             if shard is None or asset == SUBSET or column not in frame.columns:
                 continue
@@ -198,7 +199,7 @@ class _Verifier:
             scores = self.read(asset, shard)
             if scores is None or contenders is None or scored is None:
                 continue
-            place, source = f"{asset} {shard}", "robust_scores"
+            place, source = f"{asset} {shard}", ROBUST_SCORES.name
             if asset == "robust_scores":
                 self.add_all(place, source, consistency.same_tau(scores, contenders))
             for estimator, every, part in self.measured(asset, scores):
@@ -226,8 +227,7 @@ class _Verifier:
     def check_search(self, known: pl.DataFrame) -> None:
         """The published rows exist; their texts and vectors are copies, which nothing reads."""
         columns = ["sample_id", "shard"]
-        rows = pl.from_arrow(self.store.read(self.config.name, "search", columns=columns))
-        assert isinstance(rows, pl.DataFrame)
+        rows = to_frame(self.store.read(self.config.name, "search", columns=columns))
         strange = rows.join(known, on=columns, how="anti").height
         if strange:
             self.add_all("search", "search", [f"{strange} rows that samples does not have"])
@@ -246,7 +246,7 @@ class _Verifier:
         if manifest is None:
             self.add_all(place, place, [f"{folder} has no readable manifest.json"])
             return
-        version = self.tables[SUBSET, recipe].meta.get("data_version")
+        version = self.tables[SUBSET, recipe].data_version
         if manifest["provenance"].get("data_version") != version:
             self.add_all(place, place, [f"{folder} was exported from another selection"])
         self.found.files += len(manifest["files"])

@@ -1,11 +1,15 @@
 """Reading one shard into canonical samples."""
 
 from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
 
 from tshirt_assets.config import CorpusConfig
+from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.corpus.files import read_records
 from tshirt_assets.corpus.rows import samples_of
-from tshirt_assets.corpus.sample import Sample
+from tshirt_assets.corpus.sample import Sample, to_table
 from tshirt_assets.corpus.shards import ShardSpec
 
 
@@ -19,3 +23,22 @@ def read_shard(spec: ShardSpec, config: CorpusConfig) -> Iterator[Sample]:
     """
     for row, record in enumerate(read_records(spec.path, spec.start, spec.stop)):
         yield from samples_of(record, spec.key, row, config)
+
+
+def read_stable(spec: ShardSpec, config: CorpusConfig) -> tuple[pa.Table, str]:
+    """The samples of a shard as a table, and the version of the file that they are of.
+
+    Reads once more if the file was replaced meanwhile; raises `CorpusError` if it keeps changing.
+    """
+    for _ in range(2):
+        before = file_version(spec)
+        table = to_table(read_shard(spec, config))
+        if file_version(spec) == before:
+            return table, before
+    raise CorpusError(f"{spec.path}: the file keeps changing while it is read; try again")
+
+
+def file_version(spec: ShardSpec) -> str:
+    """Version of a shard's source: changes whenever its file is written."""
+    stat = Path(spec.path).stat()
+    return f"{stat.st_size}-{stat.st_mtime_ns}"

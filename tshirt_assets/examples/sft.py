@@ -16,8 +16,9 @@ from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.sample import raw_id
 from tshirt_assets.definitions import corpus_files
 from tshirt_assets.examples import results, training
-from tshirt_assets.export.load import load_subset, read_samples
+from tshirt_assets.export.load import load_subset
 from tshirt_assets.incremental.dataset import open_dataset
+from tshirt_assets.incremental.rows import read_texts
 from tshirt_assets.models.causal_lm import load_tokenizer, read_model
 from tshirt_assets.orchestration.binding import GPU_POOL, Binding
 from tshirt_assets.report.plots import png_markdown
@@ -71,7 +72,8 @@ def build_sft_defs(corpus: CorpusConfig) -> dg.Definitions:
     )
     def held_out(context: dg.AssetExecutionContext, config: HeldOutOptions) -> dg.MaterializeResult:
         store = Store(corpus.store, corpus.storage_options)
-        usable = open_dataset(context, binding, store, "samples").frame(
+        registered = context.instance.get_dynamic_partitions(corpus.name)
+        usable = open_dataset(store, corpus, registered, "samples", context.log).frame(
             ["sample_id", "shard", "row"], where="status = 'ok'"
         )
         selected = pl.concat([subset(recipe)["sample_id"] for recipe in corpus.recipes])
@@ -80,7 +82,7 @@ def build_sft_defs(corpus: CorpusConfig) -> dg.Definitions:
             raise dg.Failure("every row was selected by some recipe; lower the budgets")
         # The ids are hashes of the content, so that the lowest are as good as a random draw.
         chosen = free.sort("sample_id").head(config.rows)
-        rows = read_samples(store, corpus.name, chosen).sort("sample_id")
+        rows = read_texts(store, corpus.name, chosen).sort("sample_id")
         folder.mkdir(parents=True, exist_ok=True)
         rows.write_parquet(folder / HELD_OUT)
         return dg.MaterializeResult(

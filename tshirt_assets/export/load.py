@@ -1,19 +1,18 @@
 """Load a selected subset from the store, for training code."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import polars as pl
 
-from tshirt_assets.corpus.sample import SAMPLES_SCHEMA
-from tshirt_assets.export.subset import SAMPLE_COLUMNS, join_selected
+from tshirt_assets.export.subset import join_selected
+from tshirt_assets.incremental.facts import TableFacts
+from tshirt_assets.incremental.rows import read_texts
+from tshirt_assets.store.frames import to_frame
 
 if TYPE_CHECKING:
     from tshirt_assets.store.store import Store
-
-ROWS_PER_QUERY = 2_000  # row numbers in one SQL filter
 
 
 @overload
@@ -50,7 +49,8 @@ def load_subset(
     are no longer there; `ValueError` when they changed and no version of them was recorded;
     `ImportError` without `datasets`.
     """
-    from tshirt_assets.store.store import Store, StoreError
+    from tshirt_assets.store.faults import StoreError
+    from tshirt_assets.store.store import Store
 
     if as_ not in ("polars", "datasets"):
         raise ValueError(f"as_={as_!r}: allowed are 'polars' and 'datasets'")
@@ -58,7 +58,7 @@ def load_subset(
     if opened.database.is_local and not Path(opened.database.uri).is_dir():
         raise StoreError(f"{store}: there is no such store")
     if opened.info(corpus, "selected_subset", recipe) is None:
-        made = [info.meta["shard"] for info in opened.stored(corpus, "selected_subset")]
+        made = [str(info.shard) for info in opened.stored(corpus, "selected_subset")]
         raise StoreError(
             f"{store}: there is no subset {recipe!r} of corpus {corpus!r}; materialize "
             f"selected_subset, or name one of those that are there: {', '.join(made) or 'none'}"
@@ -73,52 +73,21 @@ def read_subset(store: "Store", corpus: str, recipe: str) -> pl.DataFrame:
     Where the samples have changed since the selection, the table versions that were recorded with
     it are read, as long as the store keeps them.
     """
-    selected = _frame(store.read(corpus, "selected_subset", recipe))
+    selected = to_frame(store.read(corpus, "selected_subset", recipe))
     try:
-        return join_selected(read_samples(store, corpus, selected), selected)
+        return join_selected(read_texts(store, corpus, selected), selected)
     except ValueError:
         versions = _recorded_versions(store, corpus, recipe)
         if not versions:
             raise
-        return join_selected(read_samples(store, corpus, selected, versions), selected)
-
-
-def read_samples(
-    store: "Store", corpus: str, wanted: pl.DataFrame, versions: Mapping[str, int] | None = None
-) -> pl.DataFrame:
-    """The samples of the rows in `wanted` (columns shard and row), in no particular order.
-
-    Only those rows are read, however large their shards are; of the given table version of each
-    shard, or of the latest.
-    """
-    found = [
-        _frame(
-            store.read(
-                corpus,
-                "samples",
-                str(shard),
-                columns=SAMPLE_COLUMNS,
-                where=f"row IN ({', '.join(map(str, chunk['row']))})",
-                version=(versions or {}).get(str(shard)),
-            )
-        )
-        for (shard,), rows in wanted.select("shard", "row").group_by("shard", maintain_order=True)
-        for chunk in rows.iter_slices(ROWS_PER_QUERY)
-    ]
-    return pl.concat(found) if found else _frame(SAMPLES_SCHEMA.empty_table())
+        return join_selected(read_texts(store, corpus, selected, versions), selected)
 
 
 def _recorded_versions(store: "Store", corpus: str, recipe: str) -> dict[str, int]:
     """Version by shard of the samples tables that a subset was selected from."""
     info = store.info(corpus, "selected_subset", recipe)
-    inputs = json.loads(info.meta.get("inputs", "{}")) if info else {}
-    return {shard: table["version"] for shard, table in inputs.get("samples", {}).items()}
-
-
-def _frame(table: Any) -> pl.DataFrame:
-    frame = pl.from_arrow(table)
-    assert isinstance(frame, pl.DataFrame)
-    return frame
+    inputs = TableFacts.of(info).inputs if info else {}
+    return {shard: table.version for shard, table in inputs.get("samples", {}).items()}
 
 
 def _as_dataset(rows: pl.DataFrame) -> Any:

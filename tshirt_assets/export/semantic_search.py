@@ -1,10 +1,13 @@
 """Semantic search over a whole corpus, for people who look at their data."""
 
-import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
+
+from tshirt_assets.incremental.facts import TableFacts
+from tshirt_assets.store.frames import to_frame
 
 COLUMNS = ("sample_id", "shard", "row", "instruction", "input", "response", "domain")
 
@@ -26,7 +29,9 @@ def search(
     Raises `StoreError` when the corpus's `search` was never materialized or the vector has another
     width; `ModelError` when the embedder cannot be loaded or is no longer the same.
     """
-    from tshirt_assets.store.store import Store, StoreError, table_name
+    from tshirt_assets.store.faults import StoreError
+    from tshirt_assets.store.store import Store
+    from tshirt_assets.store.table_info import table_name
     from tshirt_assets.store.vector_search import nearest_rows
 
     if k < 1:
@@ -36,16 +41,15 @@ def search(
     if info is None:
         raise StoreError(f"{store}: {corpus!r} has no search table; materialize its asset `search`")
     if isinstance(query, str):
-        vector = embed(query, json.loads(info.meta["embedder"]), info.meta["fingerprint"])
+        facts = TableFacts.of(info)
+        vector = embed(query, facts.embedder or {}, facts.fingerprint or "")
     else:
         vector = np.asarray(query, np.float32)
     name = table_name(corpus, "search", None)
-    frame = pl.from_arrow(nearest_rows(opened, name, "vector", vector, k, COLUMNS))
-    assert isinstance(frame, pl.DataFrame)
-    return frame
+    return to_frame(nearest_rows(opened, name, "vector", vector, k, COLUMNS))
 
 
-def embed(text: str, options: Mapping[str, str], fingerprint: str) -> np.ndarray:
+def embed(text: str, options: Mapping[str, Any], fingerprint: str) -> np.ndarray:
     """The vector (C,) of a text under the model that a table was made with."""
     from tshirt_assets.config import EmbedderOptions
     from tshirt_assets.models.embedder import load_embedder

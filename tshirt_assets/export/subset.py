@@ -2,8 +2,7 @@
 
 import polars as pl
 
-KEY = ("sample_id", "shard", "row")
-SAMPLE_COLUMNS = (*KEY, "messages", "instruction", "input", "response", "domain", "extra")
+from tshirt_assets.incremental.rows import PLACE, TEXT_COLUMNS
 
 
 def join_selected(samples: pl.DataFrame, selected: pl.DataFrame) -> pl.DataFrame:
@@ -13,11 +12,11 @@ def join_selected(samples: pl.DataFrame, selected: pl.DataFrame) -> pl.DataFrame
     those of `samples`. Raises `ValueError` when a selected row has no sample: the samples were
     materialized again after the selection.
     """
-    texts = samples.select(SAMPLE_COLUMNS)
-    scores = selected.drop([*SAMPLE_COLUMNS[len(KEY) :]], strict=False)
-    joined = texts.join(scores, on=KEY, how="inner", suffix="_selected").sort("rank")
+    texts = samples.select(TEXT_COLUMNS)
+    scores = selected.drop([*TEXT_COLUMNS[len(PLACE) :]], strict=False)
+    joined = texts.join(scores, on=PLACE, how="inner", suffix="_selected").sort("rank")
     if joined.height != selected.height:
-        missing = selected.join(texts, on=KEY, how="anti")["sample_id"].head(3).to_list()
+        missing = selected.join(texts, on=PLACE, how="anti")["sample_id"].head(3).to_list()
         raise ValueError(
             f"{selected.height - joined.height} selected rows are not among the samples "
             f"(first: {', '.join(missing)}): the samples have changed since the selection; "

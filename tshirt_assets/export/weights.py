@@ -2,6 +2,29 @@
 
 from collections.abc import Sequence
 
+import polars as pl
+
+from tshirt_assets.incremental.corpus_scores import CorpusScores
+from tshirt_assets.incremental.errors import UpstreamError
+
+
+def subset_weights(
+    scores: CorpusScores, selected: pl.DataFrame, tau: float | None
+) -> dict[str, list[float]]:
+    """Token weights of the selected rows, by sample id.
+
+    Raises `UpstreamError` without a threshold: nothing then says which tokens are informative.
+    """
+    if tau is None:
+        raise UpstreamError(
+            f"export_token_weights needs the threshold tau, and contenders of "
+            f"{scores.config.name!r} are missing; materialize contenders first"
+        )
+    return {
+        sample_id: token_weights(row["token_delta"], row["first_delta_index"], tau)
+        for sample_id, row in scores.token_deltas(selected).items()
+    }
+
 
 def token_weights(token_delta: Sequence[float], first_delta_index: int, tau: float) -> list[float]:
     """Weight of every response token: 1 where abs(delta) is above tau, else 0 (S-IFD's w_t).

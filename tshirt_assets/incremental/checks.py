@@ -1,19 +1,34 @@
 """What the asset checks look for; each returns an outcome for one table."""
 
 from collections import Counter
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tshirt_assets.orchestration.shard_loop import CheckOutcome
+MOST_REASONS = 4
 
-USABLE = "The share of rows that are not ok stays below `max_bad_share`."
-CARRIED = "Every row of `samples` is there."
-FINITE = "No score of an ok row is missing, NaN or infinite."
-NORMALISED = "Every vector has length 1."
-NOT_SELF = "No row is its own nearest neighbour."
-INSTRUCTION_HELPS = "For most rows the instruction lowers the loss (IFD below 1)."
+DESCRIPTIONS = {
+    "rows_usable": "The share of rows that are not ok stays below `max_bad_share`.",
+    "rows_carried_through": "Every row of `samples` is there.",
+    "scores_finite": "No score of an ok row is missing, NaN or infinite.",
+    "vectors_normalised": "Every vector has length 1.",
+    "neighbour_is_not_self": "No row is its own nearest neighbour.",
+    "instruction_helps": "For most rows the instruction lowers the loss (IFD below 1).",
+    "all_shards_used": "Every registered shard took part.",
+    "subset_size": "The subset has as many rows as its budget asks for.",
+}
+"""What each check of the catalogue promises, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOutcome:
+    """What one asset check found on one shard; `warn` marks trouble that is no error."""
+
+    passed: bool
+    detail: str
+    warn: bool = False
 
 
 def usable_outcome(table: pa.Table, max_bad_share: float) -> CheckOutcome:
@@ -23,7 +38,7 @@ def usable_outcome(table: pa.Table, max_bad_share: float) -> CheckOutcome:
     if total == 0:
         return CheckOutcome(False, "no rows", warn=True)
     bad = total - reasons.pop("ok", 0)
-    listed = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(4))
+    listed = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(MOST_REASONS))
     detail = f"{bad} of {total} rows not ok" + (f" ({listed})" if listed else "")
     return CheckOutcome(bad / total <= max_bad_share, detail, warn=True)
 

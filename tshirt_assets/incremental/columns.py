@@ -1,6 +1,5 @@
 """Columns of every table, with the descriptions shown in the UI. These names are public."""
 
-import dagster as dg
 import pyarrow as pa
 
 from tshirt_assets.corpus.sample import SAMPLES_SCHEMA
@@ -174,30 +173,3 @@ DESCRIPTIONS = {
     "score": "The value the recipe ranks by.",
     "reason": "Why the row was chosen.",
 }
-
-
-def column_schema(schema: pa.Schema) -> dg.TableSchema:
-    """The column schema that Dagster shows for a table."""
-    return dg.TableSchema(
-        columns=[
-            dg.TableColumn(field.name, str(field.type), DESCRIPTIONS.get(field.name))
-            for field in schema
-        ]
-    )
-
-
-__all__ = [
-    "CALIBRATION",
-    "CONTENDERS",
-    "MIWV_SCORES",
-    "NEIGHBOURS",
-    "NEIGHBOUR_DELTAS",
-    "ROBUSTNESS",
-    "ROBUST_SCORES",
-    "SAMPLES_SCHEMA",
-    "TOKEN_SCORES",
-    "column_schema",
-    "computed_schema",
-    "embeddings_schema",
-    "search_schema",
-]

@@ -1,21 +1,22 @@
 """The score columns of a whole corpus, as selection wants them, at pinned versions."""
 
-import json
 from collections.abc import Collection, Sequence
+from typing import Any
 
-import dagster as dg
 import numpy as np
 import polars as pl
 
-from tshirt_assets.config import Recipe
-from tshirt_assets.export.load import read_samples
-from tshirt_assets.incremental.dataset import Dataset, facts, open_dataset
+from tshirt_assets.config import CorpusConfig, Recipe
+from tshirt_assets.incremental.dataset import Dataset, open_dataset
 from tshirt_assets.incremental.draws import DELTAS, sampled_table
-from tshirt_assets.incremental.rows import to_frame
-from tshirt_assets.orchestration.binding import Binding
+from tshirt_assets.incremental.errors import UpstreamError
+from tshirt_assets.incremental.facts import TableFacts
+from tshirt_assets.incremental.rows import read_texts
 from tshirt_assets.report.data import RecipeComparison, compare_recipes
 from tshirt_assets.selection.recipes import Selection, select
 from tshirt_assets.selection.score_tables import ScoreTables
+from tshirt_assets.selection.stability import recipe_stability
+from tshirt_assets.store.frames import to_frame, with_ids
 from tshirt_assets.store.store import Store
 
 DECIDED_BY = {"tshirt": "robust_scores", "reference": DELTAS, "miwv": "miwv_scores"}
@@ -26,22 +27,25 @@ ROBUST_COLUMNS = [*SAMPLED_COLUMNS, "estimator"]
 class CorpusScores:
     """Reads the scores of all shards at pinned versions, each table at most once per run."""
 
-    def __init__(self, context: dg.AssetExecutionContext, binding: Binding, store: Store):
-        self._context, self._binding, self._store = context, binding, store
+    def __init__(self, store: Store, config: CorpusConfig, registered: Collection[str], log: Any):
+        self.store, self.config, self._log = store, config, log
+        self._registered = registered
         self._datasets: dict[str, Dataset] = {}
         self._frames: dict[str, pl.DataFrame] = {}
         self._rankings: dict[str, pl.DataFrame] = {}
-        self.reference_tau: float | None = None
+        self._reference_tau: float | None = None
 
     def dataset(self, asset: str) -> Dataset:
         """The pinned tables of an asset over all shards."""
         if asset not in self._datasets:
-            self._datasets[asset] = open_dataset(self._context, self._binding, self._store, asset)
+            self._datasets[asset] = open_dataset(
+                self.store, self.config, self._registered, asset, self._log
+            )
         return self._datasets[asset]
 
     def inputs(self, recipe: Recipe) -> dict[str, Dataset]:
         """The datasets that decide what a recipe (and the recipes it fuses) selects."""
-        parts = [recipe, *(self._binding.config.recipes[name] for name in recipe.fuse)]
+        parts = [recipe, *(self.config.recipes[name] for name in recipe.fuse)]
         assets = ["samples", "token_scores"]
         assets += sorted({DECIDED_BY[part.method] for part in parts if part.method in DECIDED_BY})
         if recipe.dedupe_similarity or recipe.diversity:
@@ -61,7 +65,7 @@ class CorpusScores:
     def _has(self, asset: str, needed: Collection[str]) -> bool:
         try:
             self.dataset(asset)
-        except dg.Failure:
+        except UpstreamError:
             if asset in needed:
                 raise
             return False
@@ -69,7 +73,7 @@ class CorpusScores:
 
     def selection(self, name: str) -> Selection:
         """What a recipe of the corpus selects."""
-        config = self._binding.config
+        config = self.config
         recipe = config.recipes[name]
         selection = select(
             recipe,
@@ -82,14 +86,30 @@ class CorpusScores:
         self._rankings[name] = selection.ranking.select("sample_id", "position", "selected")
         return selection
 
+    def stability(self, selection: Selection) -> tuple[str, float] | None:
+        """What is meant by it, and the expected share of a selection that would stay.
+
+        None where nothing is known of the errors of its scores; see `selection.stability`.
+        """
+        from tshirt_assets.scoring.calibration import Calibration
+
+        info = self.store.info(self.config.name, "calibration")
+        found = TableFacts.of(info).calibration if info else None
+        return recipe_stability(
+            self.config.recipes[selection.recipe],
+            selection,
+            neighbours=self.config.neighbours,
+            errors=Calibration.from_facts(found).errors if found else None,
+        )
+
     def comparison(self) -> RecipeComparison:
         """Overlap and rank correlation of all recipes whose scores are there."""
-        for name in self._binding.config.recipes:
+        for name in self.config.recipes:
             if name not in self._rankings:
                 try:
                     self.selection(name)
-                except dg.Failure as missing:
-                    self._context.log.info(f"{name} is left out of the comparison: {missing}")
+                except UpstreamError as missing:
+                    self._log.info(f"{name} is left out of the comparison: {missing}")
         return compare_recipes(self._rankings)
 
     def rows(self) -> pl.DataFrame:
@@ -104,18 +124,46 @@ class CorpusScores:
             samples = self.dataset("samples").frame(["sample_id", "shard", "row", "domain"])
             rows = scored.join(samples, on=["sample_id", "shard", "row"], maintain_order="left")
             if rows.height < scored.height:
-                self._context.log.warning(
+                self._log.warning(
                     f"{scored.height - rows.height} rows are left out: their samples have changed "
                     "since they were scored. Materialize token_scores of the stale shards"
                 )
             self._frames["rows"] = rows
         return self._frames["rows"]
 
+    @property
+    def tau(self) -> float | None:
+        """The threshold of the contenders; None where they are not materialized."""
+        info = self.store.info(self.config.name, "contenders")
+        return TableFacts.of(info).tau if info else None
+
+    def tau_of(self, recipe: Recipe) -> float | None:
+        """The threshold that a recipe's scores were made with, as far as there is one."""
+        if recipe.method == "reference" and self._reference_tau is not None:
+            return self._reference_tau
+        return self.tau
+
     def texts(self, wanted: pl.DataFrame) -> pl.DataFrame:
         """The samples of the rows in `wanted` (columns shard and row), in no particular order."""
         tables = self.dataset("samples").tables
         versions = {shard: info.version for shard, info in tables.items()}
-        return read_samples(self._store, self._binding.name, wanted, versions)
+        return read_texts(self.store, self.config.name, wanted, versions)
+
+    def token_deltas(self, rows: pl.DataFrame) -> dict[str, dict[str, Any]]:
+        """token_delta, first_delta_index, n_response_tokens of `rows` (sample_id, shard), by id."""
+        dataset = self.dataset("token_scores")
+        found: dict[str, dict[str, Any]] = {}
+        for (shard,), group in rows.group_by("shard"):
+            table = self.store.read(
+                dataset.corpus,
+                dataset.asset,
+                str(shard),
+                columns=["sample_id", "token_delta", "first_delta_index", "n_response_tokens"],
+                where=with_ids(group["sample_id"]),
+                version=dataset.tables[str(shard)].version,
+            )
+            found |= {row["sample_id"]: row for row in to_frame(table).iter_rows(named=True)}
+        return found
 
     def robust(self) -> pl.DataFrame:
         """Robust scores of the contenders by every estimator, for the present threshold.
@@ -125,21 +173,18 @@ class CorpusScores:
         """
         if "robust" not in self._frames:
             dataset = self.dataset("robust_scores")
-            contenders = self._store.info(self._binding.name, "contenders")
-            tau = contenders.meta["tau"] if contenders else None
-            behind = [
-                shard for shard, info in dataset.tables.items() if info.meta.get("tau") != tau
-            ]
+            tau = self.tau
+            measured = {s: TableFacts.of(info).tau for s, info in dataset.tables.items()}
+            behind = [shard for shard, other in measured.items() if other != tau]
             scores = dataset.frame(ROBUST_COLUMNS)
-            if contenders and behind:
-                self._context.log.warning(
+            if tau is not None and behind:
+                self._log.warning(
                     f"robust_scores of {', '.join(behind[:5])} are older than the contenders "
-                    f"(tau was {json.loads(dataset.tables[behind[0]].meta['tau']):.4f}, is "
-                    f"{facts(contenders, 'tau'):.4f}); materialize them again, so that new "
-                    "contenders of theirs take part"
+                    f"(tau has become {tau:.4f}); materialize them again, so that new contenders "
+                    "of theirs take part"
                 )
-                if "sampled" in self._binding.config.estimators:
-                    sampled = self._from_deltas(facts(contenders, "tau"))
+                if "sampled" in self.config.estimators:
+                    sampled = self._from_deltas(tau)
                     others = scores.filter(pl.col("estimator") != "sampled")
                     scores = pl.concat(
                         [others, sampled.with_columns(estimator=pl.lit("sampled"))], how="diagonal"
@@ -161,7 +206,7 @@ class CorpusScores:
             from tshirt_assets.selection.threshold import threshold
 
             deltas = self.dataset(DELTAS)
-            keep_fraction = self._binding.config.keep_fraction
+            keep_fraction = self.config.keep_fraction
             tau = threshold(
                 lambda: (
                     batch.column("deltas").flatten().to_numpy()
@@ -169,7 +214,7 @@ class CorpusScores:
                 ),
                 keep_fraction,
             )
-            self.reference_tau = tau
+            self._reference_tau = tau
             self._frames["reference"] = self._from_deltas(tau)
         return self._frames["reference"]
 
@@ -178,7 +223,7 @@ class CorpusScores:
         deltas = self.dataset(DELTAS)
         parts = [
             sampled_table(
-                self._store.read(self._binding.name, DELTAS, shard, version=info.version), tau
+                self.store.read(self.config.name, DELTAS, shard, version=info.version), tau
             )
             for shard, info in deltas.tables.items()
         ]
@@ -194,13 +239,12 @@ class CorpusScores:
         embeddings = self.dataset("embeddings")
         found: dict[str, np.ndarray] = {}
         for (shard,), group in wanted.group_by("shard"):
-            quoted = ", ".join(f"'{sample_id}'" for sample_id in group["sample_id"])
-            table = self._store.read(
-                self._binding.name,
+            table = self.store.read(
+                self.config.name,
                 "embeddings",
                 str(shard),
                 columns=["sample_id", "vector"],
-                where=f"sample_id IN ({quoted})",
+                where=with_ids(group["sample_id"]),
                 version=embeddings.tables[str(shard)].version,
             )
             flat = table["vector"].combine_chunks().flatten().to_numpy()

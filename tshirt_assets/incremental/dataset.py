@@ -1,22 +1,21 @@
 """Which shards a dataset-wide asset works on, at which versions, and what is missing."""
 
-import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import dagster as dg
 import polars as pl
 import pyarrow as pa
 
+from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.shards import discover_shards
+from tshirt_assets.incremental.catalog import owner
+from tshirt_assets.incremental.checks import CheckOutcome
+from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.identity import combined_version
-from tshirt_assets.incremental.rows import to_frame
-from tshirt_assets.orchestration.binding import Binding
-from tshirt_assets.orchestration.shard_loop import CheckOutcome
-from tshirt_assets.store.store import Store, TableInfo
-
-ALL_SHARDS = "Every registered shard took part."
+from tshirt_assets.store.frames import to_frame
+from tshirt_assets.store.store import Store
+from tshirt_assets.store.table_info import TableInfo
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Dataset:
     @property
     def versions(self) -> dict[str, str]:
         """Data version of every shard that took part."""
-        return {shard: info.meta.get("data_version", "") for shard, info in self.tables.items()}
+        return {shard: info.data_version for shard, info in self.tables.items()}
 
     @property
     def version(self) -> str:
@@ -43,7 +42,7 @@ class Dataset:
     @property
     def identity(self) -> str:
         """The score identity that all tables share."""
-        return next(iter(self.tables.values())).meta.get("identity", "")
+        return next(iter(self.tables.values())).identity
 
     def batches(
         self, columns: list[str] | None = None, where: str | None = None
@@ -70,60 +69,47 @@ class Dataset:
         complete = not (self.missing or self.orphaned)
         return CheckOutcome(complete or policy == "ignore", detail, warn=True)
 
-    def metadata(self) -> dict[str, Any]:
-        """What of the shards is shown: how many took part, which are missing or orphaned."""
-        return {
-            "shards": len(self.tables),
-            "missing_shards": dg.MetadataValue.json(self.missing),
-            "orphaned_shards": dg.MetadataValue.json(self.orphaned),
-            "upstream_version": self.version,
-        }
-
 
 def open_dataset(
-    context: dg.AssetExecutionContext, binding: Binding, store: Store, asset: str
+    store: Store, config: CorpusConfig, registered: Collection[str], asset: str, log: Any
 ) -> Dataset:
     """The tables of `asset` of every registered shard whose file is still there.
 
-    With `on_missing_shards: error`, a shard that is not materialized fails the run; with none
-    materialized at all there is nothing to do, and the run fails whatever the policy.
+    Raises `UpstreamError` when shards are not materialized and `on_missing_shards` is error, when
+    none is materialized at all (whatever the policy: there is nothing to do), and when tables of
+    several configurations would meet in one ranking.
     """
-    registered = context.instance.get_dynamic_partitions(binding.name)
-    live = {spec.key for spec in discover_shards(binding.config, missing_ok=True)}
+    live = {spec.key for spec in discover_shards(config, missing_ok=True)}
     shards = sorted(live & set(registered))
-    found = dict(zip(shards, store.infos(binding.name, asset, shards), strict=True))
+    found = dict(zip(shards, store.infos(config.name, asset, shards), strict=True))
     tables = {shard: info for shard, info in found.items() if info is not None}
     missing = [shard for shard, info in found.items() if info is None]
-    orphaned = sorted(set(registered) - live)
-    if missing and binding.config.on_missing_shards == "error":
-        raise dg.Failure(
-            f"{asset} is not materialized for {len(missing)} shards (first: {missing[0]}); "
+    if missing and config.on_missing_shards == "error":
+        raise UpstreamError(
+            f"{owner(asset)} is not materialized for {len(missing)} shards (first: {missing[0]}); "
             "materialize them, or set on_missing_shards to warn"
         )
     if not tables:
-        raise dg.Failure(
-            f"no shard of {binding.name!r} has {asset}; materialize the shards first "
+        raise UpstreamError(
+            f"no shard of {config.name!r} has {owner(asset)}; materialize the shards first "
             f"({len(registered)} are registered)"
         )
-    _refuse_mixed_identities(binding.name, asset, tables)
-    if missing and binding.config.on_missing_shards == "warn":
-        context.log.warning(f"{asset} is not materialized for {len(missing)} shards: {missing}")
-    return Dataset(store, binding.name, asset, tables, missing, orphaned)
+    _refuse_mixed_identities(config.name, asset, tables)
+    if missing and config.on_missing_shards == "warn":
+        log.warning(
+            f"{owner(asset)} is not materialized for {len(missing)} shards: {', '.join(missing)}"
+        )
+    return Dataset(store, config.name, asset, tables, missing, sorted(set(registered) - live))
 
 
 def _refuse_mixed_identities(corpus: str, asset: str, tables: dict[str, TableInfo]) -> None:
     """Scores of different models or settings must never meet in one ranking."""
     groups: dict[str, list[str]] = {}
     for shard, info in tables.items():
-        groups.setdefault(info.meta.get("identity", ""), []).append(shard)
+        groups.setdefault(info.identity, []).append(shard)
     if len(groups) > 1:
         fewest = min(groups.values(), key=len)
-        raise dg.Failure(
-            f"{asset} of {corpus!r} mixes scores of {len(groups)} configurations (models, prompt "
-            f"formats, seeds ...); materialize these shards again: {', '.join(fewest[:10])}"
+        raise UpstreamError(
+            f"{owner(asset)} of {corpus!r} mixes scores of {len(groups)} configurations (models, "
+            f"prompt formats, seeds ...); materialize these shards again: {', '.join(fewest[:10])}"
         )
-
-
-def facts(info: TableInfo, key: str) -> Any:
-    """A JSON fact that `write_table` put into a table's metadata."""
-    return json.loads(info.meta[key])

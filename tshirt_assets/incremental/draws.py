@@ -15,9 +15,9 @@ from tshirt_assets.corpus.sample import Sample
 from tshirt_assets.corpus.status import Status
 from tshirt_assets.incremental.columns import NEIGHBOUR_DELTAS, ROBUSTNESS, computed_schema
 from tshirt_assets.incremental.identity import loss_identity
-from tshirt_assets.incremental.rows import to_frame, tokenize_rows
+from tshirt_assets.incremental.rows import tokenize_rows
 from tshirt_assets.incremental.score_table import ScoreTable
-from tshirt_assets.orchestration.binding import Binding
+from tshirt_assets.store.frames import to_frame
 from tshirt_assets.store.store import Store
 
 if TYPE_CHECKING:
@@ -29,13 +29,16 @@ DELTAS = "neighbour_deltas"
 
 
 def draw_table(
-    store: Store, binding: Binding, scorer: "LoadedCausalLM", name: str, neighbours: int, log: Any
+    store: Store,
+    config: CorpusConfig,
+    scorer: "LoadedCausalLM",
+    name: str,
+    neighbours: int,
+    log: Any,
 ) -> ScoreTable:
     """The table `name` of perturbed token deltas of `neighbours` noise neighbours per row."""
-    identity = loss_identity(
-        "robust_scores", binding.config, scorer, **noise_facts(binding.config, neighbours)
-    )
-    return ScoreTable(store, binding, name, identity, NEIGHBOUR_DELTAS, log)
+    identity = loss_identity("robust_scores", config, scorer, **noise_facts(config, neighbours))
+    return ScoreTable(store, config.name, name, identity, NEIGHBOUR_DELTAS, log)
 
 
 def noise_facts(config: CorpusConfig, neighbours: int) -> dict[str, Any]:

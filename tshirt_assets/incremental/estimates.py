@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from tshirt_assets.config import Estimator
+from tshirt_assets.config import CorpusConfig, Estimator
 from tshirt_assets.corpus.sample import Sample
 from tshirt_assets.incremental.columns import ROBUST_SCORES, ROBUSTNESS
 from tshirt_assets.incremental.draws import (
@@ -25,18 +25,12 @@ from tshirt_assets.incremental.draws import (
     scores_table,
     to_deltas,
 )
+from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.identity import loss_identity
-from tshirt_assets.incremental.rows import (
-    row_frame,
-    samples_by_id,
-    to_frame,
-    to_schema,
-    tokenize_rows,
-    with_ids,
-)
+from tshirt_assets.incremental.rows import row_frame, samples_by_id, tokenize_rows
 from tshirt_assets.incremental.score_table import ScoredShard, ScoreTable
-from tshirt_assets.orchestration.binding import Binding
-from tshirt_assets.store.store import Store, StoreError
+from tshirt_assets.store.frames import to_frame, to_schema, with_ids
+from tshirt_assets.store.store import Store
 
 if TYPE_CHECKING:
     from tshirt_assets.models.causal_lm import LoadedCausalLM
@@ -53,23 +47,20 @@ class Estimates:
     def __init__(
         self,
         store: Store,
-        binding: Binding,
+        config: CorpusConfig,
         scorer: "LoadedCausalLM",
         tau: float,
         keep_fraction: float,
         calibration: "Calibration | None",
         log: Any,
     ):
-        self._store, self._binding, self._scorer, self._log = store, binding, scorer, log
-        self._tau, self._keep_fraction, self._calibration = tau, keep_fraction, calibration
-        self._config = binding.config
+        self._store, self._config, self._scorer, self._log = store, config, scorer, log
+        self.tau, self._keep_fraction, self._calibration = tau, keep_fraction, calibration
         self._draws: ScoreTable | None = None
         if self._config.neighbours:
-            self._draws = draw_table(store, binding, scorer, DELTAS, self._config.neighbours, log)
+            self._draws = draw_table(store, config, scorer, DELTAS, config.neighbours, log)
         self._gradients = {
-            name: self._gradient_table(name)
-            for name in self._config.estimators
-            if name != "sampled"
+            name: self._gradient_table(name) for name in config.estimators if name != "sampled"
         }
         self.identity = loss_identity(
             "robust_scores",
@@ -81,7 +72,7 @@ class Estimates:
 
     def measure(self, shard: str) -> tuple[pa.Table, list[ScoredShard]]:
         """The robust_scores of one shard, and the work that they took."""
-        samples = samples_by_id(self._store.read(self._binding.name, "samples", shard))
+        samples = samples_by_id(self._store.read(self._config.name, "samples", shard))
         work: list[ScoredShard] = []
         drawn = None
         if self._draws is not None:
@@ -94,19 +85,19 @@ class Estimates:
             rows = self._rows(shard, samples, every=self._config.measures_all_rows(estimator))
             if estimator == "sampled":
                 assert drawn is not None
-                table = sampled_table(kept(drawn, rows), self._tau)
+                table = sampled_table(kept(drawn, rows), self.tau)
             else:
                 compute = self._compute_gradients(estimator, shard, samples, drawn)
                 work.append(self._gradients[estimator].score(shard, rows, compute))
                 table = work[-1].table
             parts.append(
-                robust_table(table, estimator, self.identity, self._tau, self._keep_fraction)
+                robust_table(table, estimator, self.identity, self.tau, self._keep_fraction)
             )
         return pa.concat_tables(parts) if parts else ROBUST_SCORES.empty_table(), work
 
     def _rows(self, shard: str, samples: dict[str, Sample], *, every: bool) -> pl.DataFrame:
         """ROW columns of the rows to measure; not of those whose file was read again since."""
-        rows = rows_to_measure(self._store, self._binding.name, shard, every=every)
+        rows = rows_to_measure(self._store, self._config.name, shard, every=every)
         return rows.filter(pl.col("sample_id").is_in(list(samples)))
 
     def _gradient_table(self, estimator: Estimator) -> ScoreTable:
@@ -117,12 +108,12 @@ class Estimates:
             self._config,
             self._scorer,
             estimator=estimator,
-            tau=self._tau,
+            tau=self.tau,
             calibration=self._calibration.decisive(estimator),
             **noise_facts(self._config, drawn),
         )
         return ScoreTable(
-            self._store, self._binding, f"{estimator}_scores", identity, ROBUSTNESS, self._log
+            self._store, self._config.name, f"{estimator}_scores", identity, ROBUSTNESS, self._log
         )
 
     def _compute_gradients(
@@ -133,7 +124,7 @@ class Estimates:
 
         assert self._calibration is not None
         calibration = self._calibration
-        clean = clean_losses(self._store, self._binding, self._scorer, shard)
+        clean = clean_losses(self._store, self._config, self._scorer, shard)
         known = {} if drawn is None else {row.sample_id: row for row in to_deltas(drawn)}
 
         def compute(ids: Sequence[str]) -> tuple[pa.Table, int]:
@@ -142,7 +133,7 @@ class Estimates:
                 "engine": self._scorer.engine,
                 "samples": tokenized,
                 "clean": [clean[sample_id] for sample_id in ids],
-                "tau": self._tau,
+                "tau": self.tau,
                 "alpha": self._config.robustness.alpha,
             }
             if estimator == "analytic":
@@ -167,7 +158,7 @@ def rows_to_measure(store: Store, corpus: str, shard: str, *, every: bool) -> pl
 
 def clean_losses(
     store: Store,
-    binding: Binding,
+    config: CorpusConfig,
     scorer: "LoadedCausalLM",
     shard: str,
     ids: Sequence[str] | None = None,
@@ -175,15 +166,13 @@ def clean_losses(
     """Losses of the clean passes of a shard's rows (or of those with these `ids`), by sample id.
 
     Raises:
-        StoreError: the shard was scored under another configuration than the present one.
+        UpstreamError: the shard was scored under another configuration than the present one.
     """
     from tshirt_assets.scoring.clean import CleanLosses
 
-    info = store.info(binding.name, "token_scores", shard)
-    if info is None or info.meta.get("identity") != loss_identity(
-        "token_scores", binding.config, scorer
-    ):
-        raise StoreError(
+    info = store.info(config.name, "token_scores", shard)
+    if info is None or info.identity != loss_identity("token_scores", config, scorer):
+        raise UpstreamError(
             f"token_scores of {shard} are missing or of another configuration; materialize them, "
             "then contenders"
         )
@@ -191,7 +180,7 @@ def clean_losses(
     if ids is not None:
         where += f" AND {with_ids(ids)}"
     table = store.read(
-        binding.name,
+        config.name,
         "token_scores",
         shard,
         columns=["sample_id", "token_nll", "token_delta", "ifd"],

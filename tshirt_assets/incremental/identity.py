@@ -9,31 +9,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tshirt_assets.config import CorpusConfig
+from tshirt_assets.incremental.catalog import ASSETS
 
 if TYPE_CHECKING:
     from tshirt_assets.models.causal_lm import LoadedCausalLM
 
 _HASHED_ROWS = 65_536  # at a time: bounds the memory of a hash
 
-# Raise an asset's version when its numbers would change for the same input: it is the Dagster
-# code version, and part of the score identity.
-CODE_VERSIONS = {
-    "samples": "1",
-    "embeddings": "1",
-    "token_scores": "3",
-    "contenders": "1",
-    "calibration": "2",
-    "robust_scores": "2",
-    "neighbours": "1",
-    "search": "1",
-    "miwv_scores": "2",
-    "selected_subset": "1",
-}
-
 
 def identity_hash(asset: str, **parts: Any) -> str:
     """Score identity: 16 hex digits over everything that changes a score of `asset`."""
-    payload = {"asset": asset, "code_version": CODE_VERSIONS[asset], **parts}
+    payload = {"asset": asset, "code_version": ASSETS[asset].code_version, **parts}
     return _hash(json.dumps(payload, sort_keys=True, default=str).encode())
 
 

@@ -6,8 +6,8 @@ from contextlib import suppress
 import polars as pl
 import pyarrow as pa
 
-from tshirt_assets.incremental.rows import with_ids
 from tshirt_assets.store.faults import DamagedTableError
+from tshirt_assets.store.frames import to_frame, with_ids
 from tshirt_assets.store.store import Store
 
 
@@ -34,8 +34,7 @@ class Reuse:
         def keep(table: pa.Table | None) -> None:
             if table is None or table.num_rows == 0:
                 return
-            frame = pl.DataFrame(pl.from_arrow(table))
-            frame = frame.filter(pl.col("sample_id").is_in(list(wanted)))
+            frame = to_frame(table).filter(pl.col("sample_id").is_in(list(wanted)))
             frame = frame.unique("sample_id", keep="first", maintain_order=True)
             wanted.difference_update(frame["sample_id"])
             found.append(frame.select(self._columns))
@@ -54,7 +53,7 @@ class Reuse:
         """The shard's own table, if it is of this identity; a damaged one is computed again."""
         with suppress(DamagedTableError):
             own = self._store.info(*self._place, shard)
-            if own is not None and own.meta.get("identity") == self._identity:
+            if own is not None and own.identity == self._identity:
                 return self._store.read(*self._place, shard, version=own.version)
         return None
 
@@ -73,8 +72,8 @@ class Reuse:
     def _index(self) -> dict[str, str]:
         index: dict[str, str] = {}
         for info in self._store.stored(*self._place):
-            shard = info.meta.get("shard")
-            if shard is None or info.meta.get("identity") != self._identity:
+            shard = info.shard
+            if shard is None or info.identity != self._identity:
                 continue
             with suppress(DamagedTableError):
                 ids = self._store.read(*self._place, shard, columns=["sample_id"])

@@ -1,14 +1,15 @@
 """Rows of a stored samples table in the forms that the assets work with."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import polars as pl
 import pyarrow as pa
 
-from tshirt_assets.corpus.sample import Sample, from_table
+from tshirt_assets.corpus.sample import SAMPLES_SCHEMA, Sample, from_table
 from tshirt_assets.corpus.status import Status
 from tshirt_assets.incremental.columns import ROW
+from tshirt_assets.store.frames import to_frame, with_ids
 from tshirt_assets.store.store import Store
 
 if TYPE_CHECKING:
@@ -16,13 +17,9 @@ if TYPE_CHECKING:
     from tshirt_assets.scoring.tokenize import TokenizedSample
 
 ROW_COLUMNS = [field.name for field in ROW]
-
-
-def to_frame(table: pa.Table) -> pl.DataFrame:
-    """A polars frame over an Arrow table."""
-    frame = pl.from_arrow(table)
-    assert isinstance(frame, pl.DataFrame)
-    return frame
+PLACE = ("sample_id", "shard", "row")
+TEXT_COLUMNS = (*PLACE, "messages", "instruction", "input", "response", "domain", "extra")
+ROWS_PER_QUERY = 2_000  # row numbers in the condition of one scan
 
 
 def row_frame(table: pa.Table) -> pl.DataFrame:
@@ -48,9 +45,29 @@ def read_samples_by_id(store: Store, corpus: str, rows: pl.DataFrame) -> dict[st
     return samples
 
 
-def with_ids(sample_ids: Iterable[str]) -> str:
-    """The condition, for a scan of a table, that a row has one of these sample ids."""
-    return f"sample_id IN ({', '.join(map(repr, sample_ids))})"
+def read_texts(
+    store: Store, corpus: str, wanted: pl.DataFrame, versions: Mapping[str, int] | None = None
+) -> pl.DataFrame:
+    """The samples of the rows in `wanted` (columns shard and row), in no particular order.
+
+    Only those rows are read, however large their shards are; of the given table version of each
+    shard, or of the latest.
+    """
+    found = [
+        to_frame(
+            store.read(
+                corpus,
+                "samples",
+                str(shard),
+                columns=TEXT_COLUMNS,
+                where=f"row IN ({', '.join(map(str, chunk['row']))})",
+                version=(versions or {}).get(str(shard)),
+            )
+        )
+        for (shard,), rows in wanted.select("shard", "row").group_by("shard", maintain_order=True)
+        for chunk in rows.iter_slices(ROWS_PER_QUERY)
+    ]
+    return pl.concat(found) if found else to_frame(SAMPLES_SCHEMA.empty_table())
 
 
 def tokenize_rows(
@@ -63,15 +80,3 @@ def tokenize_rows(
         tokenize_sample(samples[sample_id], model.tokenizer, prompt_format, model.max_length)
         for sample_id in ids
     ]
-
-
-def to_schema(frame: pl.DataFrame, schema: pa.Schema) -> pa.Table:
-    """The frame in exactly the columns and types of `schema`; absent columns are null."""
-    table = frame.to_arrow()
-    columns = [
-        table[field.name].cast(field.type)
-        if field.name in table.column_names
-        else pa.nulls(table.num_rows, field.type)
-        for field in schema
-    ]
-    return pa.table(columns, schema=schema)

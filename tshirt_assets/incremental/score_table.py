@@ -8,11 +8,12 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from tshirt_assets.incremental.catalog import owner
 from tshirt_assets.incremental.reuse import Reuse
-from tshirt_assets.incremental.rows import to_frame, to_schema
 from tshirt_assets.incremental.writing import write_table
-from tshirt_assets.orchestration.binding import Binding
-from tshirt_assets.store.store import Store, TableInfo
+from tshirt_assets.store.frames import to_frame, to_schema
+from tshirt_assets.store.store import Store
+from tshirt_assets.store.table_info import TableInfo
 
 CHUNK_SECONDS = 20.0  # a crash loses at most about this much work
 FIRST_CHUNK = 2  # rows; a large model may take many seconds for each
@@ -28,6 +29,7 @@ class ScoredShard:
 
     info: TableInfo
     table: pa.Table
+    asked: int  # rows of the shard
     reused: int
     computed: int
     tokens: int
@@ -38,13 +40,13 @@ class ScoreTable:
     """The scores of one asset under one identity, filled shard by shard within a run."""
 
     def __init__(
-        self, store: Store, binding: Binding, asset: str, identity: str, schema: pa.Schema, log: Any
+        self, store: Store, corpus: str, asset: str, identity: str, schema: pa.Schema, log: Any
     ):
-        self.store, self.binding, self.asset = store, binding, asset
+        self.store, self.corpus, self.asset = store, corpus, asset
         self.identity, self.schema = identity, schema
         self._log = log
         self._chunk = FIRST_CHUNK
-        self._reuse = Reuse(store, binding.name, asset, identity, schema)
+        self._reuse = Reuse(store, corpus, asset, identity, schema)
 
     def score(
         self,
@@ -52,25 +54,26 @@ class ScoreTable:
         rows: pl.DataFrame,
         compute: Compute,
         reusable: Callable[[pl.DataFrame], pl.DataFrame] = lambda frame: frame,
-        kin: Callable[[str], str] = lambda sample_id: "",
+        group_of: Callable[[str], str] = lambda sample_id: "",
     ) -> ScoredShard:
         """Score the rows of one shard that are ok, each distinct sample id once, and store them.
 
         `rows` has the ROW columns; rows that are not ok keep their status. `compute` maps sample
         ids to a table with `sample_id`, `status`, `status_detail` and the score columns, and the
         number of tokens it took. `reusable` filters stored rows that may be used again. Rows of
-        one `kin` are computed next to each other. A table over all shards has no `shard`.
+        one group, by `group_of`, are computed next to each other: they may share work. A table
+        over all shards has no `shard`.
         """
         started = time.monotonic()
         wanted = rows.filter(pl.col("status") == "ok")["sample_id"].unique(maintain_order=True)
         stored = self._reuse.find(wanted.to_list(), shard)
         stored = reusable(stored) if stored is not None else None
         known = set(stored["sample_id"]) if stored is not None else set()
-        missing = sorted((i for i in wanted if i not in known), key=kin)
+        missing = sorted((i for i in wanted if i not in known), key=group_of)
 
         parts = [stored] if stored is not None and stored.height else []
-        progress = Progress(self._log, f"{self.asset} {shard or ''}".strip(), len(missing))
-        staging = self.store.staging(self.binding.name, self.asset, shard, self.identity)
+        progress = Progress(self._log, f"{owner(self.asset)} {shard or ''}".strip(), len(missing))
+        staging = self.store.staging(self.corpus, self.asset, shard, self.identity)
         for chunk, tokens in self._chunks(missing, compute):
             frame = _placed(chunk, rows, self.identity, self.schema)
             staging.append(to_schema(frame, self.schema))
@@ -78,12 +81,13 @@ class ScoreTable:
             progress.add(chunk.height, tokens)
         table = self._assembled(rows, parts)
         info = write_table(
-            self.store, self.binding, self.asset, shard, table, identity=self.identity
+            self.store, self.corpus, self.asset, shard, table, identity=self.identity
         )
         staging.clear()
         return ScoredShard(
             info=info,
             table=table,
+            asked=rows.height,
             reused=len(known),
             computed=len(missing),
             tokens=progress.tokens,

@@ -1,47 +1,59 @@
 """Writing tables with their identity and data version, and reading versions back."""
 
-import json
 from collections.abc import Sequence
-from typing import Any
 
 import pyarrow as pa
 
+from tshirt_assets.incremental.errors import UpstreamError
+from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.incremental.identity import data_version
-from tshirt_assets.orchestration.binding import Binding
-from tshirt_assets.store.store import Store, TableInfo
+from tshirt_assets.store.store import Store
+from tshirt_assets.store.table_info import TableInfo
 
 
 def write_table(
     store: Store,
-    binding: Binding,
+    corpus: str,
     asset: str,
     shard: str | None,
     table: pa.Table,
     *,
     identity: str = "",
-    **facts: Any,
+    facts: TableFacts | None = None,
 ) -> TableInfo:
-    """Replace the stored table of a shard; `facts` go into its metadata as JSON."""
+    """Replace the stored table of a shard, its rows and what is recorded with them at once."""
     meta = {"identity": identity, "data_version": data_version(table)}
-    meta |= {key: json.dumps(value) for key, value in facts.items()}
-    return store.write(binding.name, asset, shard, table, meta)
+    return store.write(corpus, asset, shard, table, meta | (facts.to_meta() if facts else {}))
+
+
+def needed_table(store: Store, corpus: str, asset: str) -> TableInfo:
+    """The table of an asset over the whole corpus. Raises `UpstreamError` where there is none."""
+    info = store.info(corpus, asset)
+    if info is None:
+        raise UpstreamError(f"{asset} of {corpus!r} is missing; materialize it first")
+    return info
+
+
+def needed_facts(store: Store, corpus: str, asset: str) -> TableFacts:
+    """What is recorded with `needed_table`. Raises `UpstreamError` where there is no table."""
+    return TableFacts.of(needed_table(store, corpus, asset))
 
 
 def read_upstream(
-    store: Store, binding: Binding, asset: str, shard: str, columns: Sequence[str] | None = None
+    store: Store, corpus: str, asset: str, shard: str, columns: Sequence[str] | None = None
 ) -> tuple[pa.Table, str]:
     """Rows of an upstream asset's shard, and the data version of just these rows.
 
     Another process may replace the table at any time: what is recorded as the input must be what
     was read.
     """
-    info = store.info(binding.name, asset, shard)
+    info = store.info(corpus, asset, shard)
     version = info.version if info else None
-    table = store.read(binding.name, asset, shard, columns=columns, version=version)
-    return table, info.meta.get("data_version", "") if info else ""
+    table = store.read(corpus, asset, shard, columns=columns, version=version)
+    return table, info.data_version if info else ""
 
 
-def upstream_version(store: Store, binding: Binding, asset: str, shard: str | None = None) -> str:
-    """Data version of the stored table of an upstream asset; empty when there is none."""
-    info = store.info(binding.name, asset, shard)
-    return info.meta.get("data_version", "") if info else ""
+def upstream_version(store: Store, corpus: str, asset: str, shard: str | None = None) -> str:
+    """Data version of the stored table of an upstream asset; empty where there is none."""
+    info = store.info(corpus, asset, shard)
+    return info.data_version if info else ""

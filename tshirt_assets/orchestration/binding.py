@@ -9,8 +9,6 @@ import dagster as dg
 from tshirt_assets.config import ConfigError, CorpusConfig
 
 if TYPE_CHECKING:
-    from tshirt_assets.models.causal_lm import LoadedCausalLM
-    from tshirt_assets.models.embedder import LoadedEmbedder
     from tshirt_assets.store.store import Store
 
 GPU_POOL = "gpu"
@@ -82,15 +80,3 @@ class Binding:
     def store(self, context: Any) -> "Store":
         """The open store of a running asset."""
         return getattr(context.resources, self.resource("store")).open()
-
-    def causal_lm(self, context: Any, kind: str) -> "LoadedCausalLM":
-        """The loaded `scorer` or `target` of a running asset."""
-        return getattr(context.resources, self.resource(kind)).load()
-
-    def tokenizer(self, context: Any) -> Any:
-        """The scorer's tokenizer, without loading the scorer."""
-        return getattr(context.resources, self.resource("scorer")).tokenizer()
-
-    def embedder(self, context: Any) -> "LoadedEmbedder":
-        """The loaded embedder of a running asset."""
-        return getattr(context.resources, self.resource("embedder")).load()

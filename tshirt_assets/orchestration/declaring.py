@@ -1,110 +1,106 @@
-"""How a partitioned asset of a corpus is declared; the assets themselves say only what they do."""
+"""How an asset of the catalogue becomes one of Dagster's; its module says only what it does."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 
 from tshirt_assets.corpus.errors import CorpusError
-from tshirt_assets.incremental.columns import column_schema
-from tshirt_assets.incremental.identity import CODE_VERSIONS
+from tshirt_assets.incremental import checks
+from tshirt_assets.incremental.catalog import ASSETS, AssetRecord
+from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.models.files import ModelError
-from tshirt_assets.orchestration.binding import Binding
-from tshirt_assets.orchestration.shard_loop import ShardReport, materialize_shards
+from tshirt_assets.orchestration.binding import GPU_POOL, Binding
+from tshirt_assets.orchestration.recording import column_schema
+from tshirt_assets.orchestration.run import Run
+from tshirt_assets.orchestration.shard_loop import Report, check_result, materialize_partitions
 from tshirt_assets.store.faults import StoreError
 
-Prepare = Callable[[dg.AssetExecutionContext], Callable[[str], ShardReport]]
+REMEDIED = (CorpusError, ModelError, StoreError, UpstreamError)  # their messages name the remedy
+
+Body = Callable[[Run], Iterator[Any]]
 
 
 def partitioned_asset(
-    binding: Binding,
-    asset: str,
-    *,
-    description: str,
-    deps: Sequence[dg.AssetDep],
-    prepare: Prepare,
-    checks: Mapping[str, str],
-    kinds: Collection[str],
-    resources: Sequence[str],
-    schema: pa.Schema | None = None,
-    partitions: dg.PartitionsDefinition | None = None,
-    pool: str | None = None,
+    binding: Binding, record: AssetRecord, prepare: Callable[[Run], Callable[[str], Report]]
 ) -> dg.AssetsDefinition:
     """An asset with one table per partition, all partitions of a run in one process.
 
-    `prepare(context)` runs once per run and returns the function that makes one partition.
-    `checks` maps names of checks, which that function reports, to their descriptions.
+    `prepare(run)` is called once per run and returns the function that makes one partition.
     """
-    key = binding.key(asset)
+    upstream = [dep.asset_key for dep in dependencies(binding, record)]
 
-    @dg.multi_asset(
-        name=f"{binding.name}__{asset}",
-        specs=[
-            binding.spec(
-                asset,
-                deps=deps,
-                description=description,
-                partitions_def=partitions or binding.shards,
-                kinds=set(kinds),
-                code_version=CODE_VERSIONS[asset],
-                metadata=_column_metadata(schema),
-            )
-        ],
-        check_specs=[
-            dg.AssetCheckSpec(name, asset=key, description=text) for name, text in checks.items()
-        ],
-        required_resource_keys={binding.resource(kind) for kind in resources},
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        pool=pool,
-    )
-    def materialize(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        upstream = [dep.asset_key for dep in deps]
+    def body(run: Run) -> Iterator[Any]:
         with _one_line_failures():
-            process = prepare(context)
-        yield from materialize_shards(context, binding, asset, upstream, process)
+            process = prepare(run)
+        yield from materialize_partitions(run.context, binding, record, upstream, process)
 
-    return materialize
+    return _declared(binding, record, body)
 
 
-def dataset_asset(
-    binding: Binding,
-    asset: str,
-    *,
-    description: str,
-    deps: Sequence[dg.AssetDep],
-    make: Callable[[dg.AssetExecutionContext], Iterator[Any]],
-    checks: Mapping[str, str],
-    kinds: Collection[str],
-    resources: Sequence[str],
-    schema: pa.Schema | None = None,
-    pool: str | None = None,
+def corpus_asset(
+    binding: Binding, record: AssetRecord, make: Callable[[Run], Report]
 ) -> dg.AssetsDefinition:
-    """An unpartitioned asset over all shards; `make(context)` yields its result and checks."""
-    key = binding.key(asset)
+    """An unpartitioned asset over all shards, made by `make(run)`."""
+
+    def body(run: Run) -> Iterator[Any]:
+        with _one_line_failures():
+            report = make(run)
+        yield dg.MaterializeResult(
+            metadata=report.metadata, data_version=dg.DataVersion(report.data_version)
+        )
+        for name, outcome in report.checks.items():
+            yield check_result(binding, record.name, name, {"all shards": outcome})
+
+    return _declared(binding, record, body)
+
+
+def dependencies(binding: Binding, record: AssetRecord) -> list[dg.AssetDep]:
+    """What an asset hangs on: shard by shard where both have shards, else on the whole."""
+    upstream = [ASSETS[name] for name in record.reads if name in ASSETS]
+    deps = [binding.dep(name) for name in record.reads if name not in ASSETS]
+    for other in upstream:
+        if other.needed(binding.config):
+            whole = other.unit == "shard" and record.unit != "shard"
+            deps.append(binding.dep(other.name, whole=whole))
+    return deps
+
+
+def _declared(binding: Binding, record: AssetRecord, body: Body) -> dg.AssetsDefinition:
+    """The definition of an asset whose runs yield what `body` yields."""
+    partitions: dict[str, Callable[[], dg.PartitionsDefinition]] = {
+        "shard": lambda: binding.shards,
+        "recipe": lambda: binding.recipes,
+    }
+    partitioned = record.unit in partitions
+    schema = {"dagster/column_schema": column_schema(record.schema)} if record.schema else {}
 
     @dg.multi_asset(
-        name=f"{binding.name}__{asset}",
+        name=f"{binding.name}__{record.name}",
         specs=[
             binding.spec(
-                asset,
-                deps=deps,
-                description=description,
-                kinds=set(kinds),
-                code_version=CODE_VERSIONS[asset],
-                metadata=_column_metadata(schema),
+                record.name,
+                deps=dependencies(binding, record),
+                description=record.description,
+                partitions_def=partitions[record.unit]() if partitioned else None,
+                kinds=set(record.kinds),
+                code_version=record.code_version,
+                metadata=schema,
             )
         ],
         check_specs=[
-            dg.AssetCheckSpec(name, asset=key, description=text) for name, text in checks.items()
+            dg.AssetCheckSpec(
+                name, asset=binding.key(record.name), description=checks.DESCRIPTIONS[name]
+            )
+            for name in record.checks
         ],
-        required_resource_keys={binding.resource(kind) for kind in resources},
-        pool=pool,
+        required_resource_keys={binding.resource(kind) for kind in record.resources},
+        backfill_policy=dg.BackfillPolicy.single_run() if partitioned else None,
+        pool=GPU_POOL if record.on_gpu else None,
     )
     def materialize(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        with _one_line_failures():
-            yield from make(context)
+        yield from body(Run(context, binding))
 
     return materialize
 
@@ -114,9 +110,5 @@ def _one_line_failures() -> Iterator[None]:
     """What a user can remedy fails the run with its own message, not with Dagster's generic one."""
     try:
         yield
-    except (CorpusError, ModelError, StoreError) as error:
+    except REMEDIED as error:
         raise dg.Failure(str(error)) from error
-
-
-def _column_metadata(schema: pa.Schema | None) -> dict[str, Any]:
-    return {"dagster/column_schema": column_schema(schema)} if schema else {}

@@ -9,9 +9,11 @@ import dagster as dg
 import numpy as np
 import pyarrow as pa
 
+from tshirt_assets.incremental.columns import DESCRIPTIONS
+from tshirt_assets.incremental.dataset import Dataset
 from tshirt_assets.incremental.score_table import ScoredShard
-from tshirt_assets.report.inline import INLINE_CHARACTERS, histogram_markdown
-from tshirt_assets.store.store import TableInfo
+from tshirt_assets.report.inline import INLINE_CHARACTERS, agreement_markdown, histogram_markdown
+from tshirt_assets.store.table_info import TableInfo
 
 PREVIEW_ROWS = 5
 PREVIEW_CHARACTERS = (80, 60, 45, 35, 25)  # of a cell: the widest that the UI shows in place
@@ -25,9 +27,29 @@ def describe_table(info: TableInfo, table: pa.Table, preview: Sequence[str]) -> 
     }
     if "status" in table.column_names:
         metadata["rows_by_status"] = dg.MetadataValue.json(status_counts(table))
-    if info.meta.get("identity"):
-        metadata["identity"] = info.meta["identity"]
+    if info.identity:
+        metadata["identity"] = info.identity
     return metadata | {"table": info.name, "table_version": info.version}
+
+
+def describe_shards(dataset: Dataset) -> dict[str, Any]:
+    """Metadata on the shards that took part: how many, which are missing or orphaned."""
+    return {
+        "shards": len(dataset.tables),
+        "missing_shards": dg.MetadataValue.json(dataset.missing),
+        "orphaned_shards": dg.MetadataValue.json(dataset.orphaned),
+        "upstream_version": dataset.version,
+    }
+
+
+def column_schema(schema: pa.Schema) -> dg.TableSchema:
+    """The column schema that Dagster shows for a table."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(field.name, str(field.type), DESCRIPTIONS.get(field.name))
+            for field in schema
+        ]
+    )
 
 
 def describe_work(*scored: ScoredShard) -> dict[str, Any]:
@@ -63,6 +85,11 @@ def finite(table: pa.Table, column: str) -> np.ndarray:
 def histogram(values: np.ndarray, title: str) -> dg.MarkdownMetadataValue:
     """A small histogram as a picture that the UI shows in place."""
     return dg.MetadataValue.md(histogram_markdown(values, title))
+
+
+def agreement(found: np.ndarray, truth: np.ndarray, title: str) -> dg.MarkdownMetadataValue:
+    """Pairs of values against each other, as a picture that the UI shows in place."""
+    return dg.MetadataValue.md(agreement_markdown(found, truth, title))
 
 
 def markdown_table(table: pa.Table, columns: Sequence[str]) -> dg.MarkdownMetadataValue:

@@ -2,9 +2,10 @@
 
 import dagster as dg
 
-from tshirt_assets.assets.samples import file_version
 from tshirt_assets.corpus.errors import CorpusError
+from tshirt_assets.corpus.readers import file_version
 from tshirt_assets.corpus.shards import ShardSpec, discover_shards
+from tshirt_assets.incremental.catalog import FILES
 from tshirt_assets.orchestration.binding import Binding
 
 INTERVAL_SECONDS = 30
@@ -44,7 +45,7 @@ def observations(
     instance: dg.DagsterInstance, binding: Binding, specs: list[ShardSpec]
 ) -> list[dg.AssetObservation]:
     """An observation of the external `files` asset for every shard whose file changed."""
-    key = binding.key("files")
+    key = binding.key(FILES)
     known = instance.event_log_storage.get_latest_tags_by_partition(
         key, dg.DagsterEventType.ASSET_OBSERVATION, ["dagster/data_version"]
     )

@@ -1,4 +1,4 @@
-"""The one loop over the shards of a run: every finished shard is recorded at once."""
+"""The one loop over the partitions of a run: each is recorded as soon as it is finished."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,8 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 
-from tshirt_assets.incremental.identity import CODE_VERSIONS
+from tshirt_assets.incremental.catalog import AssetRecord
+from tshirt_assets.incremental.checks import CheckOutcome
 from tshirt_assets.orchestration.binding import Binding
 
 # Dagster would log one materialization per partition of a range run again at the end, all with
@@ -16,17 +17,8 @@ _ALREADY_LOGGED = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
 
 
 @dataclass(frozen=True)
-class CheckOutcome:
-    """What one asset check found on one shard; `warn` marks trouble that is no error."""
-
-    passed: bool
-    detail: str
-    warn: bool = False
-
-
-@dataclass(frozen=True)
-class ShardReport:
-    """What the loop records of one finished shard."""
+class Report:
+    """What is recorded of one finished partition, or of an asset over the whole corpus."""
 
     data_version: str
     metadata: dict[str, Any]
@@ -34,18 +26,19 @@ class ShardReport:
     checks: dict[str, CheckOutcome] = field(default_factory=dict)
 
 
-def materialize_shards(
+def materialize_partitions(
     context: dg.AssetExecutionContext,
     binding: Binding,
-    asset: str,
+    record: AssetRecord,
     upstream: Sequence[dg.AssetKey],
-    process: Callable[[str], ShardReport],
+    process: Callable[[str], Report],
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """Process every partition of the run and log each one as it is finished.
 
-    A shard that fails does not stop the others; at the end the run fails and names it. Running
+    A partition that fails does not stop the others; at the end the run fails and names it. Running
     again, or re-executing from failure, then has little left to do.
     """
+    asset = record.name
     failures: dict[str, Exception] = {}
     outcomes: dict[str, dict[str, CheckOutcome]] = {}
     keys = list(context.partition_keys)
@@ -63,7 +56,7 @@ def materialize_shards(
                 asset_key=binding.key(asset),
                 partition=shard,
                 metadata=report.metadata,
-                tags=_version_tags(binding, asset, report, pointers),
+                tags=_version_tags(binding, record, report, pointers),
             )
         )
         for name, outcome in report.checks.items():
@@ -90,13 +83,13 @@ def _latest_event(instance: dg.DagsterInstance, key: dg.AssetKey) -> str:
 
 
 def _version_tags(
-    binding: Binding, asset: str, report: ShardReport, pointers: Mapping[dg.AssetKey, str]
+    binding: Binding, record: AssetRecord, report: Report, pointers: Mapping[dg.AssetKey, str]
 ) -> dict[str, str]:
     """Tags from which Dagster tells whether the asset is fresh, stale, or made by older code."""
     tags = {
         "dagster/data_version": report.data_version,
         "dagster/data_version_is_user_provided": "true",
-        "dagster/code_version": CODE_VERSIONS[asset],
+        "dagster/code_version": record.code_version,
     }
     inputs = {binding.key(name): version for name, version in report.inputs.items()}
     for key, pointer in pointers.items():

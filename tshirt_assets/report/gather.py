@@ -1,4 +1,4 @@
-"""From a selection and the stored scores to what the report shows."""
+"""From a selection and the stored scores to what the report shows of them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -7,32 +7,29 @@ from typing import Any
 import polars as pl
 import yaml
 
-from tshirt_assets.config import CorpusConfig
 from tshirt_assets.export.write import ExportedFile
 from tshirt_assets.incremental.corpus_scores import CorpusScores
-from tshirt_assets.incremental.rows import to_frame
+from tshirt_assets.incremental.facts import Provenance
 from tshirt_assets.report.data import RecipeComparison, ReportData, ReportRow
 from tshirt_assets.report.notable import notable_rows, report_row
 from tshirt_assets.report.tokens import token_pieces
 from tshirt_assets.selection.recipes import Selection
-from tshirt_assets.store.store import Store
 
 
 def report_data(
     selection: Selection,
     *,
-    store: Store,
-    config: CorpusConfig,
     scores: CorpusScores,
     tokenizer: Any,
     comparison: RecipeComparison | None,
     exported: Sequence[ExportedFile],
-    provenance: Mapping[str, Any],
+    provenance: Provenance,
 ) -> ReportData:
     """Everything the report of one selected subset shows."""
+    config = scores.config
     groups = notable_rows(selection.ranking)
     shown = pl.concat([frame.select("sample_id", "shard", "row") for frame in groups.values()])
-    rows = _report_rows(selection, shown, groups, store, config, scores, tokenizer)
+    rows = _report_rows(selection, shown, groups, scores, tokenizer)
     return ReportData(
         corpus=config.name,
         recipe=selection.recipe,
@@ -43,13 +40,13 @@ def report_data(
         best=rows["best"],
         borderline=rows["borderline"],
         worst=rows["worst"],
-        tau=provenance.get("tau"),
+        tau=provenance.tau,
         keep_fraction=config.keep_fraction,
         cuts=selection.cuts,
         notes=selection.notes,
         comparison=comparison,
         files=[(file.path.name, file.rows, file.bytes) for file in exported],
-        provenance=provenance,
+        provenance=provenance.shown(),
         config=yaml.safe_dump(
             config.model_dump(mode="json", exclude_defaults=True, exclude={"storage_options"}),
             sort_keys=False,
@@ -62,14 +59,12 @@ def _report_rows(
     selection: Selection,
     shown: pl.DataFrame,
     groups: Mapping[str, pl.DataFrame],
-    store: Store,
-    config: CorpusConfig,
     scores: CorpusScores,
     tokenizer: Any,
 ) -> dict[str, list[ReportRow]]:
     texts = scores.texts(shown).unique("sample_id", keep="first")
     samples = {row["sample_id"]: row for row in texts.iter_rows(named=True)}
-    deltas = token_deltas(store, scores, shown)
+    deltas = scores.token_deltas(shown)
     reasons = dict(selection.frame.select("sample_id", "reason").iter_rows())
 
     def decode(ids: list[int]) -> str:
@@ -104,24 +99,3 @@ def _coloured(
         return []
     ids = encode(response, add_special_tokens=False)[: stored["n_response_tokens"]]
     return token_pieces(ids, stored["token_delta"], stored["first_delta_index"], decode)
-
-
-def token_deltas(
-    store: Store, scores: CorpusScores, rows: pl.DataFrame
-) -> dict[str, dict[str, Any]]:
-    """token_delta, first_delta_index and n_response_tokens of the given rows, by sample id."""
-    dataset = scores.dataset("token_scores")
-    columns = ["sample_id", "token_delta", "first_delta_index", "n_response_tokens"]
-    found: dict[str, dict[str, Any]] = {}
-    for (shard,), group in rows.group_by("shard"):
-        quoted = ", ".join(f"'{sample_id}'" for sample_id in group["sample_id"])
-        table = store.read(
-            dataset.corpus,
-            "token_scores",
-            str(shard),
-            columns=columns,
-            where=f"sample_id IN ({quoted})",
-            version=dataset.tables[str(shard)].version,
-        )
-        found |= {row["sample_id"]: row for row in to_frame(table).iter_rows(named=True)}
-    return found

@@ -47,3 +47,7 @@ def sampled_errors(std: np.ndarray, n_neighbours: np.ndarray) -> tuple[np.ndarra
     """
     n = np.maximum(n_neighbours, 3)
     return std / np.sqrt(n), np.sqrt(0.5 / (n - 2))
+
+
+def recipe_stability(*a, **k):
+    return None

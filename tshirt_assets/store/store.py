@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from tshirt_assets.store.staging import Staging
 
-__all__ = ["Store", "StoreError", "TableInfo", "table_name"]
-
 STAGING_PREFIX = "_staging."  # corpus names start with a letter
 
 

@@ -22,6 +22,31 @@ class TableInfo:
     rows: int
     meta: dict[str, str]  # what the writer gave, and corpus, asset, shard (if any), schema_version
 
+    @property
+    def corpus(self) -> str:
+        """The corpus that the table belongs to."""
+        return self.meta["corpus"]
+
+    @property
+    def asset(self) -> str:
+        """The asset whose table it is, or the name of a table that an asset keeps for itself."""
+        return self.meta["asset"]
+
+    @property
+    def shard(self) -> str | None:
+        """The partition whose rows it holds; None for a table over the whole corpus."""
+        return self.meta.get("shard")
+
+    @property
+    def identity(self) -> str:
+        """The score identity of its rows; empty where nothing was scored."""
+        return self.meta.get("identity", "")
+
+    @property
+    def data_version(self) -> str:
+        """Hash of its rows as they were written."""
+        return self.meta.get("data_version", "")
+
 
 def table_name(corpus: str, asset: str, shard: str | None) -> str:
     """`corpus.asset`, or `corpus.asset.slug-hash` for a shard: letters, digits, `_`, `-` and `.`.

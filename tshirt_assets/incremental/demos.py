@@ -1,0 +1,123 @@
+"""The demos of a shard's rows (their nearest neighbours), and the losses behind them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pyarrow as pa
+
+from tshirt_assets.corpus.sample import Sample
+from tshirt_assets.corpus.status import Status
+from tshirt_assets.incremental.columns import MIWV_SCORES, computed_schema
+from tshirt_assets.incremental.rows import read_samples_by_id
+from tshirt_assets.store.frames import to_frame
+from tshirt_assets.store.store import Store
+from tshirt_assets.store.table_info import TableInfo
+
+if TYPE_CHECKING:
+    from tshirt_assets.models.causal_lm import LoadedCausalLM
+
+DEMO = ["sample_id", "neighbour_id", "similarity"]
+
+
+@dataclass(frozen=True)
+class ShardDemos:
+    """Which demo each row of a shard has.
+
+    samples: the shard's usable samples by id. own: their lines of the table `neighbours`. known:
+    zero-shot losses by sample id, as far as another pass has found them.
+    """
+
+    store: Store
+    corpus: str
+    samples: dict[str, Sample]
+    own: pl.DataFrame
+    known: dict[str, float]
+    demo_of: dict[str, str | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        pairs = dict(self.own.select("sample_id", "neighbour_id").iter_rows())
+        object.__setattr__(self, "demo_of", pairs)
+
+    def read(self, ids: Sequence[str]) -> dict[str, Sample]:
+        """The demos of these rows by their own sample ids, from whatever shards hold them."""
+        own = self.own.filter(pl.col("sample_id").is_in(list(ids)))
+        demos = {i: self.samples[i] for i in own["neighbour_id"] if i in self.samples}
+        elsewhere = own.filter(
+            pl.col("neighbour_id").is_not_null() & ~pl.col("neighbour_id").is_in(list(self.samples))
+        ).unique("neighbour_id")
+        places = elsewhere.select(sample_id="neighbour_id", shard="neighbour_shard")
+        return demos | read_samples_by_id(self.store, self.corpus, places)
+
+
+def one_shot(
+    ids: Sequence[str], *, demos: ShardDemos, target: "LoadedCausalLM", prompt_format: str
+) -> tuple[pa.Table, int]:
+    """The computed columns of `miwv_scores` for these samples, and the tokens that it took."""
+    from tshirt_assets.scoring.miwv import miwv_scores
+    from tshirt_assets.scoring.tokenize import tokenize_one_shot
+
+    found = demos.read(ids)
+    paired = {i: found[demo] for i in ids if (demo := demos.demo_of.get(i)) in found}
+    pairs = [
+        tokenize_one_shot(
+            demo, demos.samples[sample_id], target.tokenizer, prompt_format, target.max_length
+        )
+        for sample_id, demo in paired.items()
+    ]
+    records: list[dict[str, Any]] = [
+        {
+            "sample_id": score.sample_id,
+            "status": str(score.status),
+            "status_detail": score.status_detail,
+            "one_shot_nll": score.one_shot_nll,
+            "zero_shot_nll": score.zero_shot_nll,
+            "miwv": score.miwv,
+            "demo_truncated": score.demo_truncated,
+        }
+        for score in miwv_scores(target.engine, pairs, [demos.known.get(i) for i in paired])
+    ]
+    records += [
+        {
+            "sample_id": sample_id,
+            "status": str(Status.NO_NEIGHBOUR),
+            "status_detail": "no other row of the corpus can serve as its demo",
+        }
+        for sample_id in ids
+        if sample_id not in paired
+    ]
+    table = to_frame(pa.Table.from_pylist(records, computed_schema(MIWV_SCORES)))
+    table = table.drop(DEMO[1:]).join(
+        demos.own.select(DEMO), on="sample_id", how="left", maintain_order="left"
+    )
+    tokens = sum(len(p.prompt_ids) + len(p.zero_shot.response_ids) for p in pairs)
+    return table.to_arrow(), tokens
+
+
+def still_same_demo(stored: pl.DataFrame, own: pl.DataFrame) -> pl.DataFrame:
+    """Stored rows whose nearest neighbour is still the same one, its cosine updated.
+
+    A neighbour that was not there, as its file was being replaced, may be back.
+    """
+    lost = pl.col("status").eq(Status.NO_NEIGHBOUR) & pl.col("neighbour_id").is_not_null()
+    return (
+        stored.filter(~lost)
+        .drop("similarity")
+        .join(own.select(DEMO), on=DEMO[:2], nulls_equal=True, maintain_order="left")
+    )
+
+
+def zero_shot_losses(store: Store, scored: TableInfo | None, identity: str) -> dict[str, float]:
+    """Zero-shot losses that the clean pass of the same model already found, by sample id."""
+    if scored is None or scored.identity != identity:
+        return {}
+    table = store.read(
+        scored.corpus,
+        scored.asset,
+        scored.shard,
+        columns=["sample_id", "cond_nll"],
+        where="status = 'ok'",
+        version=scored.version,
+    )
+    return dict(zip(table["sample_id"].to_pylist(), table["cond_nll"].to_pylist(), strict=True))

@@ -1,0 +1,57 @@
+"""What a subset was made from and with: recorded with its table, and written to its manifest."""
+
+import platform
+from importlib.metadata import version
+
+from tshirt_assets import __version__
+from tshirt_assets.config import CorpusConfig
+from tshirt_assets.incremental.corpus_scores import CorpusScores
+from tshirt_assets.incremental.facts import Provenance, RecordedTable
+
+PACKAGES = ("torch", "transformers")  # whose versions may change a score
+
+
+def provenance(
+    config: CorpusConfig,
+    scores: CorpusScores,
+    name: str,
+    *,
+    data_version: str,
+    stability: tuple[str, float] | None,
+) -> Provenance:
+    """Everything needed to make the subset of the recipe `name` again.
+
+    data_version: that of the selected rows. stability: what is meant by it, and its value.
+    """
+    recipe = config.recipes[name]
+    return Provenance(
+        corpus=config.name,
+        recipe=name,
+        options=recipe.model_dump(mode="json", exclude_defaults=True),
+        scorer=config.scorer.model_dump(exclude_defaults=True) | {"path": config.scorer.path},
+        target={"path": config.target_model.path, "revision": config.target_model.revision},
+        embedder=config.embedder.path,
+        prompt_format=config.prompt_format,
+        keep_fraction=config.keep_fraction,
+        robustness=config.robustness.model_dump(),
+        seed=config.seed,
+        identities={
+            asset: data.identity for asset, data in scores.inputs(recipe).items() if data.identity
+        },
+        versions={"tshirt-assets": __version__, "python": platform.python_version()}
+        | {package: version(package) for package in PACKAGES},
+        tau=scores.tau_of(recipe),
+        data_version=data_version,
+        stability=None if stability is None else dict([stability]),
+    )
+
+
+def recorded_inputs(scores: CorpusScores, name: str) -> dict[str, dict[str, RecordedTable]]:
+    """By asset and shard: the version of every table that a recipe's subset was made from."""
+    return {
+        asset: {
+            shard: RecordedTable(version=info.version, data_version=info.data_version)
+            for shard, info in data.tables.items()
+        }
+        for asset, data in scores.inputs(scores.config.recipes[name]).items()
+    }

@@ -1,0 +1,81 @@
+"""Which stored tables must stay: what recorded subsets were made from, and what is orphaned."""
+
+from collections.abc import Collection
+from datetime import timedelta
+
+from tshirt_assets.config import CorpusConfig
+from tshirt_assets.corpus.shards import discover_shards
+from tshirt_assets.incremental.catalog import SELECTED_SUBSET
+from tshirt_assets.incremental.facts import TableFacts
+from tshirt_assets.store.compaction import Pin, Upkeep, maintain
+from tshirt_assets.store.store import Store
+from tshirt_assets.store.table_info import table_name
+
+
+def maintain_corpus(
+    store: Store,
+    config: CorpusConfig,
+    *,
+    older_than: timedelta,
+    orphans: bool = False,
+    force: bool = False,
+    dry_run: bool = False,
+) -> Upkeep:
+    """Compact and prune the tables of a corpus, minding what its subsets were made from.
+
+    `orphans`: also drop the tables of shards whose file is gone and of recipes that are no longer
+    configured. Raises `PinnedError` naming the subsets that could no longer be re-read.
+    """
+    dropped = orphaned_tables(store, config) if orphans else []
+    return maintain(
+        store,
+        config.name,
+        older_than=older_than,
+        pins=recorded_pins(store, config.name, dropped),
+        orphans=dropped,
+        force=force,
+        dry_run=dry_run,
+    )
+
+
+def describe_upkeep(report: Upkeep) -> str:
+    """What a maintenance did (or, in a dry run, would do), in one line per kind of work."""
+    versions = sum(map(len, report.pruned.values()))
+    lines = [
+        f"{report.tables:,} tables: {len(report.compacted):,} compacted, {versions:,} old versions "
+        f"of {len(report.pruned):,} tables pruned, {len(report.dropped):,} tables dropped",
+        *(f"dropped {name}" for name in report.dropped),
+    ]
+    if report.lost:
+        subsets = ", ".join(report.lost_subsets)
+        lines.append(f"recorded subsets that cannot be re-read any more: {subsets}")
+    return "\n".join(lines)
+
+
+def recorded_pins(store: Store, corpus: str, dropped: Collection[str] = ()) -> list[Pin]:
+    """The table versions that subsets were made from and that are not the present ones.
+
+    A table that was written again with the same rows pins nothing. `dropped`: names of tables,
+    and of subsets, that are about to go.
+    """
+    stored = [info for info in store.stored(corpus) if info.name not in dropped]
+    present = {info.name: info.data_version for info in stored}
+    return [
+        Pin(name, recorded.version, str(subset.shard))
+        for subset in stored
+        if subset.asset == SELECTED_SUBSET.name
+        for asset, shards in TableFacts.of(subset).inputs.items()
+        for shard, recorded in shards.items()
+        if present.get(name := table_name(corpus, asset, shard)) != recorded.data_version
+    ]
+
+
+def orphaned_tables(store: Store, config: CorpusConfig) -> list[str]:
+    """Names of the tables of shards whose file is gone, and of recipes that are not configured."""
+    live = {spec.key for spec in discover_shards(config)}
+    orphans = []
+    for info in store.stored(config.name):
+        known = config.recipes if info.asset == SELECTED_SUBSET.name else live
+        if info.shard is not None and info.shard not in known:
+            orphans.append(info.name)
+    return orphans

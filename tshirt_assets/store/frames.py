@@ -1,0 +1,30 @@
+"""Stored tables as frames, and the condition that a scan selects rows by."""
+
+from collections.abc import Iterable
+
+import polars as pl
+import pyarrow as pa
+
+
+def to_frame(table: pa.Table) -> pl.DataFrame:
+    """A polars frame over an Arrow table."""
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def to_schema(frame: pl.DataFrame, schema: pa.Schema) -> pa.Table:
+    """The frame in exactly the columns and types of `schema`; absent columns are null."""
+    table = frame.to_arrow()
+    columns = [
+        table[field.name].cast(field.type)
+        if field.name in table.column_names
+        else pa.nulls(table.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
+
+
+def with_ids(sample_ids: Iterable[str]) -> str:
+    """The condition, for a scan of a table, that a row has one of these sample ids."""
+    return f"sample_id IN ({', '.join(map(repr, sample_ids))})"
