@@ -13,12 +13,12 @@ from tshirt_assets.incremental.dataset import Dataset, facts, open_dataset
 from tshirt_assets.incremental.draws import DELTAS, sampled_table
 from tshirt_assets.incremental.rows import to_frame
 from tshirt_assets.orchestration.binding import Binding
-from tshirt_assets.report.data import RecipeComparison, compare_recipes
+from tshirt_assets.selection.agreement import RecipeComparison, compare_recipes
+from tshirt_assets.selection.methods import METHODS
 from tshirt_assets.selection.recipes import Selection, select
 from tshirt_assets.selection.score_tables import ScoreTables
 from tshirt_assets.store.store import Store
 
-DECIDED_BY = {"tshirt": "robust_scores", "reference": DELTAS, "miwv": "miwv_scores"}
 SAMPLED_COLUMNS = ["sample_id", "status", "s_ifd_mean", "s_ifd_std", "ifd_mean", "n_neighbours"]
 ROBUST_COLUMNS = [*SAMPLED_COLUMNS, "estimator"]
 
@@ -43,7 +43,7 @@ class CorpusScores:
         """The datasets that decide what a recipe (and the recipes it fuses) selects."""
         parts = [recipe, *(self._binding.config.recipes[name] for name in recipe.fuse)]
         assets = ["samples", "token_scores"]
-        assets += sorted({DECIDED_BY[part.method] for part in parts if part.method in DECIDED_BY})
+        assets += sorted({METHODS[part.method].decided_by for part in parts} - set(assets))
         if recipe.dedupe_similarity or recipe.diversity:
             assets.append("embeddings")
         return {asset: self.dataset(asset) for asset in assets}

@@ -11,6 +11,7 @@ import polars as pl
 
 from tshirt_assets.config import Recipe
 from tshirt_assets.corpus.status import Status
+from tshirt_assets.selection.methods import METHODS
 from tshirt_assets.selection.score_tables import finite, usable
 
 IFD_SLACK = 0.05
@@ -52,12 +53,11 @@ def contenders(clean: pl.DataFrame, recipes: Iterable[Recipe], *, margin: float)
         .with_row_index("rank", offset=1)
         .with_columns(pl.col("rank").cast(pl.Int64), _below_1=pl.col("ifd") < 1.0)
     )
-    place = pl.col("_below_1").cum_sum() - pl.col("_below_1").cast(
-        pl.UInt32
-    )  # better rows, IFD < 1
+    below_1 = pl.col("_below_1")
+    place = below_1.cum_sum() - below_1.cast(pl.UInt32)  # number of better rows with IFD < 1
     wanted: dict[str | None, int] = {}
     for recipe in recipes:
-        if recipe.method != "tshirt":
+        if not METHODS[recipe.method].through_contenders:
             continue
         pool = recipe.diversity.pool if recipe.diversity else 1.0
         depth = margin * max(recipe.gamma, pool) * recipe.rows(n_usable) + SPARE_ROWS
