@@ -4,12 +4,11 @@ import platform
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from tshirt_assets import __version__
-from tshirt_assets.assets.stability import stability
 from tshirt_assets.config import Recipe
 from tshirt_assets.incremental.columns import column_schema
 from tshirt_assets.incremental.corpus_scores import CorpusScores
@@ -21,6 +20,9 @@ from tshirt_assets.orchestration.recording import describe_table
 from tshirt_assets.orchestration.shard_loop import CheckOutcome, ShardReport
 from tshirt_assets.report.gather import report_data, token_deltas
 from tshirt_assets.store.store import Store
+
+if TYPE_CHECKING:
+    from tshirt_assets.scoring.calibration import Errors
 
 ASSET = "selected_subset"
 SUBSET_SIZE = "The subset has as many rows as its budget asks for."
@@ -37,6 +39,7 @@ def build_selected_subset(binding: Binding) -> dg.AssetsDefinition:
         from tshirt_assets.report.html import write_report
         from tshirt_assets.report.serve import REPORT, report_link
         from tshirt_assets.report.summary import summary_markdown
+        from tshirt_assets.selection.stability import stability
 
         store = binding.store(context)
         scores = CorpusScores(context, binding, store)
@@ -58,7 +61,10 @@ def build_selected_subset(binding: Binding) -> dg.AssetsDefinition:
                 inputs=input_versions(scores.inputs(recipe)),
             )
             provenance["data_version"] = info.meta["data_version"]
-            if stays := stability(store, binding, recipe, selection):
+            analytic = recipe.estimator in ("analytic", "hybrid")
+            errors = pilot_errors(store, binding) if analytic else None
+            stays = stability(recipe, selection, neighbours=config.neighbours, errors=errors)
+            if stays:
                 provenance["stability"] = dict([stays])
             weights = None
             if config.export_token_weights:
@@ -143,6 +149,14 @@ def build_selected_subset(binding: Binding) -> dg.AssetsDefinition:
         resources=("store", "scorer"),
         partitions=binding.recipes,
     )
+
+
+def pilot_errors(store: Store, binding: Binding) -> "Errors | None":
+    """The errors of the analytic estimate, as the stored calibration has them."""
+    from tshirt_assets.scoring.calibration import Calibration
+
+    info = store.info(binding.name, "calibration")
+    return Calibration.from_facts(facts(info, "calibration")).errors if info else None
 
 
 def describe_origin(
