@@ -34,46 +34,17 @@ def approximate(
     many, up to 128, until TARGET_RECALL of a random sample of rows get a neighbour as near as the
     exact one; that share is the recall. ImportError, with the remedy, if faiss is missing.
     """
-    try:
-        import faiss
-    except ImportError:
-        raise ImportError(
-            "approximate neighbours need faiss: pip install 'tshirt-assets[faiss]', or raise "
-            "exact_neighbours_up_to"
-        ) from None
-    n = len(stream)
-    rng = np.random.default_rng(seed)
-    n_lists = max(1, min(int(4 * math.sqrt(n)), n // TRAINING_PER_LIST))
-    checked = np.zeros(n, bool)
-    checked[rng.choice(n, min(N_CHECKED, n), replace=False)] = True
-    trained = np.zeros(n, bool)
-    trained[rng.choice(n, min(n_lists * TRAINING_PER_LIST, n), replace=False)] = True
-
-    training = stream.gather(trained)[1]
-    width = training.shape[1]
-    n_codes = width if width % 2 else width // 2
-    index: Any = faiss.index_factory(
-        width, f"IVF{n_lists},PQ{n_codes}x4fs,RFlat", faiss.METRIC_INNER_PRODUCT
-    )
-    index.k_factor = N_COMPARED
-    lists = faiss.extract_index_ivf(index)
-    lists.cp.seed, lists.cp.niter = seed, 10
-    index.train(training)
-    del training
-    rows = []  # number of the sample that faiss calls 0, 1, 2 ...
-    for numbers, vectors in stream.parts():
-        rows.append(numbers)
-        index.add(vectors)
-    order = np.concatenate(rows)
-
+    n, rng = len(stream), np.random.default_rng(seed)
+    checked = _drawn(rng, n, N_CHECKED)
+    index, lists, order = _index(stream, rng, seed)
     exact = Best(n)
     compare_all(stream, exact, checked)
     queries, vectors = stream.gather(checked)
     lists.nprobe = FIRST_PROBES
     while True:
-        found, similarity = _search(index, order, queries, vectors)
+        _, similarity = _search(index, order, queries, vectors)
         recall = float((similarity >= exact.similarity[queries]).mean())
-        if recall >= TARGET_RECALL or lists.nprobe >= min(MAX_PROBES, n_lists):
+        if recall >= TARGET_RECALL or lists.nprobe >= min(MAX_PROBES, lists.nlist):
             break
         lists.nprobe *= 2
 
@@ -88,6 +59,42 @@ def approximate(
         if progress is not None:
             progress(done / n)
     return recall
+
+
+def _index(stream: Stream, rng: np.random.Generator, seed: int) -> tuple[Any, Any, np.ndarray]:
+    """The index of all vectors, its lists, and the sample's number by the place in the index."""
+    try:
+        import faiss
+    except ImportError:
+        raise ImportError(
+            "approximate neighbours need faiss: pip install 'tshirt-assets[faiss]', or raise "
+            "exact_neighbours_up_to"
+        ) from None
+    n = len(stream)
+    n_lists = max(1, min(int(4 * math.sqrt(n)), n // TRAINING_PER_LIST))
+    training = stream.gather(_drawn(rng, n, n_lists * TRAINING_PER_LIST))[1]
+    width = training.shape[1]
+    n_codes = width if width % 2 else width // 2
+    index: Any = faiss.index_factory(
+        width, f"IVF{n_lists},PQ{n_codes}x4fs,RFlat", faiss.METRIC_INNER_PRODUCT
+    )
+    index.k_factor = N_COMPARED
+    lists = faiss.extract_index_ivf(index)
+    lists.cp.seed, lists.cp.niter = seed, 10
+    index.train(training)
+    del training
+    rows = []
+    for numbers, vectors in stream.parts():
+        rows.append(numbers)
+        index.add(vectors)
+    return index, lists, np.concatenate(rows)
+
+
+def _drawn(rng: np.random.Generator, n: int, count: int) -> np.ndarray:
+    """(n,) bool: `count` of n at random, or all if there are fewer."""
+    drawn = np.zeros(n, bool)
+    drawn[rng.choice(n, min(count, n), replace=False)] = True
+    return drawn
 
 
 def _search(
