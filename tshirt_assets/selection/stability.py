@@ -20,12 +20,12 @@ WITH_TRUTH = "expected overlap with a selection from many sampled neighbours"
 def stability(
     recipe: Recipe, selection: Selection, *, neighbours: int, errors: "Errors | None"
 ) -> tuple[str, float] | None:
-    """What is meant by it, and the expected share of the selection that stays.
+    """The expected share of the selection that stays, after a phrase that says in which sense.
 
-    neighbours: perturbed copies drawn of a row. errors: of the analytic estimate; None where the
-    recipe does not use it, or the pilot was too small to tell. The result is then None unless the
-    robustness is sampled, as it is for recipes that do not select by robustness. Quotas,
-    similarity and spread are left out.
+    neighbours: perturbed copies drawn of a row. errors: those of the analytic estimate, None if
+    unknown; a sampled estimate needs none. Returns None for recipes that do not select by
+    robustness, and where errors that are needed are unknown. Quotas, similarity and spread are
+    left out of account.
     """
     method = METHODS[recipe.method]
     eligible = selection.ranking.filter("eligible")
@@ -67,10 +67,10 @@ def expected_overlap(
     both: bool,
     seed: int = 0,
 ) -> float:
-    """Expected share of the `budget` selected rows that a second selection has, too.
+    """Expected share of the `budget` selected rows that a second selection has as well.
 
-    mean, std: (n,) of the eligible rows, taken for the truth; mean_error: sd of an estimated mean
-    around it, log_std_error: of the logarithm of an estimated std. A selection takes the `pool`
+    mean, std: (n,) of the eligible rows, taken for the truth. mean_error: sd of an estimated mean
+    around it. log_std_error: sd of the logarithm of an estimated std. A selection takes the `pool`
     rows of highest mean and of those the `budget` of lowest std. `both`: both selections have
     errors (two seeds of a sampled estimate); else one is the truth (an estimate without a seed).
     Normal errors, REPEATS simulations; 1.0 when nothing is left to choose.
