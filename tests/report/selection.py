@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tshirt_assets.report.data import ReportData, ReportRow, compare_recipes
+from tshirt_assets.report.data import ReportData, ReportRow
+from tshirt_assets.selection.agreement import compare_recipes
 
 USABLE, SELECTED = 200, 10
 RNG = np.random.default_rng(7)

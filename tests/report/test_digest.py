@@ -1,12 +1,12 @@
 """The sentences on top of a report, from selections made so that each can be foretold."""
 
-import numpy as np
 import polars as pl
 import pytest
 
 from tests.report.selection import report_data
-from tshirt_assets.report.data import RecipeComparison, ReportData
+from tshirt_assets.report.data import ReportData
 from tshirt_assets.report.digest import digest
+from tshirt_assets.selection.agreement import compare_recipes
 
 
 def made(
@@ -61,20 +61,26 @@ def test_many_domains_are_counted_beyond_the_first_few() -> None:
     assert said.startswith("Nothing of d0, d1, d2, d3, d4 and 2 more;")
 
 
-def compared(overlap: list[float]) -> ReportData:
-    names = ("tshirt-5pct", "x", "y")
-    matrix = np.array([[1.0, *overlap], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
-    comparison = RecipeComparison(names, (10, 10, 20), matrix, matrix)
-    table = report_data().ranking.select("sample_id", "selected")
+def compared(**others: tuple[int, int]) -> ReportData:
+    """A selection of 10 rows beside others: their first row and the one after their last."""
+    table = report_data().ranking.select("sample_id", "selected", "position")
+    row = pl.int_range(pl.len())
+    rankings = {
+        name: table.with_columns(selected=(row >= first) & (row < end))
+        for name, (first, end) in others.items()
+    }
+    comparison = compare_recipes({"tshirt-5pct": table} | rankings)
     return report_data(ranking=table, comparison=comparison)
 
 
 def test_the_closest_recipe_is_set_against_chance() -> None:
-    # y has 20 of the 200 usable rows.
-    assert digest(compared([0.1, 0.4])) == [
+    # y has 20 of the 200 usable rows, 4 of them selected here; all of the one row of z is.
+    assert digest(compared(x=(9, 19), y=(6, 26), z=(0, 1))) == [
         "The closest other recipe is y, with 40 % of these rows; by chance it would have 10 %."
     ]
-    assert digest(compared([0.0, 0.0])) == ["No other recipe selects any of these rows."]
+    assert digest(compared(x=(10, 20))) == ["No other recipe selects any of these rows."]
+    assert digest(compared(x=(0, 0))) == ["No other recipe selects any of these rows."]
+    assert digest(compared()) == []
 
 
 @pytest.mark.parametrize(("above", "warned"), [(101, True), (100, False)])

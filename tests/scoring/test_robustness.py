@@ -17,7 +17,6 @@ from tshirt_assets.scoring.robustness import (
     NeighbourDeltas,
     neighbour_deltas,
     robust_score,
-    sampled_robust_scores,
 )
 from tshirt_assets.scoring.tokenize import TokenizedSample, tokenize_sample
 
@@ -28,6 +27,10 @@ SAMPLES = [
     alpaca("say", "on"),  # one token: too short
     alpaca("add", "in 12 34 the other one on a", "12 and 34"),
 ]
+
+
+def robust_scores(engine, samples, tau):
+    return [robust_score(row, tau) for row in neighbour_deltas(engine, samples, **OPTIONS)]
 
 
 def tokenized(bos="none"):
@@ -56,7 +59,7 @@ def stored(*deltas):
 def test_robust_scores_are_those_of_the_oracle(kind, bos, engine_class):
     model = causal_lm(kind)
     samples = tokenized(bos)
-    scores = sampled_robust_scores(engine_class(model), samples, tau=0.5, **OPTIONS)
+    scores = robust_scores(engine_class(model), samples, tau=0.5)
     for sample, score in zip(samples, scores, strict=True):
         assert score.sample_id == sample.sample_id
         if sample.status is not Status.OK:
@@ -145,9 +148,7 @@ def test_a_row_without_informative_tokens_is_not_the_most_robust_of_all():
 
 def test_neighbours_without_informative_tokens_are_left_out_and_counted():
     uncond = [[1.0, 3.0], [1.0, 1.0], [1.0, 4.0], [1.0, 1.1], [1.0, 1.0]]
-    (score,) = sampled_robust_scores(
-        scripted([[0.0, 1.0, 1.0]] * 5, uncond), [row()], tau=0.5, **OPTIONS
-    )
+    (score,) = robust_scores(scripted([[0.0, 1.0, 1.0]] * 5, uncond), [row()], tau=0.5)
     kept = [math.exp(-2.0), math.exp(-3.0)]  # second tokens 2 and 3 nats above
     assert (score.status, score.n_neighbours) == (Status.OK, 2)
     assert score.s_ifd_mean == pytest.approx(statistics.fmean(kept), rel=1e-6)

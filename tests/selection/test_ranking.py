@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from tests.selection.frames import score_tables
 from tshirt_assets.config import Recipe
-from tshirt_assets.selection.ranking import random_draw, rank_rows
+from tshirt_assets.selection.methods import random_draw
+from tshirt_assets.selection.ranking import rank_rows
 from tshirt_assets.selection.score_tables import ScoreTables
 
 FUSED = {
@@ -149,5 +150,7 @@ def test_missing_tables_are_named():
         rank_rows(FUSED["m"], ScoreTables(rows), seed=0)
     with pytest.raises(ValueError, match="robust_scores"):
         rank_rows(FUSED["t"], ScoreTables(rows), seed=0)
+    with pytest.raises(ValueError, match="neighbour_deltas"):
+        rank_rows(Recipe(method="reference", budget=1), ScoreTables(rows), seed=0)
     with pytest.raises(ValueError, match="recipes are not given"):
         rank_rows(FUSED["f"], score_tables(5), seed=0)

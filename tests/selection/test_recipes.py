@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from tests.selection.frames import score_tables, unit_vectors
 from tshirt_assets.config import DiversityOptions, Recipe
-from tshirt_assets.selection.ranking import SCORES
 from tshirt_assets.selection.recipes import Selection, select
 from tshirt_assets.selection.score_tables import ScoreTables
+from tshirt_assets.selection.scores import SCORES
 
 N = 120
 VECTORS = {f"{i:08x}": vector for i, vector in enumerate(unit_vectors(N, width=4))}

@@ -1,6 +1,7 @@
 """The state of a corpus as text, for the command line."""
 
 from collections import Counter
+from math import isnan
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args
@@ -15,6 +16,8 @@ from tshirt_assets.config import CorpusConfig, Recipe
 from tshirt_assets.corpus.shards import discover_shards
 from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.incremental.rows import read_texts
+from tshirt_assets.selection.agreement import overlap
+from tshirt_assets.selection.methods import METHODS
 from tshirt_assets.store.frames import to_frame
 from tshirt_assets.store.store import Store
 
@@ -123,15 +126,7 @@ def _selection_lines(
 
 
 def _meaning(recipe: Recipe) -> str:
-    return {
-        "tshirt": "robust S-IFD: of the highest means the lowest std (shown: mean)",
-        "reference": "robust S-IFD, as published",
-        "miwv": "MIWV, highest first",
-        "ifd": "IFD (perplexity ratio) below 1, highest first",
-        "longest": "response tokens",
-        "random": "seeded draw",
-        "fusion": f"fused ranks of {', '.join(recipe.fuse)}",
-    }[recipe.method]
+    return METHODS[recipe.method].describe(recipe)
 
 
 def _overlap_lines(subsets: dict[str, pl.DataFrame]) -> list[str]:
@@ -140,11 +135,9 @@ def _overlap_lines(subsets: dict[str, pl.DataFrame]) -> list[str]:
     lines = [" " * (width + 3) + "  ".join(f"{i + 1:>4}" for i in range(len(names)))]
     ids = {name: set(frame["sample_id"]) for name, frame in subsets.items()}
     for number, name in enumerate(names, start=1):
-        shares = [
-            len(ids[name] & ids[other]) / max(1, min(len(ids[name]), len(ids[other])))
-            for other in names
-        ]
-        lines.append(f"{number} {name:<{width}} " + "  ".join(f"{share:>4.0%}" for share in shares))
+        shares = [overlap(ids[name], ids[other]) for other in names]
+        cells = ["   –" if isnan(share) else f"{share:>4.0%}" for share in shares]
+        lines.append(f"{number} {name:<{width}} " + "  ".join(cells))
     return lines
 
 

@@ -12,14 +12,14 @@ from tshirt_assets.incremental.draws import DELTAS, sampled_table
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.incremental.rows import read_texts
-from tshirt_assets.report.data import RecipeComparison, compare_recipes
+from tshirt_assets.selection.agreement import RecipeComparison, compare_recipes
+from tshirt_assets.selection.methods import METHODS
 from tshirt_assets.selection.recipes import Selection, select
 from tshirt_assets.selection.score_tables import ScoreTables
-from tshirt_assets.selection.stability import recipe_stability
+from tshirt_assets.selection.stability import stability
 from tshirt_assets.store.frames import to_frame, with_ids
 from tshirt_assets.store.store import Store
 
-DECIDED_BY = {"tshirt": "robust_scores", "reference": DELTAS, "miwv": "miwv_scores"}
 SAMPLED_COLUMNS = ["sample_id", "status", "s_ifd_mean", "s_ifd_std", "ifd_mean", "n_neighbours"]
 ROBUST_COLUMNS = [*SAMPLED_COLUMNS, "estimator"]
 
@@ -47,7 +47,7 @@ class CorpusScores:
         """The datasets that decide what a recipe (and the recipes it fuses) selects."""
         parts = [recipe, *(self.config.recipes[name] for name in recipe.fuse)]
         assets = ["samples", "token_scores"]
-        assets += sorted({DECIDED_BY[part.method] for part in parts if part.method in DECIDED_BY})
+        assets += sorted({METHODS[part.method].decided_by for part in parts} - set(assets))
         if recipe.dedupe_similarity or recipe.diversity:
             assets.append("embeddings")
         return {asset: self.dataset(asset) for asset in assets}
@@ -95,7 +95,7 @@ class CorpusScores:
 
         info = self.store.info(self.config.name, "calibration")
         found = TableFacts.of(info).calibration if info else None
-        return recipe_stability(
+        return stability(
             self.config.recipes[selection.recipe],
             selection,
             neighbours=self.config.neighbours,
@@ -139,7 +139,7 @@ class CorpusScores:
 
     def tau_of(self, recipe: Recipe) -> float | None:
         """The threshold that a recipe's scores were made with, as far as there is one."""
-        if recipe.method == "reference" and self._reference_tau is not None:
+        if METHODS[recipe.method].decided_by == DELTAS and self._reference_tau is not None:
             return self._reference_tau
         return self.tau
 

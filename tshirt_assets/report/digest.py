@@ -75,19 +75,16 @@ def _kinship(data: ReportData) -> Iterator[str]:
     if compared is None or data.recipe not in compared.names or not data.n_selected:
         return
     own = compared.names.index(data.recipe)
-    shared = {
-        name: float(share)
-        for name, share in zip(compared.names, compared.overlap[own], strict=True)
-        if name != data.recipe and np.isfinite(share)
-    }
-    if not shared:
+    others = [i for i in range(len(compared.names)) if i != own]
+    if not others:
         return
-    closest = max(shared, key=lambda name: shared[name])
-    chance = _share(compared.sizes[compared.names.index(closest)], data.usable)
-    if shared[closest] > 0:
+    closest = max(others, key=lambda i: compared.common[own, i])
+    shared = int(compared.common[own, closest])
+    if shared:
         yield (
-            f"The closest other recipe is {closest}, with {_share(shared[closest], 1)} of these "
-            f"rows; by chance it would have {chance}."
+            f"The closest other recipe is {compared.names[closest]}, with "
+            f"{_share(shared, compared.sizes[own])} of these rows; by chance it would have "
+            f"{_share(compared.sizes[closest], data.usable)}."
         )
     else:
         yield "No other recipe selects any of these rows."

@@ -10,9 +10,10 @@ import yaml
 from tshirt_assets.export.write import ExportedFile
 from tshirt_assets.incremental.corpus_scores import CorpusScores
 from tshirt_assets.incremental.facts import Provenance
-from tshirt_assets.report.data import RecipeComparison, ReportData, ReportRow
+from tshirt_assets.report.data import ReportData, ReportRow
 from tshirt_assets.report.notable import notable_rows, report_row
 from tshirt_assets.report.tokens import token_pieces
+from tshirt_assets.selection.agreement import RecipeComparison
 from tshirt_assets.selection.recipes import Selection
 
 

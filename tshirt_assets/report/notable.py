@@ -7,15 +7,9 @@ import polars as pl
 
 from tshirt_assets.report.data import ReportRow
 from tshirt_assets.report.numbers import number, percent
+from tshirt_assets.selection.scores import SCORES
 
-SCORE_NAMES: Final = {
-    "ifd": "IFD",
-    "s_ifd_mean": "S-IFD mean",
-    "s_ifd_std": "S-IFD std",
-    "ifd_mean": "IFD mean",
-    "miwv": "MIWV",
-    "n_response_tokens": "response tokens",
-}
+SHOWN: Final = sorted(SCORES.values(), key=lambda score: score.section == "drift")  # length last
 
 
 def notable_rows(ranking: pl.DataFrame, n: int = 20) -> dict[str, pl.DataFrame]:
@@ -62,7 +56,7 @@ def report_row(
         response=sample["response"] or "",
         selected=selected,
         tokens=tokens,
-        scores={SCORE_NAMES[name]: line[name] for name in SCORE_NAMES if name in line},
+        scores={score.label: line[score.column] for score in SHOWN if score.column in line},
         rank=line.get("position"),
         domain=line.get("domain"),
         reason=reason or line.get("excluded") or "",

@@ -11,6 +11,7 @@ from tshirt_assets.report.distributions import LENGTHS, SCORES
 from tshirt_assets.report.markup import visible
 from tshirt_assets.report.numbers import number, percent
 from tshirt_assets.report.plots import histogram, mean_std_plane, png_markdown
+from tshirt_assets.selection.methods import METHODS
 
 MAX_REASONS: Final = 8
 
@@ -53,7 +54,9 @@ def _plot(data: ReportData) -> str:
             std_boundary=data.cuts["s_ifd_std"],
         )
         return png_markdown(png, title)
-    shown = {"miwv": SCORES[-1], "longest": LENGTHS[0]}.get(data.method, SCORES[0])
+    method = METHODS[data.method]
+    column = (None if method.by_robustness else method.column) or "ifd"
+    shown = next(score for score in (*SCORES, *LENGTHS) if score.column == column)
     corpus = data.values(shown.column)
     if not len(corpus):
         return ""

@@ -114,20 +114,6 @@ def robust_score(row: NeighbourDeltas, tau: float) -> RobustScore:
     return replace(score, s_ifd_mean=float(values.mean()), s_ifd_std=float(values.std()))
 
 
-def sampled_robust_scores(
-    engine: TokenLossEngine,
-    samples: Sequence[TokenizedSample],
-    *,
-    tau: float,
-    neighbours: int,
-    alpha: float,
-    seed: int,
-) -> list[RobustScore]:
-    """`neighbour_deltas` and `robust_score` in one call, for one threshold."""
-    found = neighbour_deltas(engine, samples, neighbours=neighbours, alpha=alpha, seed=seed)
-    return [robust_score(row, tau) for row in found]
-
-
 def neighbour_requests(
     sample: TokenizedSample, neighbour: int, alpha: float, seed: int, width: int
 ) -> tuple[LossRequest, LossRequest]:

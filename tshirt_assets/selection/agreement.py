@@ -1,68 +1,66 @@
-"""How far recipes agree: rows in common, and rank correlation of their complete rankings."""
+"""How far recipes agree: rows that both select, and rank correlation of their rankings."""
 
 from collections.abc import Mapping
-from itertools import combinations
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from tshirt_assets.selection.recipes import Selection
+MIN_RANKED = 3
+"""Rows that both recipes must rank: a correlation of two rows is 1 or -1, whatever they are."""
 
 
-def agreement(selections: Mapping[str, Selection]) -> pl.DataFrame:
-    """Every pair of recipes: recipe_a, recipe_b, common, share, by_chance, spearman, n_ranked.
+@dataclass(frozen=True, slots=True)
+class RecipeComparison:
+    """How n recipes agree.
 
-    common: rows selected by both. share: common over the smaller selection. by_chance: the share
-    that two independent random selections of these sizes would have. spearman: rank correlation
-    over the n_ranked rows that neither recipe rules out; null where there are fewer than 2.
+    sizes: rows that each selects. common (n, n): rows that both select. overlap (n, n): `overlap`
+    of their selections. rank_correlation (n, n): `rank_correlation` of their rankings.
     """
-    rows = [
-        {"recipe_a": a, "recipe_b": b, **_pair(selections[a], selections[b])}
-        for a, b in combinations(selections, 2)
-    ]
-    schema = {
-        "recipe_a": pl.String,
-        "recipe_b": pl.String,
-        "common": pl.Int64,
-        "share": pl.Float64,
-        "by_chance": pl.Float64,
-        "spearman": pl.Float64,
-        "n_ranked": pl.Int64,
-    }
-    return pl.DataFrame(rows, schema=schema)
+
+    names: tuple[str, ...]
+    sizes: tuple[int, ...]
+    common: np.ndarray
+    overlap: np.ndarray
+    rank_correlation: np.ndarray
 
 
-def overlap(a: pl.Series, b: pl.Series) -> float:
-    """Common sample_ids over the smaller number of sample_ids; nan if one side is empty."""
-    smaller = min(a.n_unique(), b.n_unique())
-    return len(set(a).intersection(b)) / smaller if smaller else float("nan")
+def overlap(a: AbstractSet[str], b: AbstractSet[str]) -> float:
+    """Rows in common over the rows of the smaller selection; nan if one is empty."""
+    smaller = min(len(a), len(b))
+    return len(a & b) / smaller if smaller else float("nan")
 
 
-def spearman(a: pl.DataFrame, b: pl.DataFrame) -> tuple[float | None, int]:
-    """Rank correlation of two rankings (sample_id, position) over the rows placed in both.
+def rank_correlation(a: pl.DataFrame, b: pl.DataFrame) -> float:
+    """Spearman's rank correlation over the rows that both rank; nan where those are below three.
 
-    Positions are places without ties. Returns the correlation (null for fewer than 2 rows) and
-    the number of rows.
+    Each ranking has sample_id and position (1 = first choice; null where the row is ruled out).
     """
     both = (
-        a.select("sample_id", x="position")
+        a.select("sample_id", "position")
+        .join(b.select("sample_id", second="position"), on="sample_id")
         .drop_nulls()
-        .join(b.select("sample_id", y="position").drop_nulls(), on="sample_id")
     )
-    if both.height < 2:
-        return None, both.height
-    ranks = both.select(pl.col("x", "y").rank()).to_numpy()  # (n, 2)
-    return float(np.corrcoef(ranks.T)[0, 1]), both.height
+    if both.height < MIN_RANKED:
+        return float("nan")
+    first, second = both["position"].rank().to_numpy(), both["second"].rank().to_numpy()
+    return float(np.corrcoef(first, second)[0, 1])
 
 
-def _pair(a: Selection, b: Selection) -> dict[str, object]:
-    smaller, larger = sorted((a.frame.height, b.frame.height))
-    share = overlap(a.frame["sample_id"], b.frame["sample_id"])
-    correlation, n_ranked = spearman(a.ranking, b.ranking)
-    return {
-        "common": round(share * smaller) if smaller else 0,
-        "share": share if smaller else None,
-        "by_chance": larger / a.usable if smaller else None,
-        "spearman": correlation,
-        "n_ranked": n_ranked,
-    }
+def compare_recipes(rankings: Mapping[str, pl.DataFrame]) -> RecipeComparison:
+    """Compare every pair of recipes.
+
+    rankings: by recipe, as `rank_correlation` takes them, with the boolean `selected`.
+    """
+    frames = list(rankings.values())
+    chosen = [set(frame.filter("selected")["sample_id"]) for frame in frames]
+    n = len(frames)
+    common = np.zeros((n, n), np.int64)
+    shares, correlation = np.full((n, n), np.nan), np.full((n, n), np.nan)
+    for i in range(n):
+        for j in range(i + 1):
+            common[i, j] = common[j, i] = len(chosen[i] & chosen[j])
+            shares[i, j] = shares[j, i] = overlap(chosen[i], chosen[j])
+            correlation[i, j] = correlation[j, i] = rank_correlation(frames[i], frames[j])
+    return RecipeComparison(tuple(rankings), tuple(map(len, chosen)), common, shares, correlation)

@@ -9,9 +9,9 @@ import polars as pl
 from tshirt_assets.config import DiversityOptions, Recipe
 from tshirt_assets.selection.dedupe import SimilarityFilter, Vectors
 from tshirt_assets.selection.diversity import groups, spread
+from tshirt_assets.selection.exclusions import Exclusion
 from tshirt_assets.selection.hierarchical import pool_rows
 from tshirt_assets.selection.quotas import Seats, fill
-from tshirt_assets.selection.score_tables import Exclusion
 
 
 def choose(

@@ -11,26 +11,27 @@ import polars as pl
 
 from tshirt_assets.config import Recipe
 from tshirt_assets.corpus.status import Status
+from tshirt_assets.selection.methods import METHODS
 from tshirt_assets.selection.score_tables import finite, usable
 
 IFD_SLACK = 0.05
-"""How far above 1 a clean IFD may lie for its noisy mean to be below 1 after all.
+"""How far above 1 a clean IFD may lie while its noisy mean can still be below 1.
 
-Over the rows of at least 20 response tokens of the official reference values, the noisy mean is
-within 2.6 % of the clean IFD, and the noise of a single copy falls towards IFD = 1; 5 % is twice
-the largest shift seen.
+In the official reference values, over rows of at least 20 response tokens, the noisy mean is within
+2.6 % of the clean IFD, and the noise of a single copy falls towards IFD = 1; 5 % is twice the
+largest shift seen.
 """
 
 SPARE_ROWS = 16
-"""Added to every recipe's number: in a pool of a few rows one that is off by a few places decides.
+"""Added to every recipe's number: a row off by a few places matters where the pool has only a few.
 
-Over 1,000 real rows a margin of 1.5 alone kept 100 % of the selection at 2 to 10 %, but 80 % at 1 %
-(10 rows).
+Of 1,000 real rows a margin of 1.5 alone kept all of the selection at budgets of 2 to 10 %, but only
+80 % of it at 1 % (10 rows).
 """
 
 
 def contenders(clean: pl.DataFrame, recipes: Iterable[Recipe], *, margin: float) -> pl.DataFrame:
-    """The contenders of all T-SHIRT recipes together, best first.
+    """The contenders of all recipes that select through contenders, together, best first.
 
     clean: sample_id, status (of `token_scores`, or no_informative_token), ifd, s_ifd (clean, with
     the dataset's tau) of every row, and `domain` if a recipe has quotas. Each recipe takes the
@@ -52,12 +53,11 @@ def contenders(clean: pl.DataFrame, recipes: Iterable[Recipe], *, margin: float)
         .with_row_index("rank", offset=1)
         .with_columns(pl.col("rank").cast(pl.Int64), _below_1=pl.col("ifd") < 1.0)
     )
-    place = pl.col("_below_1").cum_sum() - pl.col("_below_1").cast(
-        pl.UInt32
-    )  # better rows, IFD < 1
+    below_1 = pl.col("_below_1")
+    place = below_1.cum_sum() - below_1.cast(pl.UInt32)  # number of better rows with IFD < 1
     wanted: dict[str | None, int] = {}
     for recipe in recipes:
-        if recipe.method != "tshirt":
+        if not METHODS[recipe.method].through_contenders:
             continue
         pool = recipe.diversity.pool if recipe.diversity else 1.0
         depth = margin * max(recipe.gamma, pool) * recipe.rows(n_usable) + SPARE_ROWS

@@ -1,4 +1,4 @@
-"""Skip rows that say nearly the same as a row already selected."""
+"""Skip rows that say nearly the same thing as a row already selected."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,8 +12,8 @@ class SimilarityFilter:
     """Greedy near-duplicate filter over a ranking, asked row by row.
 
     ids: the ranking's sample_ids. A row is admitted while its cosine to every row added so far
-    stays below `threshold`. Vectors are fetched `block` rows at a time; memory is the added rows'
-    vectors plus two blocks.
+    stays below `threshold`. Vectors are fetched `block` rows at a time; memory holds the added
+    rows' vectors and two blocks.
     """
 
     def __init__(

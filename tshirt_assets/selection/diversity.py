@@ -1,7 +1,7 @@
 """Spread a selection over the embedding space: k-center or facility location, greedily.
 
-Written here because no kept-up library does it (apricot-select's last release is of 2021 and pulls
-in numba); with the similarities of a group in memory each method is a few lines.
+Written here because no maintained library does it (the last release of apricot-select is from
+2021, and it pulls in numba); with a group's similarities in memory each method is a few lines.
 """
 
 import heapq

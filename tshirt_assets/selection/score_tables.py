@@ -1,24 +1,10 @@
-"""The score columns that selection works on, and what counts as a usable row."""
+"""The score tables that selection works on, and what counts as a usable row."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import polars as pl
 
 from tshirt_assets.corpus.status import Status
-
-
-class Exclusion(StrEnum):
-    """Why a row was not selected, beside the statuses of `Status`."""
-
-    DUPLICATE = "duplicate"
-    IFD = "ifd >= 1"
-    NOT_A_CONTENDER = "not a contender"
-    NO_SCORE = "no score"
-    OVER_BUDGET = "over budget"
-    QUOTA = "quota"
-    TOO_SIMILAR = "too similar"
-    NOT_SPREAD = "not spread"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +13,29 @@ class ScoreTables:
 
     rows: sample_id, shard, row, status, ifd, n_response_tokens of `token_scores`, and optionally
     `domain` of `samples` (needed for quotas). robust: sample_id, status, s_ifd_mean, s_ifd_std,
-    ifd_mean of `robust_scores`, and estimator where recipes name theirs. reference: the same with
-    the tau of the perturbed rows, for method=reference. miwv: sample_id, status, miwv of
-    `miwv_scores`.
+    ifd_mean of `robust_scores`, and estimator where recipes name theirs. reference: the same from
+    `neighbour_deltas`, with the tau of the perturbed rows, for method=reference. miwv: sample_id,
+    status, miwv of `miwv_scores`.
     """
 
     rows: pl.DataFrame
     robust: pl.DataFrame | None = None
     reference: pl.DataFrame | None = None
     miwv: pl.DataFrame | None = None
+
+    def of(self, table: str) -> pl.DataFrame | None:
+        """The scores that come from a stored table, None where they are not given."""
+        return {
+            "token_scores": self.rows,
+            "robust_scores": self.robust,
+            "neighbour_deltas": self.reference,
+            "miwv_scores": self.miwv,
+        }[table]
+
+
+def status_column(table: str) -> str:
+    """Name of the column that holds a row's status in a score table joined to a ranking."""
+    return f"{table}_status"
 
 
 def usable(rows: pl.DataFrame) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from tshirt_assets.corpus.status import Status
 from tshirt_assets.report.sections.dropped import EXPLANATIONS
-from tshirt_assets.selection.score_tables import Exclusion
+from tshirt_assets.selection.exclusions import Exclusion
 
 
 def test_every_reason_has_an_explanation() -> None:

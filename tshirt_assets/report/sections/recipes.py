@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from tshirt_assets.report.data import RecipeComparison, ReportData
+from tshirt_assets.report.data import ReportData
 from tshirt_assets.report.markup import Html, el
 from tshirt_assets.report.numbers import signed
 from tshirt_assets.report.parts import NOTHING, section
+from tshirt_assets.selection.agreement import RecipeComparison
 
 
 def recipes(data: ReportData) -> Html:
@@ -17,7 +18,7 @@ def recipes(data: ReportData) -> Html:
         comparison,
         comparison.overlap,
         "Overlap",
-        "Share of the row's subset that the column's subset also holds.",
+        "Rows that both recipes select, as a share of the smaller subset.",
         has_sign=False,
     )
     correlation = _matrix(
@@ -27,7 +28,7 @@ def recipes(data: ReportData) -> Html:
         "Spearman over the rows that both recipes rank.",
         has_sign=True,
     )
-    lead = "Recipes with high overlap would train much the same model."
+    lead = "Recipes of similar size with a high overlap would train much the same model."
     return section("recipes", "Recipes compared", lead, [overlap, correlation])
 
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from tshirt_assets.selection.nearest.state import Search
+from tshirt_assets.selection.nearest.best import Best
+from tshirt_assets.selection.nearest.exact import compare_all
+from tshirt_assets.selection.nearest.streaming import Stream
 from tshirt_assets.selection.nearest.tiles import cosines
 
 N_CHECKED = 1000
@@ -24,14 +26,43 @@ N_COMPARED = 16  # candidates by their codes that are compared in full, per neig
 
 
 def approximate(
-    search: Search, *, seed: int, progress: Callable[[float], None] | None = None
+    stream: Stream, best: Best, *, seed: int, progress: Callable[[float], None] | None = None
 ) -> float:
-    """Fill `search` with approximate neighbours of all samples; returns recall@1.
+    """Offer approximate neighbours to all samples; returns recall@1.
 
     The vectors are clustered into 4 * sqrt(N) lists. A query looks into 16 of them, or twice as
     many, up to 128, until TARGET_RECALL of a random sample of rows get a neighbour as near as the
     exact one; that share is the recall. ImportError, with the remedy, if faiss is missing.
     """
+    n, rng = len(stream), np.random.default_rng(seed)
+    checked = _drawn(rng, n, N_CHECKED)
+    index, lists, order = _index(stream, rng, seed)
+    exact = Best(n)
+    compare_all(stream, exact, checked)
+    queries, vectors = stream.gather(checked)
+    lists.nprobe = FIRST_PROBES
+    while True:
+        _, similarity = _search(index, order, queries, vectors)
+        recall = float((similarity >= exact.similarity[queries]).mean())
+        if recall >= TARGET_RECALL or lists.nprobe >= min(MAX_PROBES, lists.nlist):
+            break
+        lists.nprobe *= 2
+
+    done = 0
+    for numbers, vectors in stream.parts():
+        for start in range(0, len(numbers), N_QUERIES):
+            part = slice(start, start + N_QUERIES)
+            found, similarity = _search(index, order, numbers[part], vectors[part])
+            hit = found >= 0
+            best.offer(numbers[part][hit], found[hit], similarity[hit])
+        done += len(numbers)
+        if progress is not None:
+            progress(done / n)
+    return recall
+
+
+def _index(stream: Stream, rng: np.random.Generator, seed: int) -> tuple[Any, Any, np.ndarray]:
+    """The index of all vectors, its lists, and the sample's number by the place in the index."""
     try:
         import faiss
     except ImportError:
@@ -39,15 +70,9 @@ def approximate(
             "approximate neighbours need faiss: pip install 'tshirt-assets[faiss]', or raise "
             "exact_neighbours_up_to"
         ) from None
-    n = len(search.index)
-    rng = np.random.default_rng(seed)
+    n = len(stream)
     n_lists = max(1, min(int(4 * math.sqrt(n)), n // TRAINING_PER_LIST))
-    checked = np.zeros(n, bool)
-    checked[rng.choice(n, min(N_CHECKED, n), replace=False)] = True
-    trained = np.zeros(n, bool)
-    trained[rng.choice(n, min(n_lists * TRAINING_PER_LIST, n), replace=False)] = True
-
-    training = search.gather(trained)[1]
+    training = stream.gather(_drawn(rng, n, n_lists * TRAINING_PER_LIST))[1]
     width = training.shape[1]
     n_codes = width if width % 2 else width // 2
     index: Any = faiss.index_factory(
@@ -58,34 +83,18 @@ def approximate(
     lists.cp.seed, lists.cp.niter = seed, 10
     index.train(training)
     del training
-    rows = []  # number of the sample that faiss calls 0, 1, 2 ...
-    for numbers, vectors in search.stream():
+    rows = []
+    for numbers, vectors in stream.parts():
         rows.append(numbers)
         index.add(vectors)
-    order = np.concatenate(rows)
+    return index, lists, np.concatenate(rows)
 
-    exact = search.fresh()
-    exact.compare(checked)
-    queries, vectors = search.gather(checked)
-    lists.nprobe = FIRST_PROBES
-    while True:
-        found, similarity = _search(index, order, queries, vectors)
-        recall = float((similarity >= exact.similarity[queries]).mean())
-        if recall >= TARGET_RECALL or lists.nprobe >= min(MAX_PROBES, n_lists):
-            break
-        lists.nprobe *= 2
 
-    done = 0
-    for numbers, vectors in search.stream():
-        for start in range(0, len(numbers), N_QUERIES):
-            part = slice(start, start + N_QUERIES)
-            found, similarity = _search(index, order, numbers[part], vectors[part])
-            hit = found >= 0
-            search.update(numbers[part][hit], found[hit], similarity[hit])
-        done += len(numbers)
-        if progress is not None:
-            progress(done / n)
-    return recall
+def _drawn(rng: np.random.Generator, n: int, count: int) -> np.ndarray:
+    """(n,) bool: `count` of n at random, or all if there are fewer."""
+    drawn = np.zeros(n, bool)
+    drawn[rng.choice(n, min(count, n), replace=False)] = True
+    return drawn
 
 
 def _search(

@@ -14,7 +14,9 @@ import numpy as np
 import polars as pl
 
 from tshirt_assets.selection.nearest.approximate import MIN_SAMPLES, approximate
-from tshirt_assets.selection.nearest.state import Blocks, Search, count_ids, each_tenth
+from tshirt_assets.selection.nearest.best import Best
+from tshirt_assets.selection.nearest.exact import compare_all
+from tshirt_assets.selection.nearest.streaming import Blocks, Stream
 
 GIB = 1 << 30
 
@@ -59,22 +61,22 @@ def nearest(
 
     ValueError if a vector is not finite or not normalised; ImportError if faiss is missing.
     """
-    index, copies = count_ids(blocks)
-    search = Search(blocks, index, memory)
-    progress = None if progress is None else each_tenth(progress)
-    own = np.zeros(len(index), bool) if exclude_duplicates else copies > 1
-    active = np.ones(len(index), bool)
+    stream = Stream(blocks, memory)
+    best = Best(len(stream))
+    progress = None if progress is None else _each_tenth(progress)
+    own = np.zeros(len(stream), bool) if exclude_duplicates else stream.copies > 1
     if previous is not None:
-        active = search.resume(previous, own)
+        _take_over(best, stream, previous, own)
+    active = best.neighbour < 0
     method: Literal["exact", "approximate", "updated"] = "exact" if previous is None else "updated"
     recall = None
-    if int(active.sum()) * len(index) <= max(exact_up_to, MIN_SAMPLES) ** 2:
-        search.compare(active, progress)
+    if int(active.sum()) * len(stream) <= max(exact_up_to, MIN_SAMPLES) ** 2:
+        compare_all(stream, best, active, progress)
     else:
         method, active[:] = "approximate", True
-        recall = approximate(search, seed=seed, progress=progress)
-    search.best[own], search.similarity[own] = np.flatnonzero(own), 1.0
-    frame = search.frame()
+        recall = approximate(stream, best, seed=seed, progress=progress)
+    best.neighbour[own], best.similarity[own] = np.flatnonzero(own), 1.0
+    frame = _frame(best, stream)
     return Neighbours(
         frame=frame,
         searched=int(active.sum()),
@@ -82,6 +84,48 @@ def nearest(
         method=method,
         recall=recall,
     )
+
+
+def _take_over(best: Best, stream: Stream, previous: pl.DataFrame, own: np.ndarray) -> None:
+    """Start from the previous neighbours that still exist.
+
+    own: (N,) bool, the samples that may be their own neighbours.
+    """
+    known = previous.select("sample_id", "neighbour_id", "similarity").drop_nulls()
+    row = stream.numbers(known["sample_id"].to_numpy())
+    neighbour = stream.numbers(known["neighbour_id"].to_numpy())
+    here = (row >= 0) & (neighbour >= 0)
+    row, neighbour = row[here], neighbour[here]
+    similarity = known["similarity"].to_numpy()[here]
+    valid = (row != neighbour) | own[row]
+    best.neighbour[row[valid]] = neighbour[valid]
+    best.similarity[row[valid]] = similarity[valid]
+
+
+def _frame(best: Best, stream: Stream) -> pl.DataFrame:
+    """The neighbours as the table that `Neighbours.frame` describes."""
+    found = pl.Series(best.neighbour >= 0)
+    ids = pl.Series("sample_id", stream.ids.astype(str), dtype=pl.String)
+    return pl.DataFrame(
+        {
+            "sample_id": ids,
+            "neighbour_id": ids.gather(np.maximum(best.neighbour, 0)) if len(ids) else ids,
+            "similarity": pl.Series(best.similarity, dtype=pl.Float32),
+        }
+    ).with_columns(pl.when(found).then(pl.col("neighbour_id", "similarity")))
+
+
+def _each_tenth(progress: Callable[[float], None]) -> Callable[[float], None]:
+    """Pass on a share of work done only when another tenth of it is."""
+    tenths = 0
+
+    def listen(share: float) -> None:
+        nonlocal tenths
+        if int(share * 10 + 1e-6) > tenths:
+            tenths = int(share * 10 + 1e-6)
+            progress(share)
+
+    return listen
 
 
 def _changed(frame: pl.DataFrame, previous: pl.DataFrame | None) -> int:

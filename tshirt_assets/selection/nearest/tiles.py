@@ -3,23 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
+
+from tshirt_assets.selection.nearest.best import Best
 
 CPU_TILE = 2048  # 16 MiB of products
 CUDA_TILE = 8192  # 256 MiB
 PAIRS = 16_384  # pairs whose cosines are computed at once
 NOT_A_PAIR = -4.0  # below any cosine, also when halved: a sample with itself
-
-
-class Best(Protocol):
-    """Best neighbour so far of every sample, by number."""
-
-    similarity: np.ndarray  # (N,) float32
-
-    def update(self, rows: np.ndarray, others: np.ndarray, similarity: np.ndarray) -> None:
-        """Offer each of `rows` (P,) one of `others` (P,) with its cosine."""
 
 
 class Tiles:
@@ -41,7 +34,7 @@ class Tiles:
     def compare(self, keys: np.ndarray, vectors: np.ndarray, best: Best, first: int) -> None:
         """Compare the vectors from place `first` on with `vectors` (m, C) of the samples `keys`.
 
-        Both sides' best neighbours are updated; a sample is never compared with itself.
+        Every pair is offered to both sides; a sample is never compared with itself.
         """
         put, height = self.backend.put, self.height
         columns = put(vectors)
@@ -52,9 +45,9 @@ class Tiles:
             _, i, j = np.intersect1d(rows, keys, assume_unique=True, return_indices=True)
             product[put(i), put(j)] = NOT_A_PAIR
             i, j = self._candidates(product, best.similarity[rows])
-            best.update(rows[i], keys[j], cosines(self.vectors[start + i], vectors[j]))
+            best.offer(rows[i], keys[j], cosines(self.vectors[start + i], vectors[j]))
             j, i = self._candidates(product.T, best.similarity[keys])
-            best.update(keys[j], rows[i], cosines(vectors[j], self.vectors[start + i]))
+            best.offer(keys[j], rows[i], cosines(vectors[j], self.vectors[start + i]))
 
     def _candidates(self, product: Any, best: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Entries (row, column) that may be their row's best, given the best so far (rows,)."""
