@@ -7,8 +7,6 @@ A test fails while a page is not what this would write.
 
 import ast
 import inspect
-import json
-import re
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,38 +17,19 @@ import click
 import tshirt_assets
 from tshirt_assets.cli import main
 from tshirt_assets.config import CorpusConfig
+from tshirt_assets.config.reference import options_page
 
 WRITTEN_BY = "<!-- Written by docs/reference.py; change the code, not this page. -->\n"
-SECTIONS = {
-    "ColumnOptions": "columns",
-    "CausalLMOptions": "scorer and target",
-    "EmbedderOptions": "embedder",
-    "RobustnessOptions": "robustness",
-    "Recipe": "recipes",
-    "DiversityOptions": "recipes: diversity",
-}
 METHODS = {"CorpusConfig": ("from_yaml",), "CurationComponent": ("get_asset_spec",)}
-OPTIONS_INTRO = """# Every option of corpus.yaml
-
-The same options are the attributes of the Dagster component and the fields of `CorpusConfig`.
-`tshirt-assets options` prints them, too. A misspelt key is an error that names the allowed ones.
-"""
 API_INTRO = """# Python and command line
 
 Everything public in Python comes from the package itself: `from tshirt_assets import load_subset`.
 """
 
 
-def options_page() -> str:
+def corpus_options_page() -> str:
     """Every option of `CorpusConfig`, section by section."""
-    schema = CorpusConfig.model_json_schema()
-    parts = [WRITTEN_BY, OPTIONS_INTRO, *_options(schema, schema)]
-    for name, title in SECTIONS.items():
-        model = schema["$defs"][name]
-        parts += [f"\n## {title}\n\n{model['description']}\n", *_options(model, schema)]
-    missing = schema["$defs"].keys() - SECTIONS.keys()
-    assert not missing, f"options without a section: {missing}"
-    return "\n".join(parts)
+    return f"{WRITTEN_BY}\n{options_page(CorpusConfig)}"
 
 
 def api_page() -> str:
@@ -64,47 +43,10 @@ def api_page() -> str:
     return "\n".join(parts)
 
 
-PAGES: dict[str, Callable[[], str]] = {"docs/options.md": options_page, "docs/api.md": api_page}
-
-
-def _options(model: dict[str, Any], schema: dict[str, Any]) -> list[str]:
-    lines = ["| option | values | default | meaning |", "| --- | --- | --- | --- |"]
-    for name, field in model["properties"].items():
-        required = name in model.get("required", ())
-        default = "required" if required else _default(field, schema)
-        cells = (f"`{name}`", _values(field, schema), default, field["description"])
-        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
-    return [*lines, ""]
-
-
-def _values(field: dict[str, Any], schema: dict[str, Any]) -> str:
-    """What may be written: the allowed words, or the type with its bounds."""
-    if "enum" in field:
-        return ", ".join(f"`{value}`" for value in field["enum"])
-    if "const" in field:
-        return f"`{field['const']}`"
-    if "$ref" in field:
-        section = SECTIONS[field["$ref"].rpartition("/")[2]]
-        return f"[see below](#{re.sub(r'[^a-z- ]', '', section).replace(' ', '-')})"
-    if "anyOf" in field:
-        kinds = [_values(part, schema) for part in field["anyOf"] if part.get("type") != "null"]
-        return " or ".join(dict.fromkeys(kinds))
-    kind = field.get("type", "")
-    if kind == "array":
-        return f"list of {_values(field['items'], schema)}"
-    if kind == "object":
-        return f"name: {_values(field['additionalProperties'], schema)}"
-    words = {"string": "text", "integer": "whole number", "number": "number", "boolean": "bool"}
-    bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    limits = [f"{sign} {field[key]:g}" for key, sign in bounds.items() if key in field]
-    return " ".join([words.get(kind, kind), ", ".join(limits)]).strip()
-
-
-def _default(field: dict[str, Any], schema: dict[str, Any]) -> str:
-    default = field.get("default")
-    if "$ref" in field or default in (None, {}, []):
-        return "" if default in (None, {}, []) or "path" not in default else f"`{default['path']}`"
-    return f"`{default if isinstance(default, str) else json.dumps(default)}`"
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/options.md": corpus_options_page,
+    "docs/api.md": api_page,
+}
 
 
 def _described(name: str, item: Any) -> str:

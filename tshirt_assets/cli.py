@@ -214,6 +214,6 @@ def search(corpus: str, text: str, rows: int) -> None:
 @main.command()
 def options() -> None:
     """Print every option of corpus.yaml with its default and meaning."""
-    from tshirt_assets.commands.show import option_reference
+    from tshirt_assets.config.reference import option_list
 
-    click.echo(option_reference())
+    click.echo(option_list(CorpusConfig))

@@ -3,13 +3,9 @@
 from collections import Counter
 from math import isnan
 from pathlib import Path
-from types import UnionType
-from typing import Any, get_args
 
 import dagster as dg
 import polars as pl
-from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
 
 from tshirt_assets.commands.text import near, short
 from tshirt_assets.config import CorpusConfig, Recipe
@@ -67,37 +63,6 @@ def summary(instance: dg.DagsterInstance, config: CorpusConfig, source: str) -> 
         "         dagster dev -m tshirt_assets.definitions",
     ]
     return "\n".join(lines)
-
-
-def option_reference() -> str:
-    """Every option of corpus.yaml, its default and its description."""
-    return "\n".join(_options(CorpusConfig, ""))
-
-
-def _options(model: type[BaseModel], indent: str) -> list[str]:
-    lines = []
-    for name, field in model.model_fields.items():
-        default = field.get_default(call_default_factory=True)
-        nested = _nested(field.annotation)
-        shown = ""
-        if default is PydanticUndefined:
-            shown = " (required)"
-        elif nested is None and not isinstance(default, BaseModel | dict):
-            shown = f" = {list(default) if isinstance(default, tuple) else default}"
-        lines.append(f"{indent}{name}{shown}")
-        lines.append(f"{indent}    {field.description}")
-        if nested is not None and name != "target":
-            lines += _options(nested, indent + "    ")
-    return lines
-
-
-def _nested(annotation: Any) -> type[BaseModel] | None:
-    """The options class behind an annotation such as `dict[str, Recipe]`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    if isinstance(annotation, UnionType) or get_args(annotation):
-        return next((n for a in get_args(annotation) if (n := _nested(a))), None)
-    return None
 
 
 def _subsets(store: Store, config: CorpusConfig) -> dict[str, pl.DataFrame]:

@@ -7,28 +7,33 @@ nowhere else.
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
-import yaml
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from tshirt_assets.config.messages import fault_lines, key_text
 from tshirt_assets.config.options import (
     CausalLMOptions,
     ColumnOptions,
-    DiversityOptions,
     EmbedderOptions,
     Estimator,
+    ExportFormat,
+    InputFormat,
     Options,
+    PromptFormat,
     Recipe,
     RobustnessOptions,
 )
+from tshirt_assets.config.yaml_file import read_yaml
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
 NEIGHBOURS: dict[Estimator, int] = {"sampled": 30, "hybrid": 8}
 """Perturbed copies per row of the estimators that draw any, where the user names no number."""
-RECIPE_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+RECIPE_NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+LONGEST_RECIPE_NAME = 100  # characters: recipes name partitions, folders and files
 
 
 class ConfigError(ValueError):
@@ -49,24 +54,27 @@ class CorpusConfig(Options):
 
     name: str = Field(
         pattern=NAME_PATTERN,
-        description="Key prefix and group of the corpus's assets: lower-case letters, digits, _.",
+        description="Key prefix and group of the corpus's assets: lower-case letters, digits and "
+        "underscores.",
     )
     paths: tuple[str, ...] = Field(
         min_length=1,
         description="Files or globs, relative to the YAML file: JSON, JSONL, "
         "Parquet or CSV, optionally .gz or .zst.",
     )
-    format: Literal["auto", "alpaca", "prompt_response", "sharegpt", "messages"] = Field(
+    format: InputFormat = Field(
         default="auto", description="Shape of the rows; `auto` looks at the fields of each row."
     )
     columns: ColumnOptions = Field(default=ColumnOptions(), description="Renamed source columns.")
     rows_per_shard: int = Field(
-        default=50_000, ge=1, description="Files with more rows are split into ranges of this size."
+        default=50_000,
+        ge=1,
+        description="Most rows of a shard; larger files are split into ranges of this size.",
     )
     turns: Literal["last", "all"] = Field(
         default="last", description="Which assistant turns of a conversation are scored."
     )
-    prompt_format: Literal["plain", "alpaca", "chat_template"] = Field(
+    prompt_format: PromptFormat = Field(
         default="plain",
         description="plain: instruction, newline, input, newline (T-SHIRT). alpaca: the Alpaca "
         "template. chat_template: the tokenizer's own.",
@@ -76,7 +84,7 @@ class CorpusConfig(Options):
     )
     target: CausalLMOptions | SkipJsonSchema[None] = Field(
         default=None,
-        description="Model that will be trained, for MIWV; default: the scorer, whose clean pass "
+        description="Model that will be trained, for MIWV; by default the scorer, whose clean pass "
         "is then shared.",
     )
     embedder: EmbedderOptions = Field(
@@ -126,14 +134,15 @@ class CorpusConfig(Options):
         description="Web address of `export_dir`, with which selections link to their reports: "
         "http://127.0.0.1:3001 while `tshirt-assets reports` runs, or your own server's.",
     )
-    exports: tuple[Literal["messages", "alpaca", "sharegpt", "parquet"], ...] = Field(
+    exports: tuple[ExportFormat, ...] = Field(
         default=("messages", "parquet"), description="Files written for every selected subset."
     )
     export_token_weights: bool = Field(
         default=False, description="Add per-token training weights to messages and Parquet exports."
     )
     on_missing_shards: Literal["error", "warn", "ignore"] = Field(
-        default="warn", description="What dataset-wide assets do when shards are not materialized."
+        default="warn",
+        description="What dataset-wide assets do when some shards are not materialized.",
     )
     max_bad_share: float = Field(
         default=0.05,
@@ -163,16 +172,21 @@ class CorpusConfig(Options):
     def _check(self) -> Self:
         if not self.recipes:
             raise ValueError("recipes: at least one is needed")
+        _check_recipe_names(self.recipes)
         for name, recipe in self.recipes.items():
-            if not re.match(RECIPE_NAME_PATTERN, name):
-                raise ValueError(f"recipes.{name}: letters, digits, '.', '_' and '-' only")
             if recipe.quotas and not self.columns.domain:
                 raise ValueError(f"recipes.{name}.quotas: set columns.domain, the domains' column")
             for part in recipe.fuse:
                 if part not in self.recipes:
-                    raise ValueError(f"recipes.{name}.fuse: no recipe named {part!r}")
+                    others = [key for key, one in self.recipes.items() if one.method != "fusion"]
+                    raise ValueError(
+                        f"recipes.{name}.fuse: no recipe named {part!r}; "
+                        f"allowed: {', '.join(others) or 'recipes that are no fusion'}"
+                    )
                 if self.recipes[part].method == "fusion":
-                    raise ValueError(f"recipes.{name}.fuse: {part!r} is itself a fusion")
+                    raise ValueError(
+                        f"recipes.{name}.fuse: {part!r} is itself a fusion; name its recipes"
+                    )
         return self
 
     @property
@@ -222,11 +236,9 @@ class CorpusConfig(Options):
         """
         file = Path(path)
         try:
-            values = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{file}: not valid YAML: {error}") from None
+            values = read_yaml(file)
+        except ValueError as error:
+            raise ConfigError(f"{file}: {error}") from None
         if not isinstance(values, dict):
             raise ConfigError(f"{file}: expected a mapping of options, at least `name` and `paths`")
         return parse_config(values, base=file.resolve().parent, source=str(file))
@@ -235,12 +247,12 @@ class CorpusConfig(Options):
 def parse_config(values: dict[str, Any], *, base: Path, source: str) -> CorpusConfig:
     """Validate a mapping of options; relative paths become absolute under `base`.
 
-    Raises `ConfigError` with one line per fault: the source, the key, what is wrong.
+    Raises `ConfigError` with one line per fault: source, key, what is wrong, what is allowed.
     """
     try:
         config = CorpusConfig.model_validate(values)
     except ValidationError as error:
-        raise ConfigError("\n".join(_explain(fault, source) for fault in error.errors())) from None
+        raise ConfigError("\n".join(fault_lines(error, CorpusConfig, source))) from None
     return config.model_copy(
         update={
             "paths": tuple(_anchor(path, base) for path in config.paths),
@@ -251,31 +263,20 @@ def parse_config(values: dict[str, Any], *, base: Path, source: str) -> CorpusCo
 
 
 def _anchor(path: str, base: Path) -> str:
-    return path if "://" in path else os.path.normpath(base / Path(path).expanduser())
+    return path if "://" in path else os.path.normpath(base / os.path.expanduser(path))
 
 
-def _explain(fault: Any, source: str) -> str:
-    key = ".".join(str(part) for part in fault["loc"]) or "(top level)"
-    message = fault["msg"].removeprefix("Value error, ")
-    if fault["type"] == "extra_forbidden":
-        model = _model_at(fault["loc"][:-1])
-        allowed = f"; allowed here: {', '.join(sorted(model.model_fields))}" if model else ""
-        message = f"unknown key{allowed}"
-    return f"{source}: {key}: {message}"
-
-
-def _model_at(location: tuple[Any, ...]) -> type[Options] | None:
-    """The options class a location of a validation error points at."""
-    nested: dict[str, type[Options]] = {
-        "scorer": CausalLMOptions,
-        "target": CausalLMOptions,
-        "embedder": EmbedderOptions,
-        "columns": ColumnOptions,
-        "recipes": Recipe,
-        "robustness": RobustnessOptions,
-    }
-    if not location:
-        return CorpusConfig
-    if location[-1] == "diversity":
-        return DiversityOptions
-    return nested.get(str(location[0]))
+def _check_recipe_names(names: Iterable[str]) -> None:
+    """Raise `ValueError` for names that cannot be partitions, folders and files side by side."""
+    seen: dict[str, str] = {}
+    for name in names:
+        key = key_text(["recipes", name])
+        if len(name) > LONGEST_RECIPE_NAME:
+            raise ValueError(f"{key}: longer than {LONGEST_RECIPE_NAME} characters; shorten it")
+        if not re.fullmatch(RECIPE_NAME_PATTERN, name):
+            raise ValueError(
+                f"{key}: use letters, digits, '.', '_' and '-' only, and first a letter or digit"
+            )
+        other = seen.setdefault(name.lower(), name)
+        if other != name:
+            raise ValueError(f"{key}: differs from recipes.{other} only in case; rename one")

@@ -5,17 +5,26 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+InputFormat = Literal["auto", "alpaca", "prompt_response", "sharegpt", "messages"]
+"""Shapes that the rows of a file may have."""
+PromptFormat = Literal["plain", "alpaca", "chat_template"]
+"""How instruction and input become the prompt of a model."""
+ExportFormat = Literal["messages", "alpaca", "sharegpt", "parquet"]
+"""Files that may be written for a selected subset."""
 Estimator = Literal["sampled", "analytic", "hybrid"]
+"""How the mean and std of S-IFD under noise are found."""
+Method = Literal["tshirt", "reference", "miwv", "ifd", "longest", "random", "fusion"]
+"""What a recipe ranks the rows by."""
 
 
 class Options(BaseModel):
-    """Base of all configuration models: unknown keys are errors, values cannot change."""
+    """Base of all configuration models: no unknown keys, no infinite numbers, no changes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ModelOptions(Options):
-    """Options of a model; its path alone is short for them (`scorer: gpt2`)."""
+    """Options of a model; its path alone may stand for them (`scorer: gpt2`)."""
 
     model_config = ConfigDict(json_schema_extra={"type": ["string", "object"]})
 
@@ -75,13 +84,21 @@ class EmbedderOptions(ModelOptions):
 class ColumnOptions(Options):
     """Names of source columns that differ from the usual ones."""
 
-    instruction: str | None = Field(default=None, description="Alpaca instruction, or prompt.")
-    input: str | None = Field(default=None, description="Alpaca input.")
-    response: str | None = Field(default=None, description="output, completion or response.")
-    system: str | None = Field(default=None, description="System prompt.")
-    messages: str | None = Field(default=None, description="messages or conversations.")
+    instruction: str | None = Field(
+        default=None, description="Column of the instruction; usually instruction or prompt."
+    )
+    input: str | None = Field(default=None, description="Column of the input; usually input.")
+    response: str | None = Field(
+        default=None, description="Column of the response; usually output, response or completion."
+    )
+    system: str | None = Field(
+        default=None, description="Column of the system prompt; usually system."
+    )
+    messages: str | None = Field(
+        default=None, description="Column of the conversation; usually messages or conversations."
+    )
     domain: str | None = Field(
-        default=None, description="Column that names the row's domain, for quotas and reports."
+        default=None, description="Column of the row's domain, for quotas and reports."
     )
 
 
@@ -92,14 +109,16 @@ class DiversityOptions(Options):
         default="facility_location", description="How the subset is spread."
     )
     pool: float = Field(
-        default=2.0, ge=1.0, description="Candidates per selected row the step may choose from."
+        default=2.0,
+        ge=1.0,
+        description="Candidates that the step may choose from, per selected row.",
     )
 
 
 class Recipe(Options):
     """One way to choose rows; every recipe is a partition of `selected_subset`."""
 
-    method: Literal["tshirt", "reference", "miwv", "ifd", "longest", "random", "fusion"] = Field(
+    method: Method = Field(
         description="tshirt: robust hierarchical S-IFD. reference: the published T-SHIRT "
         "procedure, all rows perturbed, tau from the perturbed rows. miwv: highest MIWV. ifd: "
         "highest IFD below 1. longest: most response tokens. random: seeded. fusion: rank fusion."
@@ -111,27 +130,29 @@ class Recipe(Options):
     gamma: float = Field(
         default=2.0,
         ge=1.0,
-        description="tshirt, reference: rows kept by robust mean per row finally selected.",
+        description="tshirt, reference: rows kept by robust mean for each row finally selected.",
     )
     estimator: Estimator | SkipJsonSchema[None] = Field(
         default=None,
-        description="tshirt: how robustness is measured; default `robustness.estimator`.",
+        description="tshirt: how robustness is measured; by default as under `robustness`.",
     )
-    seed: int | None = Field(default=None, description="random: seed; default the corpus seed.")
+    seed: int | None = Field(
+        default=None, description="random: the seed; by default that of the corpus."
+    )
     fuse: tuple[str, ...] = Field(
         default=(), description="fusion: names of the recipes whose ranks are fused."
     )
     quotas: dict[str, float] = Field(
         default_factory=dict,
         description="Share of the budget per domain, e.g. {code: 0.2}; the rest is free. "
-        "Quotas that cannot be met are filled as far as possible, and reported.",
+        "Quotas that cannot be met are filled as far as possible and reported.",
     )
     dedupe_similarity: float | None = Field(
         default=None,
         gt=0.0,
         le=1.0,
-        description="Skip a row whose embedding has at least this cosine to a row already "
-        "selected. Exact duplicates are always skipped.",
+        description="Skip a row whose embedding has at least this cosine similarity to a row "
+        "already selected. Exact duplicates are always skipped.",
     )
     diversity: DiversityOptions | SkipJsonSchema[None] = Field(
         default=None, description="Spread the selection over the embedding space."
@@ -145,16 +166,19 @@ class Recipe(Options):
                 "write a whole number for a count of rows"
             )
         if isinstance(self.budget, int) and self.budget < 1:
-            raise ValueError("budget: must be a share above 0 up to 1.0, or a count of at least 1")
+            raise ValueError(
+                f"budget: {self.budget} is neither a share above 0 and up to 1.0 "
+                "nor a count of at least 1"
+            )
         if (self.method == "fusion") != bool(self.fuse):
-            raise ValueError("fuse: names at least two recipes when (and only when) method=fusion")
+            raise ValueError("fuse: name at least two recipes with method=fusion, none otherwise")
         if self.fuse and len(set(self.fuse)) < 2:
-            raise ValueError("fuse: names at least two different recipes")
+            raise ValueError("fuse: name at least two different recipes")
         if self.estimator and self.method != "tshirt":
             raise ValueError("estimator: goes with method=tshirt only")
         bad = {k: v for k, v in self.quotas.items() if not 0.0 <= v <= 1.0}
         if bad or sum(self.quotas.values()) > 1.0 + 1e-9:
-            raise ValueError("quotas: shares between 0 and 1 that add up to at most 1")
+            raise ValueError("quotas: write shares between 0 and 1 that add up to at most 1")
         return self
 
     def rows(self, available: int) -> int:
@@ -176,8 +200,8 @@ class RobustnessOptions(Options):
     neighbours: int | None = Field(
         default=None,
         ge=2,
-        description="Perturbed copies per row, M; default 30 for sampled, as in the paper, which "
-        "finds 10 nearly as good, and 8 for hybrid. analytic needs none.",
+        description="Perturbed copies per row, M. sampled: by default 30, as in the paper, which "
+        "finds 10 nearly as good. hybrid: by default 8. analytic needs none.",
     )
     alpha: float = Field(
         default=5.0, gt=0.0, description="Noise scale: U(-eps, eps) with eps = alpha/sqrt(L*C)."
@@ -190,5 +214,5 @@ class RobustnessOptions(Options):
     margin: float = Field(
         default=1.35,
         ge=1.0,
-        description="Contenders per row of the largest gamma * budget, and 16 more.",
+        description="Contenders for each row of the largest gamma * budget; 16 are added to them.",
     )

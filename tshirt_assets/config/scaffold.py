@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
-from tshirt_assets.config import CorpusConfig
+from tshirt_assets.config.corpus import CorpusConfig
+from tshirt_assets.config.walker import Option, options_of
 
 WIDTH = 88
 
@@ -26,20 +26,19 @@ def commented_options(values: Mapping[str, Any]) -> str:
     `## ` begins an explanation, `# ` an option that is commented out.
     """
     return "\n\n".join(
-        "\n".join(_option(name, field, values.get(name)))
-        for name, field in CorpusConfig.model_fields.items()
+        "\n".join(_explained(option, values.get(option.name)))
+        for option in options_of(CorpusConfig)
     )
 
 
-def _option(name: str, field: FieldInfo, value: Any) -> Iterator[str]:
+def _explained(option: Option, value: Any) -> Iterator[str]:
     yield from textwrap.wrap(
-        field.description or "", WIDTH, initial_indent="## ", subsequent_indent="## "
+        option.description, WIDTH, initial_indent="## ", subsequent_indent="## "
     )
     if value is not None:
-        yield from _yaml({name: value})
+        yield from _yaml({option.name: value})
         return
-    default = _plain(field.get_default(call_default_factory=True))
-    yield from (f"# {line}" for line in _yaml({name: default}))
+    yield from (f"# {line}" for line in _yaml({option.name: _plain(option.default)}))
 
 
 def _plain(default: Any) -> Any:
