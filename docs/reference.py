@@ -29,7 +29,11 @@ SECTIONS = {
     "Recipe": "recipes",
     "DiversityOptions": "recipes: diversity",
 }
-METHODS = {"CorpusConfig": ("from_yaml",), "CurationComponent": ("get_asset_spec",)}
+METHODS = {
+    "CorpusConfig": ("from_yaml",),
+    "CurationComponent": ("get_asset_spec",),
+    "Store": ("stored", "read"),
+}
 OPTIONS_INTRO = """# Every option of corpus.yaml
 
 The same options are the attributes of the Dagster component and the fields of `CorpusConfig`.
