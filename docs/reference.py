@@ -20,7 +20,11 @@ from tshirt_assets.config import CorpusConfig
 from tshirt_assets.config.reference import options_page
 
 WRITTEN_BY = "<!-- Written by docs/reference.py; change the code, not this page. -->\n"
-METHODS = {"CorpusConfig": ("from_yaml",), "CurationComponent": ("get_asset_spec",)}
+METHODS = {
+    "CorpusConfig": ("from_yaml",),
+    "CurationComponent": ("get_asset_spec",),
+    "Store": ("stored", "read"),
+}
 API_INTRO = """# Python and command line
 
 Everything public in Python comes from the package itself: `from tshirt_assets import load_subset`.

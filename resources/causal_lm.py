@@ -6,7 +6,15 @@ import dagster as dg
 from pydantic import Field
 
 from tshirt_assets.config import CausalLMOptions
-from tshirt_assets.models.causal_lm import LoadedCausalLM, load_causal_lm, load_tokenizer
+from tshirt_assets.models.causal_lm import (
+    LoadedCausalLM,
+    load_causal_lm,
+    load_tokenizer,
+    read_model,
+)
+
+# What loads the models has moved to tshirt_assets.models; its names can still be imported here.
+__all__ = ["CausalLM", "LoadedCausalLM", "load_causal_lm", "load_tokenizer", "read_model"]
 
 
 class CausalLM(dg.ConfigurableResource):

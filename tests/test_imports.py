@@ -1,92 +1,87 @@
-"""Definitions load quickly, and layers only look down."""
+"""Definitions load quickly; imports run one way, downwards, and never in a circle."""
 
-import ast
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.sources import Module, modules, project
 
-HEAVY = (
-    "torch",
-    "transformers",
-    "lancedb",
-    "sentence_transformers",
-    "matplotlib",
-    "faiss",
-    "scipy",
+LAYERS = (  # from the top; a module imports from its own room and from the layers below
+    ("examples", "cli"),
+    ("component", "definitions"),
+    ("commands",),
+    ("factory",),
+    ("assets", "resources"),
+    ("orchestration",),
+    ("report",),
+    ("export",),
+    ("incremental",),
+    ("models",),
+    ("selection",),
+    ("scoring",),
+    ("corpus",),
+    ("store", "config"),
 )
-LAYERS = (  # from the bottom; a module may import from its own layer and from those below
-    {"config", "options"},
-    {"corpus"},
-    {"scoring"},
-    {"selection"},
-    {"resources", "export", "report"},
-    {"assets"},
-    {"factory"},
-    {"headless", "summary", "consistency", "verify", "definitions", "scaffold", "component", "cli"},
-    {"examples"},
-)
-PLAIN = ("corpus", "scoring", "selection")
+FREE_OF_DAGSTER = ("incremental", "models", "selection", "scoring", "corpus", "store", "config")
+HEAVY = project()["tool"]["ruff"]["lint"]["flake8-tidy-imports"]["banned-module-level-imports"]
+MODULES = modules()
+NAMES = sorted(MODULES.keys() - {"tshirt_assets", "tshirt_assets.moved"})  # the face, old names
 
 
-def modules() -> list[tuple[str, Path]]:
-    """(layer, file) of every module of the package."""
-    found = [("resources", file) for file in (REPOSITORY / "resources").glob("*.py")]
-    package = REPOSITORY / "tshirt_assets"
-    for file in package.rglob("*.py"):
-        parts = file.relative_to(package).with_suffix("").parts
-        found.append((parts[0], file))
-    return [(layer, file) for layer, file in found if layer != "__init__"]
+def room(name: str) -> str:
+    """What lies directly in the package: `scoring` of tshirt_assets.scoring.kernel.head."""
+    return name.split(".")[1]
 
 
-def imports(file: Path, *, at_load: bool = False) -> set[str]:
-    """Names of imported modules; `at_load` without those inside functions and TYPE_CHECKING."""
-    tree = ast.parse(file.read_text())
+def below(name: str) -> set[str]:
+    """The rooms that a module may import from, but for its own."""
+    [depth] = [depth for depth, rooms in enumerate(LAYERS) if room(name) in rooms]
+    return {other for rooms in LAYERS[depth + 1 :] for other in rooms}
+
+
+def own_imports(module: Module) -> set[str]:
+    """The modules of this package that one imports, but for `tshirt_assets` itself."""
+    return {name for name in module.imports if name.startswith("tshirt_assets.")}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_imports_run_downwards(name: str) -> None:
+    allowed = below(name) | {room(name)}
+    if room(name) != "factory":
+        allowed -= {"resources"} - {room(name)}
+    assert {other for other in own_imports(MODULES[name]) if room(other) not in allowed} == set()
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    reached = {name: reachable(name) for name in NAMES}
+    circles = {
+        tuple(other for other in NAMES if other in reached[name] and name in reached[other])
+        for name in NAMES
+    }
+    assert circles - {()} == set()
+
+
+def reachable(name: str) -> set[str]:
+    """All modules that importing one leads to, sooner or later; itself only in a circle."""
     found: set[str] = set()
-    pending: list[ast.AST] = [tree]
+    pending = [name]
     while pending:
-        node = pending.pop()
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-        deferred = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or (
-            isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-        )
-        if not (at_load and deferred):
-            pending.extend(ast.iter_child_nodes(node))
+        new = own_imports(MODULES[pending.pop()]) - found
+        found |= new
+        pending += new
     return found
 
 
-def height(layer: str) -> int:
-    return next(number for number, names in enumerate(LAYERS) if layer in names)
+@pytest.mark.parametrize("name", [name for name in NAMES if room(name) in FREE_OF_DAGSTER])
+def test_what_computes_and_stores_knows_nothing_of_dagster(name: str) -> None:
+    assert not {other for other in MODULES[name].imports if other.split(".")[0] == "dagster"}
 
 
-@pytest.mark.parametrize(
-    ("layer", "file"), modules(), ids=lambda value: getattr(value, "stem", value)
-)
-def test_layers_only_look_down(layer: str, file: Path) -> None:
-    assert any(layer in names for names in LAYERS), f"{layer} has no place among the layers"
-    for name in imports(file):
-        root, _, rest = name.partition(".")
-        if root != "tshirt_assets" or not rest:
-            continue
-        other = rest.split(".")[0]
-        assert height(other) <= height(layer), f"{file.name} imports {name}"
-
-
-@pytest.mark.parametrize(
-    ("layer", "file"), modules(), ids=lambda value: getattr(value, "stem", value)
-)
-def test_plain_layers_know_nothing_of_dagster(layer: str, file: Path) -> None:
-    if layer in PLAIN:
-        assert not {name for name in imports(file) if name.split(".")[0] in ("dagster", "lancedb")}
-    if layer != "scoring":
-        loaded = {name.split(".")[0] for name in imports(file, at_load=True)}
-        assert not loaded & set(HEAVY), f"{file} imports {loaded & set(HEAVY)} when it is loaded"
+@pytest.mark.parametrize("name", [name for name in NAMES if room(name) != "scoring"])
+def test_heavy_libraries_are_imported_inside_functions(name: str) -> None:
+    assert {other.split(".")[0] for other in MODULES[name].at_load} & {*HEAVY} == set()
 
 
 def test_definitions_load_without_any_heavy_library(tmp_path: Path) -> None:
@@ -101,3 +96,9 @@ def test_definitions_load_without_any_heavy_library(tmp_path: Path) -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_the_package_itself_loads_next_to_nothing() -> None:
+    code = "import sys, tshirt_assets; print([n for n in sys.modules if n.startswith('tshirt_')])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "['tshirt_assets.moved', 'tshirt_assets']"

@@ -78,11 +78,11 @@ def test_a_hub_id_that_is_not_cached_says_what_to_do(offline: Path) -> None:
         with pytest.raises(ModelError) as caught:
             locate(path, revision)
         message = str(caught.value)
-        assert message.startswith(f"model {path!r}: not a local folder, and the hub did not give")
+        assert message.startswith(f"model {path!r}: not a local folder, and the hub did not")
         assert message.endswith("check the id, the network, or use a local path")
         assert "\n" not in message
     hub_cache(offline, ["config.json"])
-    with pytest.raises(ModelError, match="the hub did not give it"):
+    with pytest.raises(ModelError, match="the hub did not provide it"):
         locate("someone/model", "another-branch")
 
 

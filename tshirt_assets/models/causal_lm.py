@@ -38,7 +38,7 @@ class LoadedCausalLM:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What of this model changes a score; part of every score identity."""
+        """Everything about this model that changes a score; part of every score identity."""
         return {
             "model": self.fingerprint,
             "precision": self.engine.precision,
@@ -82,12 +82,12 @@ def _folder(options: CausalLMOptions) -> tuple[Path, Path]:
     )
     folder = safetensors_copy(location) if location.suffix == ".gguf" else location
     if not (folder / "config.json").is_file():
-        raise ModelError(f"model {options.path!r}: no config.json in it; not a transformers model")
+        raise ModelError(f"model {options.path!r}: no config.json, so not a transformers model")
     return folder, location
 
 
 def read_model(options: CausalLMOptions) -> "PreTrainedModel":
-    """A copy of the model that nobody shares, in eval mode and frozen; for training, thaw it.
+    """A copy of the model for the caller alone, in eval mode with frozen weights.
 
     Raises `ModelError` as `load_causal_lm` does.
     """
@@ -100,7 +100,7 @@ def read_model(options: CausalLMOptions) -> "PreTrainedModel":
     folder, _ = _folder(options)
     if not any(folder.glob("*.safetensors")) and not options.allow_pickle:
         raise ModelError(
-            f"model {options.path!r}: no safetensors weights; convert it, or set "
+            f"model {options.path!r}: no safetensors weights; convert them, or set "
             "`allow_pickle: true` if you trust the file"
         )
     device = options.device

@@ -24,7 +24,7 @@ class LoadedEmbedder:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What of this model changes a vector; part of the embeddings' identity."""
+        """Everything about this model that changes a vector; part of the embeddings' identity."""
         return {"model": self.fingerprint, "pooling": self.options.pooling}
 
     @property

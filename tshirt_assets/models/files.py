@@ -37,7 +37,7 @@ def locate(
     """Local folder or .gguf file of a model.
 
     `path` is a local path, `package:NAME/inside`, or a hub id, which is downloaded (only
-    safetensors and text files, unless told otherwise) or taken from the local hub cache.
+    safetensors and text files, unless more is allowed) or taken from the local hub cache.
     Raises `ModelError`.
     """
     if path.startswith("package:"):
@@ -75,7 +75,7 @@ def _from_hub(path: str, revision: str | None, allow_pickle: bool, trust_remote_
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
-            f"model {path!r}: not a local folder, and the hub did not give it "
+            f"model {path!r}: not a local folder, and the hub did not provide it "
             f"({type(error).__name__}: {reason}); check the id, the network, or use a local path"
         ) from error
 

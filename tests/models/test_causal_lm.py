@@ -1,19 +1,16 @@
-"""Loading models: once per process, from safe files, with one clear line where it fails."""
+"""Loading a language model: once per process, from safe files, with one clear line on failure."""
 
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
-from tshirt_assets.config import CausalLMOptions, EmbedderOptions
-from tshirt_assets.models import cache as process_cache
+from tshirt_assets.config import CausalLMOptions
+from tshirt_assets.models import cache
 from tshirt_assets.models.causal_lm import load_causal_lm, read_model
-from tshirt_assets.models.embedder import load_embedder
 from tshirt_assets.models.files import ModelError
 from tshirt_assets.resources.causal_lm import CausalLM
-from tshirt_assets.resources.embedder import SentenceEmbedder
 
 
 def options(folder: Path, **changes: object) -> CausalLMOptions:
@@ -23,15 +20,13 @@ def options(folder: Path, **changes: object) -> CausalLMOptions:
 def test_a_model_is_loaded_once_whoever_asks(tiny_models: Path) -> None:
     folder = tiny_models / "lm"
     first = load_causal_lm(options(folder))
-    loads = process_cache.load_count()
+    loads = cache.load_count()
     again = CausalLM(path=str(folder), device="cpu").load()
     assert again is first
-    assert process_cache.load_count() == loads
+    assert cache.load_count() == loads
     other = load_causal_lm(options(folder, max_length=99))
     assert other is not first
-    assert process_cache.load_count() == loads + 1
-    process_cache.release()
-    assert load_causal_lm(options(folder)) is not first
+    assert cache.load_count() == loads + 1
 
 
 def test_the_identity_follows_weights_precision_and_length(tiny_models: Path) -> None:
@@ -51,9 +46,7 @@ def test_the_length_never_exceeds_the_positions_of_the_model(tiny_models: Path) 
 def test_a_missing_model_says_so(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no such file or folder; check `path`"):
         load_causal_lm(options(tmp_path / "none"))
-    with pytest.raises(ModelError, match="no such file or folder"):
-        load_embedder(EmbedderOptions(path=str(tmp_path / "none")))
-    with pytest.raises(ModelError, match=r"no config\.json in it; not a transformers model"):
+    with pytest.raises(ModelError, match=r"no config\.json, so not a transformers model"):
         load_causal_lm(options(tmp_path))
 
 
@@ -91,27 +84,3 @@ def test_damaged_weights_are_one_line(tiny_models: Path, tmp_path: Path) -> None
     with pytest.raises(ModelError, match="cannot be loaded") as caught:
         load_causal_lm(options(folder))
     assert "\n" not in str(caught.value)
-
-
-def test_vectors_are_the_normalised_mean_over_tokens(tiny_models: Path) -> None:
-    loaded = load_embedder(EmbedderOptions(path=str(tiny_models / "embedder"), device="cpu"))
-    texts = ["name the river", "sort ten numbers and list all colours", "cat"]
-    found = loaded.encode(texts)
-    assert found.shape == (3, loaded.width) == (3, 16)
-    assert found.dtype == np.float32
-    tokenizer, bert = loaded.model.tokenizer, loaded.model[0].auto_model
-    for text, vector in zip(texts, found, strict=True):
-        with torch.no_grad():
-            hidden = bert(**tokenizer(text, return_tensors="pt")).last_hidden_state[0]
-        mean = hidden.mean(dim=0).numpy()
-        assert vector == pytest.approx(mean / np.linalg.norm(mean), abs=1e-5)
-
-
-def test_pooling_is_part_of_an_embedder_and_of_its_identity(tiny_models: Path) -> None:
-    resource = SentenceEmbedder(path=str(tiny_models / "embedder"), device="cpu")
-    mean = resource.load()
-    own = load_embedder(
-        EmbedderOptions(path=str(tiny_models / "embedder"), device="cpu", pooling="model")
-    )
-    assert mean is not own
-    assert mean.identity != own.identity
