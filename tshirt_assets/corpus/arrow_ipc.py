@@ -72,6 +72,7 @@ def _read(source: Any, in_file: bool) -> Iterator[pa.RecordBatch | Record]:
                 batch = reader.get_batch(at)
             else:
                 return
+            batch.validate(full=True)  # else offsets that are wrong end the process
         except StopIteration:
             return
         except Exception as error:

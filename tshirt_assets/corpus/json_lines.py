@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tshirt_assets.corpus.bytestream import LongLine, StreamFault, lines
-from tshirt_assets.corpus.json_stream import TURN_FIELDS
 from tshirt_assets.corpus.json_window import CUT_MARGIN
-from tshirt_assets.corpus.records import EXCERPT, Record
+from tshirt_assets.corpus.records import EXCERPT, TURN_FIELDS, Record
 
 AROUND = "\ufeff, \t\r\n"  # what may stand around the value of a line
 _NOTHING = object()
@@ -77,20 +76,20 @@ def holds_lines(head: bytes, whole: bool) -> bool:
     if text.startswith("["):
         turns = isinstance(alone, list) and bool(alone) and isinstance(alone[0], dict)
         return turns and bool(second) and bool(alone[0].keys() & TURN_FIELDS)
-    if alone is not _NOTHING:
+    if not second or alone is not _NOTHING:
         return bool(second)
     try:
         json.JSONDecoder().raw_decode(text)
+        return False
     except json.JSONDecodeError as error:
         unclosed = error.msg.startswith("Unterminated string")
         if not whole and (unclosed or error.pos >= len(text) - CUT_MARGIN):
             return False
         if error.pos <= len(first):
             return True
-        return not first.endswith(("[", "{", ",")) and isinstance(_parsed(second), dict)
-    except Exception:
-        return isinstance(_parsed(second), dict)
-    return False
+    except Exception:  # the fault lies on any line
+        pass
+    return not first.endswith(("[", "{", ",")) and isinstance(_parsed(second), dict)
 
 
 def _first_lines(text: str) -> tuple[str, str]:

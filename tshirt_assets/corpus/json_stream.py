@@ -6,12 +6,11 @@ that cannot be decoded is a `Fault`, and reading goes on at the next one.
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 from tshirt_assets.corpus.json_window import SEPARATORS, Fault, Window
+from tshirt_assets.corpus.records import ROW_FIELDS, TURN_FIELDS
 
-ROW_FIELDS: Final = frozenset({"instruction", "prompt", "messages", "conversations"})
-TURN_FIELDS: Final = frozenset({"from", "role"})
 _TURN = re.compile(r'\s*\{\s*"(from|role|value|content)"')
 _NAME = re.compile(r'[\s,]*"((?:[^"\\]|\\.)*)"\s*:\s*')
 

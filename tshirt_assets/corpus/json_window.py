@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from tshirt_assets.corpus.bytestream import StreamFault
 from tshirt_assets.corpus.json_recovery import Scanner
-from tshirt_assets.corpus.records import EXCERPT
+from tshirt_assets.corpus.records import EXCERPT, ROW_FIELDS, TURN_FIELDS
 
 SEPARATORS: Final = re.compile(r"[\s,\ufeff]*")
 # A syntax error this far from the end of the text read so far is not due to its being cut there.
 CUT_MARGIN = 64
+MOST_SHAPES = 16  # of rows that are told apart
 DELIMITERS = frozenset(", ]}\t\r\n")
 STEP = 1 << 20  # characters
 _START = re.compile(r"[,\n]\s*(?=\{)")
@@ -44,7 +45,7 @@ class Window:
         self.inside = ""
         self.ended_early = False
         self.dropped = False  # whether the value that is passed over is not all there any more
-        self.shape: frozenset[str] = frozenset()  # names of the fields of the last good row
+        self.shapes: dict[frozenset[str], None] = {}  # the names of the fields of good rows
         self.decode = json.JSONDecoder().raw_decode
 
     @property
@@ -119,8 +120,8 @@ class Window:
         if end - self.at > self.limit:
             return None, self.too_long
         self.at = end
-        if isinstance(value, dict):
-            self.shape = frozenset(value)
+        if isinstance(value, dict) and len(self.shapes) < MOST_SHAPES:
+            self.shapes[frozenset(value)] = None
         return value, None
 
     @property
@@ -137,7 +138,11 @@ class Window:
         while not ends and not scanner.lost:
             position, ends = scanner.scan(self.text, self.at + reached)
             reached = position - self.at
-            if len(self.text) - self.at > self.limit:  # go on without holding it
+            if reached > self.limit:
+                if scanner.oddities:
+                    ends, scanner.lost = False, True
+                    break
+                # Go on without holding it.
                 self.at, reached, self.dropped = position, 0, True
             if not ends and not self.grow():
                 break
@@ -179,9 +184,9 @@ class Window:
 
     def _holds_rows(self, rest: str) -> bool:
         """Whether a text that no row was found in seems to be more than the one at its start."""
-        if not self.shape:
+        if not self.shapes:
             return bool(_START.search(rest))
-        names = "|".join(map(re.escape, self.shape))
+        names = "|".join(map(re.escape, frozenset().union(*self.shapes)))
         found = re.findall(rf"([\"'])({names})\1", rest)
         return len(found) != len(set(found))
 
@@ -231,22 +236,27 @@ class Window:
                 break
             else:
                 closed = self.text[self._behind_space(end) :][:1] in ("", ",", "]", "{")
-                return closed and self._has_shape(value)
+                return closed and self._has_shape(value, self._begins_line(at, indent))
             if len(self.text) - at > self.limit or not self.grow():
                 break
         at = self.at + begin
-        same = indent is not None and self._start_of_line(at) == indent
-        return same and _ROW.match(self.text, at) is not None
+        return self._begins_line(at, indent) and _ROW.match(self.text, at) is not None
+
+    def _begins_line(self, at: int, indent: str | None) -> bool:
+        return indent is not None and self._start_of_line(at) == indent
 
     def _behind_space(self, at: int) -> int:
         while at < len(self.text) and self.text[at].isspace():
             at += 1
         return at
 
-    def _has_shape(self, value: dict[str, Any]) -> bool:
-        if self.shape:
-            return 2 * len(self.shape & value.keys()) >= len(self.shape)
-        return not value.keys() & {"from", "role", "value", "content"}
+    def _has_shape(self, value: dict[str, Any], in_place: bool) -> bool:
+        """Whether an object has the fields of a row, or stands where one does and is no turn."""
+        names = value.keys()
+        if any(2 * len(shape & names) >= len(shape) > 0 for shape in self.shapes):
+            return True
+        is_turn = bool(names & TURN_FIELDS)
+        return not is_turn and (in_place or not self.shapes or bool(names & ROW_FIELDS))
 
     def _start_of_line(self, at: int) -> str | None:
         """The white space before a position that is the first of its line; else None."""

@@ -7,6 +7,11 @@ MAX_ROW_BYTES: Final = 1 << 26
 """The longest row that is read, where nothing else is asked for."""
 EXCERPT: Final = 2000  # characters of an unreadable record that are kept
 
+ROW_FIELDS: Final = frozenset({"instruction", "prompt", "messages", "conversations"})
+"""Names by which an object is known to be a row."""
+TURN_FIELDS: Final = frozenset({"from", "role"})
+"""Names by which an object is known to be a turn inside a row."""
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
