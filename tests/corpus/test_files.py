@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus import files
 from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.corpus.files import count_records, file_format, read_records
+from tshirt_assets.corpus.records import MAX_ROW_BYTES
 
 
 def write(folder: Path, name: str, data: bytes | str) -> str:
@@ -178,6 +180,7 @@ def test_a_row_that_is_too_long_is_one_fault(tmp_path: Path, kind: str) -> None:
     assert len(fault.text) <= 2000
     assert not fault.ends_early
     assert len(list(read_records(path))) == 3
+    assert CorpusConfig(name="c", paths=(path,)).max_row_bytes == MAX_ROW_BYTES
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from tshirt_assets.corpus.records import EXCERPT, Record, one_line
 
 LOOKAHEAD = 1 << 20  # bytes in which a row must end that is looked for after a broken one
 
+LINE_OVERHEAD = 64  # bytes that a short line takes beside its text
+
 
 def csv_records(path: str, chunks: Iterator[bytes], limit: int) -> Iterator[Record]:
     """Rows by the names of the header, which is the first line that is not blank.
@@ -96,7 +98,7 @@ class _Source:
             line, too_long = data.decode("utf-8", "surrogateescape"), isinstance(data, LongLine)
         self.taken.append(line)
         self.number += 1
-        self.size += len(line)
+        self.size += len(line) + LINE_OVERHEAD
         if too_long or self.size > self.limit:
             raise _TooLong(f"longer than max_row_bytes ({self.limit:,}), or a quote is not closed")
         return line

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 TOKEN: Final = re.compile(r'["{}\[\],:]|[^\s"{}\[\],:]+')
-IN_STRING: Final = re.compile(r'\\.|["\n]', re.DOTALL)
+IN_STRING: Final = re.compile(r'["\\\n]')
 CLOSES: Final = {"}": "{", "]": "["}
 WORD = "w"  # stands for numbers, names and whatever else is no bracket, comma, colon or string
 MOST_ODDITIES = 200  # afterwards it is likelier that inside and outside of strings are confused
@@ -32,11 +32,15 @@ class Scanner:
             if self.in_string:
                 found = IN_STRING.search(text, at)
                 if found is None:
-                    return len(text) - text.endswith("\\"), False
+                    return len(text), False
                 at = found.end()
-                if found[0] == "\n":
+                if found[0] == "\\":
+                    if at == len(text):  # what it escapes is not there yet
+                        return at - 1, False
+                    at += 1
+                elif found[0] == "\n":
                     self._odd()
-                elif found[0] == '"':
+                else:
                     self.in_string, self.before = False, '"'
                 continue
             found = TOKEN.search(text, at)
