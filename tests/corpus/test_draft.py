@@ -1,11 +1,13 @@
 import datetime
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tshirt_assets.corpus.draft import Draft, json_text, well_formed
+from tshirt_assets.corpus.records import Undecodable
 from tshirt_assets.corpus.status import Status
 
 
@@ -36,7 +38,7 @@ def test_only_the_lone_surrogates_are_replaced() -> None:
     [
         (5, "5", "output is a number"),
         (0.5, "0.5", "output is a number"),
-        (float("nan"), "null", "output is a number"),
+        (float("inf"), "null", "output is a number"),
         (True, "true", "output is true or false"),
         (["a"], '["a"]', "output is a list"),
         ({"é": 1}, '{"é": 1}', "output is an object"),
@@ -54,6 +56,27 @@ def test_the_first_fault_is_the_status() -> None:
     draft.text(None, "instruction")
     draft.text(3, "output")
     assert (draft.status, draft.detail) == (Status.MISSING_FIELD, "instruction is null")
+
+
+def test_nan_is_a_missing_value() -> None:
+    draft = Draft()
+    assert draft.text(float("nan"), "output") == ""
+    assert (draft.status, draft.detail) == (Status.MISSING_FIELD, "output is null")
+
+
+def test_a_value_that_cannot_be_decoded_is_refused() -> None:
+    draft = Draft()
+    assert draft.text(Undecodable("bad page"), "output") == ""
+    detail = "output cannot be decoded (bad page)"
+    assert (draft.status, draft.detail) == (Status.NOT_TEXT, detail)
+
+
+def test_what_is_nested_too_deeply_costs_no_other_value() -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    found = json.loads(json_text({"good": [float("nan"), "NaN"], "deep": deep}))
+    assert found == {"good": [None, "NaN"], "deep": "cannot be written as JSON (RecursionError)"}
 
 
 def test_json_text_is_json_whatever_the_values() -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus import files
 from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.corpus.files import count_records, file_format, read_records
+from tshirt_assets.corpus.records import MAX_ROW_BYTES
 
 
 def write(folder: Path, name: str, data: bytes | str) -> str:
@@ -30,10 +32,12 @@ def fields(path: str) -> list[dict[str, object] | str]:
     ("name", "expected"),
     [
         ("a/x.json", "json"),
-        ("x.JSONL", "jsonl"),
-        ("x.v2.ndjson.gz", "jsonl"),
+        ("x.JSONL", "json"),
+        ("x.v2.ndjson.gz", "json"),
         ("x.csv.zst", "csv"),
         ("x.parquet", "parquet"),
+        ("x.ARROW", "arrow"),
+        ("x.JSONL.GZ", "json"),
     ],
 )
 def test_format_follows_from_the_name(name: str, expected: str) -> None:
@@ -77,8 +81,66 @@ def test_bytes_that_are_not_utf8_spoil_only_their_field(tmp_path: Path) -> None:
 def test_json_named_files_may_hold_lines(tmp_path: Path) -> None:
     assert fields(write(tmp_path, "x.json", '\n {"a": 1}\n{"a": 2}\n')) == [{"a": 1}, {"a": 2}]
     assert fields(write(tmp_path, "y.json", ' \n[{"a": 1},\n{"a": 2}]')) == [{"a": 1}, {"a": 2}]
-    with pytest.raises(CorpusError, match="one JSON object over several lines"):
-        list(read_records(write(tmp_path, "z.json", '{\n  "data": []\n}')))
+
+
+ROW = {"instruction": "explain", "output": "the cat"}
+TEXT = json.dumps(ROW)
+TURNS = json.dumps([{"role": "user", "content": "x"}])
+LAYOUTS = {
+    "an array on one line": f"[{TEXT}, {TEXT}]",
+    "an array over several lines": json.dumps([ROW, ROW], indent=0),
+    "lines that end with commas": f"{TEXT},\n{TEXT},\n",
+    "one value after the other": TEXT + TEXT,
+    "objects over several lines": json.dumps(ROW, indent=1) + "\n" + json.dumps(ROW, indent=1),
+    "a list in an object": json.dumps({"version": 1, "data": [ROW, ROW]}),
+    "the same over several lines": json.dumps({"version": 1, "data": [ROW, ROW]}, indent=2),
+    "a list of lines in an object": f'{{"version": "1.0", "data": [\n{TEXT},\n{TEXT}\n]}}\n',
+    "two arrays": f"[{TEXT}]\n[{TEXT}]\n",
+    "lines of old Macs": f"{TEXT}\r{TEXT}\r",
+    "lines": f"{TEXT}\n{TEXT}",
+}
+
+
+@pytest.mark.parametrize("name", ["x.json", "x.jsonl", "x.jsonl.gz", "x.json.zst"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_json_layouts_in_the_wild(tmp_path: Path, name: str, layout: str) -> None:
+    data = LAYOUTS[layout].encode()
+    pack = {".gz": gzip.compress, ".zst": zstandard.ZstdCompressor().compress}
+    packed = pack.get(Path(name).suffix, bytes)(data)
+    assert fields(write(tmp_path, name, packed)) == [ROW, ROW]
+
+
+@pytest.mark.parametrize("name", ["x.json", "x.jsonl"])
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"instruction": {"0": "x"}, "output": {"0": "y"}}', "holds columns, not rows"),
+        (f'{{"train": [{TEXT}], "test": [{TEXT}]}}', "several lists of rows"),
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS pointer"),
+    ],
+)
+def test_other_layouts_are_refused_by_name(
+    tmp_path: Path, name: str, text: str, reason: str
+) -> None:
+    with pytest.raises(CorpusError, match=reason):
+        list(read_records(write(tmp_path, name, text)))
+
+
+@pytest.mark.parametrize(
+    ("text", "faults"),
+    [
+        (f"[{TURNS}]\n", 1),  # an array of conversations without a name
+        (f"{TURNS}\n{TURNS}\n", 2),
+        (f"{TEXT[:-1]},\n{TEXT}\n", 1),  # a line without its end
+        (f'{{"a": "cut\n{TEXT}\n', 1),
+        (f"oops\n{TEXT}\n", 1),
+        (f"{TEXT}\n[1, 2]\n", 1),
+    ],
+)
+def test_lines_stay_lines(tmp_path: Path, text: str, faults: int) -> None:
+    found = fields(write(tmp_path, "x.jsonl", text))
+    assert sum(isinstance(row, str) for row in found) == faults
+    assert len(found) == text.count("\n")
 
 
 def test_broken_json_array_keeps_the_rows_before(tmp_path: Path) -> None:
@@ -101,6 +163,44 @@ def test_contents_without_rows_have_no_records(tmp_path: Path) -> None:
     assert fields(write(tmp_path, "b.jsonl", "\n\n  \n")) == []
     assert fields(write(tmp_path, "c.csv", "instruction,output\n")) == []
     assert fields(write(tmp_path, "d.jsonl.gz", gzip.compress(b""))) == []
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "json", "csv"])
+def test_a_row_that_is_too_long_is_one_fault(tmp_path: Path, kind: str) -> None:
+    long = "x" * 100_000
+    texts = {
+        "jsonl": f'{{"a": "1"}}\n{{"a": "{long}"}}\n{{"a": "2"}}\n',
+        "json": f'[{{"a": "1"}}, {{"a": "{long}"}}, {{"a": "2"}}]',
+        "csv": f"a\n1\n{long}\n2\n",
+    }
+    path = write(tmp_path, f"x.{kind}", texts[kind])
+    first, fault, last = read_records(path, max_row_bytes=2000)
+    assert (first.fields, last.fields) == ({"a": "1"}, {"a": "2"})
+    assert "longer than max_row_bytes (2,000)" in (fault.fault or "")
+    assert len(fault.text) <= 2000
+    assert not fault.ends_early
+    assert len(list(read_records(path))) == 3
+    assert CorpusConfig(name="c", paths=(path,)).max_row_bytes == MAX_ROW_BYTES
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("x.jsonl.gz", gzip.compress(b"\n".join([TEXT.encode()] * 9))[:-12]),
+        ("x.json", f"[{TEXT}, {TEXT[:9]}"),
+        ("x.json", f"[{TEXT},"),
+        ("x.jsonl", f"{TEXT}\n{TEXT[:-4]}"),
+        ("x.csv", "q,a\n1,2\n3"),
+        ("x.csv", 'q,a\n1,2\n3,"4'),
+    ],
+)
+def test_a_file_that_ends_early_says_so_in_its_last_record(
+    tmp_path: Path, name: str, data: bytes | str
+) -> None:
+    *good, last = read_records(write(tmp_path, name, data))
+    assert last.ends_early
+    assert last.fault
+    assert not any(record.ends_early for record in good)
 
 
 def test_csv_quoting_and_newlines(tmp_path: Path) -> None:

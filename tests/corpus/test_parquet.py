@@ -1,5 +1,6 @@
 import datetime
 import gzip
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.corpus.files import count_records, read_records
+from tshirt_assets.corpus.records import Undecodable
 
 
 @pytest.mark.parametrize("row_group_size", [1, 3, 100])
@@ -36,13 +38,87 @@ def test_compressed_around_and_without_rows(tmp_path: Path) -> None:
     assert count_records(str(plain)) == 0
 
 
-def test_a_value_that_cannot_be_decoded_spoils_its_own_row(tmp_path: Path) -> None:
+def test_text_that_is_not_utf8_spoils_only_its_field(tmp_path: Path) -> None:
     broken = pa.array([b"good", b"\xff\xfe", b"fine"], pa.binary()).view(pa.string())
     path = tmp_path / "x.parquet"
-    pq.write_table(pa.table({"a": broken}), path)
+    pq.write_table(pa.table({"a": broken, "b": ["1", "2", "3"]}), path)
     records = list(read_records(str(path)))
-    assert [r.fields.get("a") for r in records] == ["good", None, "fine"]
-    assert [r.fault is None for r in records] == [True, False, True]
+    assert [r.fields["a"] for r in records] == ["good", "\udcff\udcfe", "fine"]
+    assert [r.fields["b"] for r in records] == ["1", "2", "3"]
+    assert [r.fault for r in records] == [None] * 3
+
+
+def test_values_that_python_cannot_hold_cost_no_row(tmp_path: Path) -> None:
+    broken = pa.array([b"\xff", b"fine"], pa.binary()).view(pa.string())
+    table = pa.table(
+        {
+            "a": ["x", "y"],
+            "ns": pa.array([1, 1_000], pa.timestamp("ns")),
+            "far": pa.array([2**40, 0], pa.timestamp("s")),
+            "nested": pa.StructArray.from_arrays([broken], ["value"]),
+        }
+    )
+    path = tmp_path / "x.parquet"
+    pq.write_table(table, path)
+    first, second = read_records(str(path))
+    assert (first.fields["a"], first.fault) == ("x", None)
+    assert "out of range" in str(first.fields["far"])
+    assert "1970-01-01" in str(first.fields["ns"])
+    assert isinstance(first.fields["nested"], Undecodable)
+    assert second.fields["nested"] == {"value": "fine"}
+
+
+def test_a_broken_row_group_costs_its_own_rows(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    rows = pa.table({"a": [str(n) * 50 for n in range(300)]})
+    pq.write_table(rows, path, row_group_size=100, compression="gzip")
+    column = pq.ParquetFile(path).metadata.row_group(1).column(0)
+    at, size = (
+        column.dictionary_page_offset or column.data_page_offset,
+        column.total_compressed_size,
+    )
+    data = bytearray(path.read_bytes())
+    data[at : at + size] = b"\xff" * size
+    path.write_bytes(data)
+    records = list(read_records(str(path)))
+    assert len(records) == count_records(str(path)) == 300
+    assert [r.fault is None for r in records] == [True] * 100 + [False] * 100 + [True] * 100
+    assert "row group 2 cannot be decoded" in (records[100].fault or "")
+    assert list(read_records(str(path), 150, 250)) == records[150:250]
+
+
+def test_a_broken_column_costs_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    table = pa.table({"a": [str(n) for n in range(300)], "b": [str(n) * 50 for n in range(300)]})
+    pq.write_table(table, path, compression="gzip")
+    column = pq.ParquetFile(path).metadata.row_group(0).column(1)
+    at, size = (
+        column.dictionary_page_offset or column.data_page_offset,
+        column.total_compressed_size,
+    )
+    data = bytearray(path.read_bytes())
+    data[at : at + size] = b"\xff" * size
+    path.write_bytes(data)
+    records = list(read_records(str(path)))
+    assert [r.fields["a"] for r in records] == [str(n) for n in range(300)]
+    assert all(isinstance(r.fields["b"], Undecodable) for r in records)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_flipped_bytes_never_raise_anything_else(tmp_path: Path, seed: int) -> None:
+    draw = random.Random(seed)
+    path = tmp_path / "x.parquet"
+    table = pa.table({"instruction": [f"é {n}" for n in range(50)], "n": list(range(50))})
+    pq.write_table(table, path, row_group_size=20)
+    data = bytearray(path.read_bytes())
+    for _ in range(draw.randint(1, 20)):
+        data[draw.randrange(len(data))] = draw.randrange(256)
+    path.write_bytes(data)
+    try:
+        found = len(list(read_records(str(path))))
+    except CorpusError:
+        return
+    assert found == count_records(str(path))
 
 
 def test_dates_arrive_as_dates(tmp_path: Path) -> None:

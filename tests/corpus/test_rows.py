@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tshirt_assets.config import CorpusConfig
-from tshirt_assets.corpus.files import Record
+from tshirt_assets.corpus.readers import incomplete_reason
+from tshirt_assets.corpus.records import Record, Undecodable
 from tshirt_assets.corpus.rows import samples_of
 from tshirt_assets.corpus.sample import Message, Sample, from_table, to_table
 from tshirt_assets.corpus.status import Status
@@ -234,10 +235,12 @@ JSON_VALUES = st.recursive(
     max_leaves=12,
 )
 PAIR_FIELDS = ["instruction", "input", "output", "prompt", "response", "instances"]
+HOSTILE = st.sampled_from([500, 900]).map(lambda n: json.loads("[" * n + "NaN" + "]" * n))
+ANYTHING = JSON_VALUES | HOSTILE | st.just(Undecodable("x")) | st.binary(max_size=4) | st.dates()
 FIELDS = st.sampled_from([*PAIR_FIELDS, "messages", "conversations", "system", "tools", "x"])
 
 
-@given(st.dictionaries(FIELDS, JSON_VALUES, max_size=5), st.sampled_from(["last", "all"]))
+@given(st.dictionaries(FIELDS, ANYTHING, max_size=5), st.sampled_from(["last", "all"]))
 def test_no_row_raises_and_every_row_fits_arrow(fields: dict[str, Any], turns: str) -> None:
     for sample in read(fields, turns=turns):
         if sample.status is Status.OK:
@@ -246,3 +249,45 @@ def test_no_row_raises_and_every_row_fits_arrow(fields: dict[str, Any], turns: s
             assert {m.role for m in sample.messages} <= {"system", "user", "assistant", "tool"}
         else:
             assert sample.status_detail
+
+
+@pytest.mark.parametrize("depth", [500, 900, 100_000])
+@pytest.mark.parametrize("core", [float("nan"), "x"])
+def test_an_unneeded_value_never_costs_a_row(depth: int, core: Any) -> None:
+    value = core
+    for _ in range(depth):
+        value = [value]
+    sample = usable(one({"instruction": "Q", "output": "A", "more": value, "id": 3}))
+    assert json.loads(sample.extra or "")["id"] == 3
+    one({"instruction": "Q", "output": value})
+    one({"messages": value})
+    sample = usable(one({"instruction": "Q", "output": "A", "more": Undecodable("bad page")}))
+    assert json.loads(sample.extra or "") == {"more": "cannot be decoded (bad page)"}
+
+
+def test_nan_stands_for_a_missing_value() -> None:
+    nan = float("nan")
+    assert usable(one({"instruction": "Q", "input": nan, "output": "A", "system": nan})).input == ""
+    assert one({"instruction": nan, "output": "A"}).status is Status.MISSING_FIELD
+    assert usable(one({"messages": nan, "prompt": "Q", "response": "A"})).instruction == "Q"
+    turns = [{"role": "user", "content": "Q"}, {"role": "assistant", "content": nan}]
+    assert one({"messages": turns}).status is Status.MISSING_FIELD
+
+
+def test_turns_may_be_an_object_of_lists() -> None:
+    turns = {"from": ["human", "gpt"], "value": ["Q", "A"]}
+    assert usable(one({"conversations": turns})).messages == (
+        Message("user", "Q"),
+        Message("assistant", "A"),
+    )
+    uneven = {"from": ["human"], "value": ["Q", "A"]}
+    assert one({"conversations": uneven}).status is Status.NOT_TEXT
+
+
+def test_where_a_file_ends_early_the_row_says_so() -> None:
+    config = CorpusConfig(name="c", paths=("x.jsonl",))
+    record = Record({}, fault="after line 3: cut off", ends_early=True)
+    [sample] = samples_of(record, "shard", 2, config)
+    assert sample.status is Status.FILE_ENDS_EARLY
+    assert incomplete_reason(to_table([sample])) == "after line 3: cut off"
+    assert incomplete_reason(to_table([])) is None

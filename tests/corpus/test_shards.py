@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import re
@@ -96,7 +97,46 @@ def test_files_of_one_name_have_different_keys(tmp_path: Path) -> None:
 
 @given(st.text(alphabet=st.characters(exclude_characters="\0"), min_size=1, max_size=80))
 def test_keys_are_safe_names(name: str) -> None:
-    assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}", _file_key(f"/data/{name}", "/data"))
+    assert re.fullmatch(r"\w[\w-]{0,64}", _file_key(f"/data/{name}", "/data"))
+
+
+def test_letters_of_any_script_are_in_the_key(tmp_path: Path) -> None:
+    for name in ("数据.jsonl", "данные.jsonl", "größe 2.jsonl"):
+        put(tmp_path, name)
+    found = keys(tmp_path / "*.jsonl")
+    assert [re.sub("-[0-9a-f]{16}$", "", key) for key in found] == ["größe-2", "данные", "数据"]
+
+
+def test_a_file_keeps_the_key_that_it_is_known_by(tmp_path: Path) -> None:
+    put(tmp_path, "数据.jsonl", rows=3)
+    config = CorpusConfig(name="c", paths=(f"{tmp_path}/*.jsonl",), rows_per_shard=2)
+    # What 0.1.0 gave it: nothing of its name, and blake2b with a digest of four bytes.
+    old = f"file-{hashlib.blake2b('数据.jsonl'.encode(), digest_size=4).hexdigest()}"
+    assert [spec.key for spec in discover_shards(config, [old])] == [old, f"{old}-00001"]
+    [new, _] = [spec.key for spec in discover_shards(config, ["file-00000000"])]
+    assert new.startswith("数据-")
+
+
+def test_two_files_of_one_key_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, "a x.jsonl")
+    put(tmp_path, "a-x.jsonl")
+    pattern = tmp_path / "*.jsonl"
+    assert len(set(keys(pattern))) == 2
+    real = hashlib.blake2b
+    monkeypatch.setattr(hashlib, "blake2b", lambda data, digest_size: real(b"", digest_size=4))
+    with pytest.raises(CorpusError, match=r"a x\.jsonl and .*a-x\.jsonl: both give the shard"):
+        keys(pattern)
+
+
+def test_a_folder_means_its_supported_files(tmp_path: Path) -> None:
+    for name in ("x.jsonl", "deep/er/y.csv", "README.md", ".hidden.jsonl", "deep/[z].json.gz"):
+        put(tmp_path, f"raw/{name}")
+    (tmp_path / "raw" / "z.parquet").mkdir()
+    assert names(tmp_path / "raw") == ["[z].json.gz", "y.csv", "x.jsonl"]
+    whole = tmp_path / "raw" / "**" / "*.*"
+    (tmp_path / "raw" / "README.md").unlink()
+    assert keys(tmp_path / "raw") == keys(whole)
+    assert names(put(tmp_path, "[raw]/x.jsonl").parent) == ["x.jsonl"]
 
 
 def test_a_name_cannot_leave_its_place(tmp_path: Path) -> None:
@@ -115,7 +155,8 @@ def test_a_file_matched_twice_is_one_shard(tmp_path: Path) -> None:
 
 def test_a_pattern_without_a_match_is_named(tmp_path: Path) -> None:
     put(tmp_path, "x.jsonl")
-    for absent in (tmp_path / "*.parquet", tmp_path / "y.jsonl", tmp_path):
+    (tmp_path / "empty").mkdir()
+    for absent in (tmp_path / "*.parquet", tmp_path / "y.jsonl", tmp_path / "empty"):
         with pytest.raises(CorpusError, match=re.escape(f"{absent}: no file matches")):
             discover(tmp_path / "x.jsonl", absent)
 

@@ -37,7 +37,7 @@ def test_a_file_cut_in_a_line_loses_that_row_alone_until_it_is_whole(corpus: Cor
     a = corpus.shard("a-")
     corpus.materialize("samples", "token_scores", partitions=[a])
     scores = corpus.frame("token_scores", a)
-    assert scores["status"].to_list() == ["ok"] * 9 + ["unreadable_line"]
+    assert scores["status"].to_list() == ["ok"] * 9 + ["file_ends_early"]
     assert "without a newline" in scores["status_detail"][9]
     corpus.path("a.jsonl").write_bytes(whole)
     corpus.materialize("samples", "token_scores", partitions=[a])

@@ -6,10 +6,11 @@ from functools import partial
 import dagster as dg
 
 from tshirt_assets.corpus.errors import CorpusError
-from tshirt_assets.corpus.readers import read_stable
+from tshirt_assets.corpus.readers import incomplete_reason, read_stable
 from tshirt_assets.corpus.shards import ShardSpec, discover_shards
 from tshirt_assets.incremental.catalog import FILES, SAMPLES
-from tshirt_assets.incremental.checks import usable_outcome
+from tshirt_assets.incremental.checks import complete_outcome, usable_outcome
+from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.incremental.writing import write_table
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.declaring import partitioned_asset
@@ -27,7 +28,9 @@ def build(binding: Binding) -> dg.AssetsDefinition:
 
 def prepare(run: Run) -> Callable[[str], Report]:
     """The function that makes the samples of one shard."""
-    specs = {spec.key: spec for spec in discover_shards(run.config, missing_ok=True)}
+    specs = {
+        spec.key: spec for spec in discover_shards(run.config, run.registered, missing_ok=True)
+    }
     return partial(process, run, specs)
 
 
@@ -38,12 +41,21 @@ def process(run: Run, specs: Mapping[str, ShardSpec], shard: str) -> Report:
             f"no file of the corpus gives the shard {shard!r} any more; its stored rows are kept "
             "but left out of selections. Put the file back, or delete the partition"
         )
-    table, version = read_stable(specs[shard], run.config)
-    info = write_table(run.store, run.config.name, SAMPLES.name, shard, table)
-    path = {"path": dg.MetadataValue.path(specs[shard].path)}
+    config = run.config
+    table, version = read_stable(specs[shard], config)
+    incomplete = incomplete_reason(table)
+    facts = TableFacts(incomplete=incomplete)
+    info = write_table(run.store, config.name, SAMPLES.name, shard, table, facts=facts)
+    metadata = describe_table(info, table, PREVIEW)
+    metadata["path"] = dg.MetadataValue.path(specs[shard].path)
+    if incomplete is not None:
+        metadata["incomplete"] = incomplete
     return Report(
         data_version=info.data_version,
-        metadata=describe_table(info, table, PREVIEW) | path,
+        metadata=metadata,
         inputs={FILES: version},
-        checks={"rows_usable": usable_outcome(table, run.config.max_bad_share)},
+        checks={
+            "rows_usable": usable_outcome(table, config.max_bad_share),
+            "shard_complete": complete_outcome(incomplete, config.on_incomplete),
+        },
     )

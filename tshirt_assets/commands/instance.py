@@ -30,7 +30,7 @@ def register_shards(instance: dg.DagsterInstance, config: CorpusConfig) -> list[
     """Add the corpus's new shards as partitions and note changed files; returns the new keys."""
     binding = Binding(config)
     registered = set(instance.get_dynamic_partitions(config.name))
-    specs = discover_shards(config, missing_ok=bool(registered))
+    specs = discover_shards(config, registered, missing_ok=bool(registered))
     new = [spec.key for spec in specs if spec.key not in registered]
     if new:
         instance.add_dynamic_partitions(config.name, new)
@@ -41,7 +41,8 @@ def register_shards(instance: dg.DagsterInstance, config: CorpusConfig) -> list[
 
 def forget_missing_shards(instance: dg.DagsterInstance, config: CorpusConfig) -> None:
     """Delete the partitions of shards whose file is gone."""
-    live = {spec.key for spec in discover_shards(config)}
-    for shard in instance.get_dynamic_partitions(config.name):
+    registered = instance.get_dynamic_partitions(config.name)
+    live = {spec.key for spec in discover_shards(config, registered)}
+    for shard in registered:
         if shard not in live:
             instance.delete_dynamic_partition(config.name, shard)

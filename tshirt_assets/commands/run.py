@@ -1,5 +1,6 @@
 """Materialize a whole corpus in one process, without the UI."""
 
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,21 +12,24 @@ from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.shards import discover_shards
 from tshirt_assets.factory import build_curation_defs
 from tshirt_assets.incremental.catalog import SAMPLES, AssetRecord, phases
+from tshirt_assets.incremental.dataset import incomplete_shards, left_out_if_incomplete
+from tshirt_assets.store.store import Store
 
 
 def run_corpus(instance: dg.DagsterInstance, config: CorpusConfig) -> bool:
     """Materialize every asset of a corpus; True if nothing failed.
 
     What is already stored is reused, so running again after a crash or with new files continues.
-    A shard whose file cannot be read is reported and left out; the others go on.
+    A shard whose file cannot be read is reported and left out; the others go on. So is one whose
+    file breaks off, after its rows were scored; with `on_incomplete: keep` it is only reported.
     """
     register_shards(instance, config)
     job = dg.Definitions.merge(
         build_curation_defs(config), dg.Definitions(loggers={"console": terminal_logger})
     ).resolve_implicit_global_asset_job_def()
     registered = instance.get_dynamic_partitions(config.name)
-    usable = {spec.key for spec in discover_shards(config, missing_ok=True)}
-    success = True
+    usable = {spec.key for spec in discover_shards(config, registered, missing_ok=True)}
+    success, incomplete = True, set[str]()
     # Corpus-wide assets need all shards, so that the graph is made in phases. Each is a run of
     # its own: a shard that fails in one does not keep the others from the next.
     for phase in phases(config):
@@ -44,7 +48,22 @@ def run_corpus(instance: dg.DagsterInstance, config: CorpusConfig) -> bool:
                 usable -= _failed_partitions(result)
             elif not result.success:
                 return False
+        if phase == [SAMPLES]:
+            incomplete = _report_incomplete(config, sorted(usable & set(registered)))
+            success &= not incomplete
+        elif phase[0].unit == "corpus":  # what is measured from here on needs their results
+            usable -= incomplete
     return success
+
+
+def _report_incomplete(config: CorpusConfig, shards: Sequence[str]) -> set[str]:
+    """Say which files break off; the keys of the shards that selections leave out for it."""
+    found = incomplete_shards(Store(config.store, config.storage_options), config, shards)
+    left_out = left_out_if_incomplete(config)
+    for shard, reason in found.items():
+        level = "error" if left_out else "warning"
+        print(f"{level}: samples: {shard} is incomplete: {reason}", file=sys.stderr)
+    return set(found) if left_out else set()
 
 
 def _ranges(

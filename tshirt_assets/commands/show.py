@@ -9,7 +9,9 @@ import polars as pl
 
 from tshirt_assets.commands.text import near, short
 from tshirt_assets.config import CorpusConfig, Recipe
+from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.corpus.shards import discover_shards
+from tshirt_assets.incremental.dataset import incomplete_shards, left_out_if_incomplete
 from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.incremental.rows import read_texts
 from tshirt_assets.selection.agreement import overlap
@@ -34,11 +36,11 @@ def summary(instance: dg.DagsterInstance, config: CorpusConfig, source: str) -> 
                 break
     lines = [f"corpus {config.name}: {statuses.total():,} rows in {len(registered)} shards"]
     if not registered:  # only then: finding shards may read every file
-        if new := discover_shards(config, missing_ok=True):
-            lines.append(f"  {len(new)} new shards are not read yet: tshirt-assets run {source}")
-        else:
-            lines.append(f"  no file matches {', '.join(config.paths)}")
+        lines.append(f"  {_unread(config, source)}")
     lines += [f"  {status:<22}{count:>8,}" for status, count in statuses.most_common()]
+    fate = "left out of selections" if left_out_if_incomplete(config) else "used as far as read"
+    for shard, reason in incomplete_shards(store, config, registered).items():
+        lines.append(f"  incomplete, {fate}: {shard}: {reason}")
     contenders = store.info(config.name, "contenders")
     if contenders is not None:
         found = TableFacts.of(contenders)
@@ -63,6 +65,17 @@ def summary(instance: dg.DagsterInstance, config: CorpusConfig, source: str) -> 
         "         dagster dev -m tshirt_assets.definitions",
     ]
     return "\n".join(lines)
+
+
+def _unread(config: CorpusConfig, source: str) -> str:
+    """What there is to read in a corpus of which nothing was read."""
+    try:
+        new = discover_shards(config, missing_ok=True)
+    except CorpusError as error:
+        return f"its files cannot be listed: {error}"
+    if new:
+        return f"{len(new)} new shards are not read yet: tshirt-assets run {source}"
+    return f"no file matches {', '.join(config.paths)}"
 
 
 def _subsets(store: Store, config: CorpusConfig) -> dict[str, pl.DataFrame]:

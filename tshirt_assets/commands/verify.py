@@ -120,7 +120,7 @@ class _Verifier:
     def check_partitions(self, registered: set[str]) -> None:
         """Tables of shards whose file is gone, of shards and recipes that are no partitions."""
         try:
-            live = {spec.key for spec in discover_shards(self.config)}
+            live = {spec.key for spec in discover_shards(self.config, registered)}
         except CorpusError as error:
             self.add("files", "the shards cannot be listed", str(error))
             live = registered

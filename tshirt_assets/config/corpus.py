@@ -60,7 +60,7 @@ class CorpusConfig(Options):
     paths: tuple[str, ...] = Field(
         min_length=1,
         description="Files or globs, relative to the YAML file: JSON, JSONL, "
-        "Parquet or CSV, optionally .gz or .zst.",
+        "Parquet, Arrow or CSV, optionally .gz or .zst. A folder means all such files in it.",
     )
     format: InputFormat = Field(
         default="auto", description="Shape of the rows; `auto` looks at the fields of each row."
@@ -143,6 +143,18 @@ class CorpusConfig(Options):
     on_missing_shards: Literal["error", "warn", "ignore"] = Field(
         default="warn",
         description="What dataset-wide assets do when some shards are not materialized.",
+    )
+    on_incomplete: Literal["fail", "keep"] = Field(
+        default="fail",
+        description="What becomes of a shard whose file breaks off, as after a cut download. "
+        "fail: its check fails, a run exits with 1, and selections leave it out. keep: the part "
+        "that could be read is used, with a warning. Nothing is read or scored again for a change.",
+    )
+    max_row_bytes: int = Field(
+        default=1 << 26,
+        ge=1 << 10,
+        description="A longer line, array element or CSV row is one unreadable row and is never "
+        "held in memory.",
     )
     max_bad_share: float = Field(
         default=0.05,

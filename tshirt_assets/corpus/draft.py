@@ -1,10 +1,11 @@
 """A row on its way to a canonical sample: the messages read so far and the first fault found."""
 
 import json
-import math
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from tshirt_assets.corpus.records import Undecodable
 from tshirt_assets.corpus.sample import Message
 from tshirt_assets.corpus.status import Status
 
@@ -15,6 +16,8 @@ KINDS = {
     list: "a list",
     dict: "an object",
 }
+# A string of JSON text, or a number that JSON lacks.
+_NOT_FINITE = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN')
 
 
 @dataclass(slots=True)
@@ -47,8 +50,11 @@ class Draft:
             if clean != value:
                 self.refuse(Status.NOT_TEXT, f"{name} has bytes or surrogates that are not UTF-8")
             return clean
-        if value is None:
+        if is_missing(value):
             self.refuse(Status.MISSING_FIELD, f"{name} is null")
+            return ""
+        if isinstance(value, Undecodable):
+            self.refuse(Status.NOT_TEXT, f"{name} {value}")
             return ""
         kind = KINDS.get(type(value), f"a {type(value).__name__}")
         self.refuse(Status.NOT_TEXT, f"{name} is {kind}")
@@ -62,20 +68,23 @@ def well_formed(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+def is_missing(value: Any) -> bool:
+    """Whether a value stands for none: null, or the NaN that pandas writes for it."""
+    return value is None or (isinstance(value, float) and value != value)
+
+
 def json_text(value: Any) -> str:
-    """A value as JSON; what JSON lacks (dates, bytes) as text, NaN and infinities as null."""
+    """A value as JSON; what JSON lacks (dates, bytes) as text, NaN and infinities as null.
+
+    Never raises: of what cannot be written, as it is nested too deeply, the text says so.
+    """
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
-    except ValueError:
-        text = json.dumps(_finite(value), ensure_ascii=False, default=str)
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except Exception as error:
+        if isinstance(value, dict):  # the other members are good
+            parts = (f"{json_text(str(key))}: {json_text(part)}" for key, part in value.items())
+            return f"{{{', '.join(parts)}}}"
+        text = json.dumps(f"cannot be written as JSON ({type(error).__name__})")
+    if "NaN" in text or "Infinity" in text:
+        text = _NOT_FINITE.sub(lambda m: m[0] if m[0].startswith('"') else "null", text)
     return well_formed(text)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(part) for part in value]
-    return value

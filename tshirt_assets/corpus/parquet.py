@@ -4,36 +4,45 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tshirt_assets.corpus.bytestream import StreamFault, byte_chunks, compression
+from tshirt_assets.corpus.columnar import batch_rows, seekable
 from tshirt_assets.corpus.errors import CorpusError
+from tshirt_assets.corpus.records import Record, Undecodable, one_line
 
-BATCH = 1024  # rows decoded at a time
+BATCH = 1024  # rows decoded at a time, fewer where
+BATCH_BYTES = 1 << 26  # they would take more than this, by the sizes that the file gives
 
 
-def parquet_rows(path: str, start: int, stop: int | None) -> Iterator[dict[str, Any] | str]:
-    """Rows `start` up to `stop`; a row that cannot be decoded is a string that says why.
+def parquet_records(path: str, start: int, stop: int | None) -> Iterator[Record]:
+    """Rows `start` up to `stop`; row groups outside the range are not read.
 
-    Row groups outside the range are not read. Raises `CorpusError` for a corrupt file.
+    A column that cannot be decoded in a row group is `Undecodable` in its rows; where none can,
+    each of the rows is a fault. Memory is bounded by a batch and the column pages under it, but
+    only as far as the file tells the truth: a long text that a dictionary holds once counts once
+    in its sizes and is copied to every row of a batch.
+
+    Raises `CorpusError` for a file, or a range of it, of which no row can be read.
     """
     with _opened(path) as file:
         stop = file.metadata.num_rows if stop is None else stop
-        groups: list[int] = []
-        first = at = 0
-        for index in range(file.num_row_groups):
-            size = file.metadata.row_group(index).num_rows
-            if at < stop and at + size > start:
-                first = at if not groups else first
-                groups.append(index)
+        at, good = 0, False
+        failed: list[tuple[int, str]] = []
+        for group in range(file.num_row_groups):
+            size = file.metadata.row_group(group).num_rows
+            low, high = max(start - at, 0), min(stop - at, size)
             at += size
-        at = first
-        for batch in file.iter_batches(BATCH, row_groups=groups) if groups else ():
-            low, high = max(start - at, 0), min(stop - at, batch.num_rows)
-            at += batch.num_rows
-            if low < high:
-                yield from _decoded(batch.slice(low, high - low))
+            for row in _group_rows(file, group, low, high) if low < high else ():
+                if isinstance(row, str):
+                    failed.append((at - size, row))
+                    continue
+                yield from (Record({}, fault=fault) for _, fault in failed)
+                failed.clear()
+                good = True
+                yield Record(row)
+        if failed and not good:
+            raise ValueError(failed[0][1])
+        yield from (Record({}, fault=fault) for _, fault in failed)
 
 
 def count_parquet_rows(path: str) -> int:
@@ -42,28 +51,66 @@ def count_parquet_rows(path: str) -> int:
         return file.metadata.num_rows
 
 
+def _group_rows(
+    file: pq.ParquetFile, group: int, low: int, high: int
+) -> Iterator[dict[str, Any] | str]:
+    """Rows `low` up to `high` of a row group; a row that cannot be decoded is the reason."""
+    names = file.schema_arrow.names
+    at = low
+    try:
+        for row in _column_rows(file, group, names, low, high):
+            at += 1
+            yield row
+        return
+    except Exception as error:
+        reason = one_line(error)
+    faults = {name: found for name in names if (found := _column_fault(file, group, name))}
+    good = [name for name in names if name not in faults]
+    missing = {name: Undecodable(fault) for name, fault in faults.items()}
+    try:
+        for row in _column_rows(file, group, good, at, high) if good else ():
+            at += 1
+            yield row | missing
+    except Exception as error:
+        reason = one_line(error)
+    yield from (f"row group {group + 1} cannot be decoded ({reason})" for _ in range(at, high))
+
+
+def _column_rows(
+    file: pq.ParquetFile, group: int, names: list[str], low: int, high: int
+) -> Iterator[dict[str, Any]]:
+    data = file.metadata.row_group(group)
+    width = max(1, data.total_byte_size // max(1, data.num_rows))
+    at = 0
+    for batch in file.iter_batches(
+        max(1, min(BATCH, BATCH_BYTES // width)), row_groups=[group], columns=names
+    ):
+        first, last = max(low - at, 0), min(high - at, batch.num_rows)
+        at += batch.num_rows
+        if first < last:
+            yield from batch_rows(batch.slice(first, last - first))
+        if at >= high:
+            return
+
+
+def _column_fault(file: pq.ParquetFile, group: int, name: str) -> str | None:
+    """Why a column cannot be decoded in a row group; None where it can."""
+    try:
+        for _ in file.iter_batches(BATCH, row_groups=[group], columns=[name]):
+            pass
+    except Exception as error:
+        return one_line(error)
+    return None
+
+
 @contextmanager
 def _opened(path: str) -> Iterator[pq.ParquetFile]:
     try:
-        source = path
-        if compression(path):
-            source = pa.BufferReader(b"".join(byte_chunks(path)))
-        with pq.ParquetFile(source) as file:
+        with seekable(path) as source, pq.ParquetFile(source) as file:
             yield file
-    except (pa.ArrowException, OSError, StreamFault) as error:
-        reason = str(error).splitlines()[0]
+    except CorpusError:
+        raise
+    except Exception as error:  # whatever the library raises is a fault of the file
         raise CorpusError(
-            f"{path}: not a readable Parquet file ({reason}); write or download it again"
+            f"{path}: not a readable Parquet file ({one_line(error)}); write or download it again"
         ) from None
-
-
-def _decoded(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | str]:
-    try:
-        yield from batch.to_pylist()
-    except (ValueError, OverflowError, pa.ArrowException) as error:
-        # Text that is not UTF-8, or a date outside Python's range, spoils its own row only.
-        if batch.num_rows == 1:
-            yield f"cannot be decoded: {error}"
-        else:
-            for row in range(batch.num_rows):
-                yield from _decoded(batch.slice(row, 1))

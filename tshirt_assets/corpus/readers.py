@@ -11,6 +11,7 @@ from tshirt_assets.corpus.files import read_records
 from tshirt_assets.corpus.rows import samples_of
 from tshirt_assets.corpus.sample import Sample, to_table
 from tshirt_assets.corpus.shards import ShardSpec
+from tshirt_assets.corpus.status import Status
 
 
 def read_shard(spec: ShardSpec, config: CorpusConfig) -> Iterator[Sample]:
@@ -21,7 +22,8 @@ def read_shard(spec: ShardSpec, config: CorpusConfig) -> Iterator[Sample]:
 
     Raises `CorpusError` when the file cannot be read at all.
     """
-    for row, record in enumerate(read_records(spec.path, spec.start, spec.stop)):
+    records = read_records(spec.path, spec.start, spec.stop, max_row_bytes=config.max_row_bytes)
+    for row, record in enumerate(records):
         yield from samples_of(record, spec.key, row, config)
 
 
@@ -36,6 +38,14 @@ def read_stable(spec: ShardSpec, config: CorpusConfig) -> tuple[pa.Table, str]:
         if file_version(spec) == before:
             return table, before
     raise CorpusError(f"{spec.path}: the file keeps changing while it is read; try again")
+
+
+def incomplete_reason(samples: pa.Table) -> str | None:
+    """Why the file of these samples could not be read to its end; None where it was."""
+    statuses = samples["status"].to_pylist()
+    if Status.FILE_ENDS_EARLY not in statuses:
+        return None
+    return str(samples["status_detail"][statuses.index(Status.FILE_ENDS_EARLY)])
 
 
 def file_version(spec: ShardSpec) -> str:

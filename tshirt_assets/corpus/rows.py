@@ -4,8 +4,8 @@ from typing import Any
 
 from tshirt_assets.config import ColumnOptions, CorpusConfig
 from tshirt_assets.corpus.conversation import add_system, flatten, read_turns
-from tshirt_assets.corpus.draft import Draft, json_text, well_formed
-from tshirt_assets.corpus.files import Record
+from tshirt_assets.corpus.draft import Draft, is_missing, json_text, well_formed
+from tshirt_assets.corpus.records import Record, one_line
 from tshirt_assets.corpus.sample import Message, Sample, content_id, raw_id
 from tshirt_assets.corpus.status import Status
 
@@ -20,10 +20,19 @@ def samples_of(record: Record, shard: str, row: int, config: CorpusConfig) -> li
 
     A record with a fault is one sample that keeps whatever could be read.
     """
-    fields = record.fields
+    try:
+        return _samples_of(record, shard, row, config)
+    except Exception as error:  # whatever a row does to the code that reads it stays its own fault
+        fault = f"cannot be read ({type(error).__name__}: {one_line(error)})"
+        return _samples_of(Record({}, fault=fault), shard, row, config)
+
+
+def _samples_of(record: Record, shard: str, row: int, config: CorpusConfig) -> list[Sample]:
+    fields = {key: None if is_missing(value) else value for key, value in record.fields.items()}
     if record.fault is not None:
         draft = Draft(leftover={"text": record.text} if record.text else {})
-        draft.refuse(Status.UNREADABLE_LINE, record.fault)
+        status = Status.FILE_ENDS_EARLY if record.ends_early else Status.UNREADABLE_LINE
+        draft.refuse(status, record.fault)
     else:
         draft = _read(fields, config.format, config.columns)
     rest = {key: value for key, value in fields.items() if key not in draft.used}
@@ -65,7 +74,7 @@ def _detect(fields: dict[str, Any], columns: ColumnOptions) -> str:
 
 def _read_conversation(fields: dict[str, Any], name: str, columns: ColumnOptions) -> Draft:
     draft = Draft(used={name})
-    read_turns(draft, fields.get(name), name)
+    read_turns(draft, _as_list(fields.get(name)), name)
     system_name = columns.system or "system"
     own_system = bool(draft.messages) and draft.messages[0].role == "system"
     system = None
@@ -80,6 +89,15 @@ def _read_conversation(fields: dict[str, Any], name: str, columns: ColumnOptions
         tools = well_formed(tools.strip()).removeprefix("[]")
     add_system(draft, system, tools if isinstance(tools, str) else None)
     return draft
+
+
+def _as_list(turns: Any) -> Any:
+    """Turns as a list of objects, also where `datasets` made one object of lists of them."""
+    if not isinstance(turns, dict) or not all(isinstance(part, list) for part in turns.values()):
+        return turns
+    if len({len(part) for part in turns.values()}) != 1:
+        return turns
+    return [dict(zip(turns, values, strict=True)) for values in zip(*turns.values(), strict=True)]
 
 
 def _read_pair(fields: dict[str, Any], instruction_name: str, columns: ColumnOptions) -> Draft:

@@ -4,14 +4,17 @@ import glob
 import hashlib
 import os
 import re
+import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.errors import CorpusError
-from tshirt_assets.corpus.files import count_records, file_format
+from tshirt_assets.corpus.files import count_records, file_format, is_supported
 
 SLUG_LENGTH = 48
+FILES_BELOW = os.path.join("**", "*")  # what a folder in `paths` stands for
 GLOB_CHARACTERS = re.compile(r"[*?\[]")
 
 
@@ -25,24 +28,32 @@ class ShardSpec:
     stop: int | None = None
 
 
-def discover_shards(config: CorpusConfig, *, missing_ok: bool = False) -> list[ShardSpec]:
+def discover_shards(
+    config: CorpusConfig, known: Collection[str] = (), *, missing_ok: bool = False
+) -> list[ShardSpec]:
     """Shards of all files that match `config.paths`, in natural order of the paths (2 before 10).
 
     A shard holds `config.rows_per_shard` rows of one file; every file has at least one shard, and
     the shards of a file are numbered, so that files and rows that are added later leave the keys
     of the others as they are. Reads every file that may have several shards once, to count rows.
+    `known`: keys that are registered already; a file keeps the one that an earlier version of this
+    package gave it.
 
-    Raises `CorpusError` for a file in another format and, unless `missing_ok` (for a corpus that
-    is known already, whose files may have gone), for a pattern that matches no file.
+    Raises `CorpusError` for a file in another format, for two files whose keys are the same and,
+    unless `missing_ok` (for a corpus that is known already, whose files may have gone), for a
+    pattern that matches no file.
     """
     root = _common_folder(config.paths)
     files = {
         os.path.normpath(path) for pattern in config.paths for path in _matches(pattern, missing_ok)
     }
     shards = []
+    owners: dict[str, str] = {}
     for path in sorted(files, key=_natural):
-        key = _file_key(path, root)
-        for index in range(_shard_count(path, config.rows_per_shard)):
+        key = _file_key(path, root, known)
+        if (other := owners.setdefault(key, path)) != path:
+            raise CorpusError(f"{other} and {path}: both give the shard {key!r}; rename one")
+        for index in range(_shard_count(path, config)):
             start = index * config.rows_per_shard
             suffix = f"-{index:05d}" if index else ""
             shards.append(ShardSpec(key + suffix, path, start, start + config.rows_per_shard))
@@ -54,16 +65,22 @@ def _matches(pattern: str, missing_ok: bool) -> list[str]:
         raise CorpusError(f"{pattern}: object stores cannot be read; copy the files to a folder")
     if os.path.isfile(pattern):  # also a name that looks like a glob
         return [pattern]
-    files = [path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path)]
+    if os.path.isdir(pattern):
+        below = os.path.join(glob.escape(pattern), FILES_BELOW)
+        found = [path for path in glob.glob(below, recursive=True) if is_supported(path)]
+    else:
+        found = glob.glob(pattern, recursive=True)
+    files = [path for path in found if os.path.isfile(path)]
     if not files and not missing_ok:
         raise CorpusError(f"{pattern}: no file matches; check `paths` of the corpus")
     return files
 
 
-def _shard_count(path: str, rows_per_shard: int) -> int:
+def _shard_count(path: str, config: CorpusConfig) -> int:
     file_format(path)
+    rows_per_shard = config.rows_per_shard
     try:
-        rows = count_records(path)
+        rows = count_records(path, max_row_bytes=config.max_row_bytes)
     except CorpusError:
         # One unreadable file must not hide the others: its shard says what is wrong when read.
         return 1
@@ -79,18 +96,31 @@ def _common_folder(patterns: tuple[str, ...]) -> str:
 
 
 def _fixed_folder(pattern: str) -> Path:
+    if os.path.isdir(pattern):
+        return Path(pattern)
     parts = Path(pattern).parts[:-1]
     fixed = next((i for i, part in enumerate(parts) if GLOB_CHARACTERS.search(part)), len(parts))
     return Path(*parts[:fixed])
 
 
-def _file_key(path: str, root: str) -> str:
-    """A readable part and a hash of the relative path: letters, digits, _ and - only."""
+def _file_key(path: str, root: str, known: Collection[str] = ()) -> str:
+    """A readable part and a hash of the relative path: letters, digits, _ and - only.
+
+    A name with letters outside ASCII has them in its key, and a longer hash, unless `known` has
+    the key that is made without them, as all keys once were.
+    """
     relative = os.path.relpath(path, root)
     name = Path(relative).as_posix().encode("utf-8", "surrogatepass")
-    digest = hashlib.blake2b(name, digest_size=4).hexdigest()
     stem = re.sub(r"\.\w+(\.gz|\.zst)?$", "", relative)
-    slug = re.sub(r"[^A-Za-z0-9_]+", "-", stem)[-SLUG_LENGTH:].strip("-")
+    ascii_only = _key(stem, r"[^A-Za-z0-9_]+", name, 4)
+    if not re.search(r"[^\W\d_a-zA-Z]", stem) or ascii_only in known:
+        return ascii_only
+    return _key(unicodedata.normalize("NFC", stem), r"\W+", name, 8)
+
+
+def _key(stem: str, others: str, name: bytes, digest_size: int) -> str:
+    slug = re.sub(others, "-", stem)[-SLUG_LENGTH:].strip("-")
+    digest = hashlib.blake2b(name, digest_size=digest_size).hexdigest()
     return f"{slug or 'file'}-{digest}"
 
 

@@ -9,6 +9,7 @@ class Status(StrEnum):
     OK = "ok"
     # Found while reading.
     UNREADABLE_LINE = "unreadable_line"
+    FILE_ENDS_EARLY = "file_ends_early"
     MISSING_FIELD = "missing_field"
     NOT_TEXT = "not_text"
     UNKNOWN_ROLE = "unknown_role"

@@ -62,7 +62,7 @@ SAMPLES = AssetRecord(
     code_version="1",
     kinds=frozenset({"lancedb"}),
     reads=(FILES,),
-    checks=("rows_usable",),
+    checks=("rows_usable", "shard_complete"),
     schema=columns.SAMPLES_SCHEMA,
 )
 EMBEDDINGS = AssetRecord(

@@ -11,6 +11,7 @@ MOST_REASONS = 4
 
 DESCRIPTIONS = {
     "rows_usable": "The share of rows that are not ok stays below `max_bad_share`.",
+    "shard_complete": "The file could be read to its end.",
     "rows_carried_through": "Every row of `samples` is there.",
     "scores_finite": "No score of an ok row is missing, NaN or infinite.",
     "vectors_normalised": "Every vector has length 1.",
@@ -41,6 +42,14 @@ def usable_outcome(table: pa.Table, max_bad_share: float) -> CheckOutcome:
     listed = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(MOST_REASONS))
     detail = f"{bad} of {total} rows not ok" + (f" ({listed})" if listed else "")
     return CheckOutcome(bad / total <= max_bad_share, detail, warn=True)
+
+
+def complete_outcome(incomplete: str | None, on_incomplete: str) -> CheckOutcome:
+    """Fail when the file breaks off, whatever share of its rows that is; `keep` only warns."""
+    if incomplete is None:
+        return CheckOutcome(True, "read to the end of the file")
+    detail = f"incomplete: {incomplete}"
+    return CheckOutcome(False, detail, warn=on_incomplete == "keep")
 
 
 def carried_outcome(table: pa.Table, expected: int) -> CheckOutcome:

@@ -1,7 +1,7 @@
 """Which shards a dataset-wide asset works on, at which versions, and what is missing."""
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.shards import discover_shards
-from tshirt_assets.incremental.catalog import owner
+from tshirt_assets.incremental.catalog import SAMPLES, owner
 from tshirt_assets.incremental.checks import CheckOutcome
 from tshirt_assets.incremental.errors import UpstreamError
+from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.incremental.identity import combined_version
 from tshirt_assets.store.frames import to_frame
 from tshirt_assets.store.store import Store
@@ -20,7 +21,11 @@ from tshirt_assets.store.table_info import TableInfo
 
 @dataclass(frozen=True)
 class Dataset:
-    """The stored tables of one asset over all shards, each pinned to one version."""
+    """The stored tables of one asset over all shards, each pinned to one version.
+
+    incomplete: why, for every shard whose file breaks off; with `on_incomplete: fail` they are
+    not among the tables.
+    """
 
     store: Store
     corpus: str
@@ -28,6 +33,7 @@ class Dataset:
     tables: dict[str, TableInfo]  # by shard
     missing: list[str]
     orphaned: list[str]
+    incomplete: dict[str, str] = field(default_factory=dict)
 
     @property
     def versions(self) -> dict[str, str]:
@@ -66,8 +72,11 @@ class Dataset:
             detail += f"; not materialized: {', '.join(self.missing[:5])}"
         if self.orphaned:
             detail += f"; without a file, left out: {', '.join(self.orphaned[:5])}"
-        complete = not (self.missing or self.orphaned)
-        return CheckOutcome(complete or policy == "ignore", detail, warn=True)
+        left_out = [shard for shard in self.incomplete if shard not in self.tables]
+        if left_out:
+            detail += f"; incomplete, left out: {', '.join(left_out[:5])}"
+        complete = policy == "ignore" or not (self.missing or self.orphaned)
+        return CheckOutcome(complete and not left_out, detail, warn=True)
 
 
 def open_dataset(
@@ -75,12 +84,16 @@ def open_dataset(
 ) -> Dataset:
     """The tables of `asset` of every registered shard whose file is still there.
 
+    Shards whose file breaks off are left out while `on_incomplete` is fail.
+
     Raises `UpstreamError` when shards are not materialized and `on_missing_shards` is error, when
     none is materialized at all (whatever the policy: there is nothing to do), and when tables of
     several configurations would meet in one ranking.
     """
-    live = {spec.key for spec in discover_shards(config, missing_ok=True)}
-    shards = sorted(live & set(registered))
+    live = {spec.key for spec in discover_shards(config, registered, missing_ok=True)}
+    incomplete = incomplete_shards(store, config, sorted(live & set(registered)))
+    left_out = set(incomplete) if left_out_if_incomplete(config) else set()
+    shards = sorted((live & set(registered)) - left_out)
     found = dict(zip(shards, store.infos(config.name, asset, shards), strict=True))
     tables = {shard: info for shard, info in found.items() if info is not None}
     missing = [shard for shard, info in found.items() if info is None]
@@ -88,6 +101,11 @@ def open_dataset(
         raise UpstreamError(
             f"{owner(asset)} is not materialized for {len(missing)} shards (first: {missing[0]}); "
             "materialize them, or set on_missing_shards to warn"
+        )
+    if left_out and not shards:
+        raise UpstreamError(
+            f"the files of all shards of {config.name!r} break off ({_first(incomplete)}); put "
+            "whole files in their place, or set on_incomplete to keep"
         )
     if not tables:
         raise UpstreamError(
@@ -99,7 +117,27 @@ def open_dataset(
         log.warning(
             f"{owner(asset)} is not materialized for {len(missing)} shards: {', '.join(missing)}"
         )
-    return Dataset(store, config.name, asset, tables, missing, sorted(set(registered) - live))
+    if left_out:
+        log.warning(f"incomplete shards are left out: {', '.join(sorted(left_out))}")
+    orphaned = sorted(set(registered) - live)
+    return Dataset(store, config.name, asset, tables, missing, orphaned, incomplete)
+
+
+def left_out_if_incomplete(config: CorpusConfig) -> bool:
+    """Whether selections leave the shards out whose file breaks off."""
+    return config.on_incomplete == "fail"
+
+
+def incomplete_shards(store: Store, config: CorpusConfig, shards: Sequence[str]) -> dict[str, str]:
+    """Why, for each of these shards whose file could not be read to its end."""
+    found = zip(shards, store.infos(config.name, SAMPLES.name, shards), strict=True)
+    reasons = {shard: TableFacts.of(info).incomplete for shard, info in found if info is not None}
+    return {shard: reason for shard, reason in reasons.items() if reason is not None}
+
+
+def _first(incomplete: dict[str, str]) -> str:
+    shard, reason = next(iter(incomplete.items()))
+    return f"{shard}: {reason}"
 
 
 def _refuse_mixed_identities(corpus: str, asset: str, tables: dict[str, TableInfo]) -> None:

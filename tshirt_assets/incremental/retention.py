@@ -72,9 +72,10 @@ def recorded_pins(store: Store, corpus: str, dropped: Collection[str] = ()) -> l
 
 def orphaned_tables(store: Store, config: CorpusConfig) -> list[str]:
     """Names of the tables of shards whose file is gone, and of recipes that are not configured."""
-    live = {spec.key for spec in discover_shards(config)}
+    stored = store.stored(config.name)
+    live = {s.key for s in discover_shards(config, [info.shard or "" for info in stored])}
     orphans = []
-    for info in store.stored(config.name):
+    for info in stored:
         known = config.recipes if info.asset == SELECTED_SUBSET.name else live
         if info.shard is not None and info.shard not in known:
             orphans.append(info.name)

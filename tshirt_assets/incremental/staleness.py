@@ -5,6 +5,7 @@ from collections.abc import Collection
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.shards import discover_shards
 from tshirt_assets.incremental.catalog import SELECTED_SUBSET, owner
+from tshirt_assets.incremental.dataset import incomplete_shards, left_out_if_incomplete
 from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.store.store import Store
 
@@ -21,7 +22,11 @@ def changed_inputs(
         for recipe in config.recipes
         if (info := store.info(config.name, SELECTED_SUBSET.name, recipe)) is not None
     }
-    live = {spec.key for spec in discover_shards(config, missing_ok=True)} & set(registered)
+    live = {spec.key for spec in discover_shards(config, registered, missing_ok=True)} & set(
+        registered
+    )
+    if left_out_if_incomplete(config):
+        live -= set(incomplete_shards(store, config, sorted(live)))
     present = {
         asset: {str(info.shard): info.data_version for info in store.stored(config.name, asset)}
         for asset in {asset for inputs in subsets.values() for asset in inputs}

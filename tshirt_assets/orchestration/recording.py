@@ -38,6 +38,7 @@ def describe_shards(dataset: Dataset) -> dict[str, Any]:
         "shards": len(dataset.tables),
         "missing_shards": dg.MetadataValue.json(dataset.missing),
         "orphaned_shards": dg.MetadataValue.json(dataset.orphaned),
+        "incomplete_shards": dg.MetadataValue.json(dataset.incomplete),
         "upstream_version": dataset.version,
     }
 

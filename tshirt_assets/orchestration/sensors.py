@@ -24,14 +24,14 @@ def build_shard_sensor(binding: Binding) -> dg.SensorDefinition:
         description=f"Registers new shards of {binding.name} and notices changed files.",
     )
     def shards(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        registered = set(context.instance.get_dynamic_partitions(binding.name))
         try:
-            specs = discover_shards(binding.config, missing_ok=True)
+            specs = discover_shards(binding.config, registered, missing_ok=True)
         except CorpusError as error:
             return dg.SkipReason(str(error))
         if not specs:
             patterns = ", ".join(binding.config.paths)
             return dg.SkipReason(f"{patterns}: no file matches; check `paths` of the corpus")
-        registered = set(context.instance.get_dynamic_partitions(binding.name))
         new = [spec.key for spec in specs if spec.key not in registered]
         return dg.SensorResult(
             dynamic_partitions_requests=([binding.shards.build_add_request(new)] if new else []),

@@ -44,7 +44,7 @@ def report_data(
         tau=provenance.tau,
         keep_fraction=config.keep_fraction,
         cuts=selection.cuts,
-        notes=selection.notes,
+        notes=[*_incomplete(scores), *selection.notes],
         comparison=comparison,
         files=[(file.path.name, file.rows, file.bytes) for file in exported],
         provenance=provenance.shown(),
@@ -54,6 +54,16 @@ def report_data(
         ),
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
+
+
+def _incomplete(scores: CorpusScores) -> list[str]:
+    """A note on every shard whose file breaks off."""
+    dataset = scores.dataset("token_scores")
+    return [
+        f"The file of shard {shard} could not be read to its end ({reason}); "
+        + ("what was read of it takes part." if shard in dataset.tables else "it is left out.")
+        for shard, reason in dataset.incomplete.items()
+    ]
 
 
 def _report_rows(

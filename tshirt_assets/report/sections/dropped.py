@@ -20,6 +20,7 @@ EXPLANATIONS: Final = {
     "not spread": "The diversity step chose other rows of the candidates.",
     "no score": "The score that this recipe ranks by is missing.",
     "unreadable_line": "The line of the source file is not a record.",
+    "file_ends_early": "The file breaks off here; the rows behind it are missing.",
     "missing_field": "A field that the format needs is not there.",
     "not_text": "A field that should be text is something else.",
     "unknown_role": "A turn of the conversation has a role that nobody knows.",
