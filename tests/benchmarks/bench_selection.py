@@ -92,7 +92,7 @@ def run(n: int) -> None:
         ifd_mean="ifd",
     )
     miwv = rows.select("sample_id", "status", miwv=pl.Series(rng.normal(size=n)))
-    tables = ScoreTables(rows.drop("s_ifd"), robust, None, miwv)
+    tables = ScoreTables(rows.drop("s_ifd"), robust, None, {"miwv_scores": miwv})
     for name, recipe in RECIPES.items():
         began = time.process_time()
         selection = select(recipe, name, tables, seed=42, recipes=RECIPES, vectors=vectors)

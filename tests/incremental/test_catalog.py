@@ -15,6 +15,8 @@ from tshirt_assets.incremental.catalog import (
     owner,
     phases,
 )
+from tshirt_assets.selection.methods import METHODS
+from tshirt_assets.selection.scores import SCORES
 
 RECORDS = pytest.mark.parametrize("record", ASSETS.values(), ids=list(ASSETS))
 
@@ -62,6 +64,12 @@ def test_tables_of_its_own_name_the_asset() -> None:
     assert owner("neighbour_deltas") == owner("analytic_scores") == "robust_scores"
     assert owner("pilot_deltas") == "calibration"
     assert owner("token_scores") == "token_scores"
+
+
+def test_scores_and_methods_name_tables_that_an_asset_writes() -> None:
+    written = set(ASSETS).union(*(record.measures for record in ASSETS.values()))
+    assert {score.table for score in SCORES.values()} <= written
+    assert {method.decided_by for method in METHODS.values()} <= written
 
 
 def test_every_stored_table_is_of_an_asset_or_kept_by_one(finished: Corpus) -> None:

@@ -42,7 +42,7 @@ def score_tables(n: int, seed: int = 0, *, ties: bool = False) -> ScoreTables:
     )  # fmt: skip
     miwv = pl.DataFrame({"sample_id": ids, "status": status, "miwv": score(-1, 1)})
     duplicates = rows.head(2).with_columns(shard=pl.lit("b"))
-    return ScoreTables(pl.concat([duplicates, rows]), robust, None, miwv)
+    return ScoreTables(pl.concat([duplicates, rows]), robust, None, {"miwv_scores": miwv})
 
 
 def unit_vectors(n: int, width: int = 8, seed: int = 0) -> np.ndarray:

@@ -63,6 +63,6 @@ def test_a_fusion_is_described_by_its_parts():
 )
 def test_the_reason_of_the_first_row(method, reason):
     scores = score_tables(60)
-    tables = ScoreTables(scores.rows, scores.robust, scores.robust, scores.miwv)
+    tables = ScoreTables(scores.rows, scores.robust, scores.robust, scores.others)
     found = select(recipe(method), "r", tables, seed=7, recipes=PARTS)
     assert found.frame["reason"].head(1).str.contains(reason).all(), found.frame["reason"][0]

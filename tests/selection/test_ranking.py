@@ -38,7 +38,7 @@ def test_single_score_methods_equal_a_python_sort(seed, ties):
         (r for r in ok.values() if r["ifd"] < 1), key=lambda r: (-r["ifd"], r["sample_id"])
     )
     by_length = sorted(ok.values(), key=lambda r: (-r["n_response_tokens"], r["sample_id"]))
-    miwv = {r["sample_id"]: r["miwv"] for r in tables.miwv.iter_rows(named=True)}
+    miwv = {r["sample_id"]: r["miwv"] for r in tables.others["miwv_scores"].iter_rows(named=True)}
     by_miwv = sorted(ok, key=lambda i: (-miwv[i], i))
     for method, expected in (
         ("ifd", [r["sample_id"] for r in by_ifd]),
@@ -55,11 +55,11 @@ def test_order_of_rows_and_shards_changes_nothing(method):
         tables.rows.sample(fraction=1, shuffle=True, seed=1),
         tables.robust.sample(fraction=1, shuffle=True, seed=2),
         None,
-        tables.miwv.sample(fraction=1, shuffle=True, seed=3),
+        {name: t.sample(fraction=1, shuffle=True, seed=3) for name, t in tables.others.items()},
     )
     recipe = Recipe(method=method, budget=10)
     if method == "reference":
-        tables, moved = (ScoreTables(t.rows, None, t.robust, t.miwv) for t in (tables, moved))
+        tables, moved = (ScoreTables(t.rows, None, t.robust, t.others) for t in (tables, moved))
     assert rank_rows(recipe, tables, seed=0).equals(rank_rows(recipe, moved, seed=0))
 
 
@@ -110,7 +110,9 @@ def test_reasons_for_ruling_a_row_out():
     miwv = pl.DataFrame(
         {"sample_id": ["a", "b"], "status": ["ok", "no_neighbour"], "miwv": [1.0, nan]}
     )
-    ranked = rank_rows(Recipe(method="miwv", budget=2), ScoreTables(rows, miwv=miwv), seed=0)
+    ranked = rank_rows(
+        Recipe(method="miwv", budget=2), ScoreTables(rows, others={"miwv_scores": miwv}), seed=0
+    )
     assert ranked["excluded"].to_list() == [None, "no_neighbour", *["no score"] * 4]
 
 

@@ -73,7 +73,7 @@ def test_when_everything_is_selected_everything_stays():
 def stays(recipe, errors=None, neighbours=30):
     scores = score_tables(300)
     robust = scores.robust.with_columns(estimator=np.full(300, recipe.estimator or "sampled"))
-    tables = ScoreTables(scores.rows, robust, robust, scores.miwv)
+    tables = ScoreTables(scores.rows, robust, robust, scores.others)
     selection = select(recipe, "r", tables, seed=0)
     return stability(recipe, selection, neighbours=neighbours, errors=errors)
 

@@ -16,11 +16,12 @@ from tshirt_assets.selection.agreement import RecipeComparison, compare_recipes
 from tshirt_assets.selection.methods import METHODS
 from tshirt_assets.selection.recipes import Selection, select
 from tshirt_assets.selection.score_tables import ScoreTables
+from tshirt_assets.selection.scores import OTHERS, columns_of
 from tshirt_assets.selection.stability import stability
 from tshirt_assets.store.frames import to_frame, with_ids
 from tshirt_assets.store.store import Store
 
-SAMPLED_COLUMNS = ["sample_id", "status", "s_ifd_mean", "s_ifd_std", "ifd_mean", "n_neighbours"]
+SAMPLED_COLUMNS = ["sample_id", "status", *columns_of("robust_scores"), "n_neighbours"]
 ROBUST_COLUMNS = [*SAMPLED_COLUMNS, "estimator"]
 
 
@@ -59,7 +60,7 @@ class CorpusScores:
             rows=self.rows(),
             robust=self.robust() if self._has("robust_scores", needed) else None,
             reference=self.reference() if DELTAS in needed else None,
-            miwv=self.miwv() if self._has("miwv_scores", needed) else None,
+            others={table: self.other(table) for table in OTHERS if self._has(table, needed)},
         )
 
     def _has(self, asset: str, needed: Collection[str]) -> bool:
@@ -113,13 +114,13 @@ class CorpusScores:
         return compare_recipes(self._rankings)
 
     def rows(self) -> pl.DataFrame:
-        """sample_id, shard, row, status, ifd, n_response_tokens, domain of every row.
+        """sample_id, shard, row, status, domain and the clean scores of every row.
 
         Rows that were scored but are no longer among the samples are left out: their file was read
         again, and has not been scored since.
         """
         if "rows" not in self._frames:
-            columns = ["sample_id", "shard", "row", "status", "ifd", "n_response_tokens"]
+            columns = ["sample_id", "shard", "row", "status", *columns_of("token_scores")]
             scored = self.dataset("token_scores").frame(columns)
             samples = self.dataset("samples").frame(["sample_id", "shard", "row", "domain"])
             rows = scored.join(samples, on=["sample_id", "shard", "row"], maintain_order="left")
@@ -192,13 +193,12 @@ class CorpusScores:
             self._frames["robust"] = scores
         return self._frames["robust"]
 
-    def miwv(self) -> pl.DataFrame:
-        """MIWV of every row."""
-        if "miwv" not in self._frames:
-            self._frames["miwv"] = self.dataset("miwv_scores").frame(
-                ["sample_id", "status", "miwv"]
-            )
-        return self._frames["miwv"]
+    def other(self, table: str) -> pl.DataFrame:
+        """sample_id, status and the score columns of a table with a line for every row."""
+        if table not in self._frames:
+            columns = ["sample_id", "status", *columns_of(table)]
+            self._frames[table] = self.dataset(table).frame(columns)
+        return self._frames[table]
 
     def reference(self) -> pl.DataFrame:
         """Robust scores with the published tau: pooled from the perturbed deltas of all rows."""

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import polars as pl
 
@@ -37,9 +37,7 @@ class Method:
     name: str
     meaning: str
     score: str | Callable[[Recipe, int], pl.Expr]
-    decided_by: Literal["token_scores", "robust_scores", "neighbour_deltas", "miwv_scores"] = (
-        "token_scores"
-    )
+    decided_by: str = "token_scores"
     excluded: pl.Expr
     order: Order = HIGHEST_FIRST
     reason: Reason

@@ -12,7 +12,7 @@ import polars as pl
 from tshirt_assets.config import Recipe
 from tshirt_assets.selection.methods import METHODS
 from tshirt_assets.selection.score_tables import ScoreTables, status_column, usable
-from tshirt_assets.selection.scores import SCORES, columns_of
+from tshirt_assets.selection.scores import OTHERS, SCORES, columns_of
 
 
 def rank_rows(
@@ -56,7 +56,8 @@ def _joined(recipe: Recipe, tables: ScoreTables) -> pl.DataFrame:
         frame = frame.with_columns(pl.lit(None).alias(missing))
     frame = frame.select("sample_id", "shard", "row", pl.col("domain").cast(pl.String), *clean)
     frame = _with_scores(frame, "robust_scores", robust)
-    frame = _with_scores(frame, "miwv_scores", tables.miwv)
+    for table in OTHERS:
+        frame = _with_scores(frame, table, tables.of(table))
     return frame.with_columns(pl.col(name).cast(score.dtype) for name, score in SCORES.items())
 
 

@@ -1,6 +1,7 @@
 """The score tables that selection works on, and what counts as a usable row."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -14,23 +15,23 @@ class ScoreTables:
     rows: sample_id, shard, row, status, ifd, n_response_tokens of `token_scores`, and optionally
     `domain` of `samples` (needed for quotas). robust: sample_id, status, s_ifd_mean, s_ifd_std,
     ifd_mean of `robust_scores`, and estimator where recipes name theirs. reference: the same from
-    `neighbour_deltas`, with the tau of the perturbed rows, for method=reference. miwv: sample_id,
-    status, miwv of `miwv_scores`.
+    `neighbour_deltas`, with the tau of the perturbed rows, for method=reference. others: by table,
+    sample_id, status and the table's columns in `scores.SCORES`; `miwv_scores`, for one.
     """
 
     rows: pl.DataFrame
     robust: pl.DataFrame | None = None
     reference: pl.DataFrame | None = None
-    miwv: pl.DataFrame | None = None
+    others: Mapping[str, pl.DataFrame] = field(default_factory=dict)
 
     def of(self, table: str) -> pl.DataFrame | None:
         """The scores that come from a stored table, None where they are not given."""
-        return {
+        own = {
             "token_scores": self.rows,
             "robust_scores": self.robust,
             "neighbour_deltas": self.reference,
-            "miwv_scores": self.miwv,
-        }[table]
+        }
+        return own[table] if table in own else self.others.get(table)
 
 
 def status_column(table: str) -> str:

@@ -19,7 +19,7 @@ class Score:
     """
 
     column: str
-    table: Literal["token_scores", "robust_scores", "miwv_scores"]
+    table: str
     label: str
     title: str
     note: str
@@ -86,6 +86,15 @@ _ALL = (
 )
 SCORES: Final[Mapping[str, Score]] = MappingProxyType({score.column: score for score in _ALL})
 """Every score by its column, in the order of the columns of a ranking."""
+
+OTHERS: Final = tuple(
+    dict.fromkeys(
+        score.table
+        for score in SCORES.values()
+        if score.table not in ("token_scores", "robust_scores")
+    )
+)
+"""The tables that hold scores beside the clean and the robust ones."""
 
 
 def in_section(section: str) -> tuple[Score, ...]:
