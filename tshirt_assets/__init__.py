@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tshirt_assets.export.load import load_subset
     from tshirt_assets.export.semantic_search import search
     from tshirt_assets.factory import build_curation_defs
-    from tshirt_assets.models.files import ModelError
+    from tshirt_assets.models.model_files import ModelError
     from tshirt_assets.store.faults import StoreError
     from tshirt_assets.store.store import Store
 
@@ -35,7 +35,7 @@ _HOMES = {
     "ConfigError": "tshirt_assets.config",
     "CorpusConfig": "tshirt_assets.config",
     "CurationComponent": "tshirt_assets.component",
-    "ModelError": "tshirt_assets.models.files",
+    "ModelError": "tshirt_assets.models.model_files",
     "Store": "tshirt_assets.store.store",
     "StoreError": "tshirt_assets.store.faults",
     "build_curation_defs": "tshirt_assets.factory",

@@ -20,7 +20,7 @@ def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         from tshirt_assets.corpus.errors import CorpusError
-        from tshirt_assets.models.files import ModelError
+        from tshirt_assets.models.model_files import ModelError
         from tshirt_assets.store.faults import StoreError
 
         try:
@@ -111,10 +111,10 @@ def reports(corpora: tuple[str, ...], port: int) -> None:
         server.serve_forever()
 
 
-@main.command()
+@main.command("verify")
 @CORPUS
 @one_line_errors
-def verify(corpus: str) -> None:
+def verify_command(corpus: str) -> None:
     """Check the stored tables of a corpus against each other, and its exports.
 
     Prints one line per fault, with what to do about it, and exits with 1 if there is any.
@@ -137,7 +137,7 @@ def verify(corpus: str) -> None:
         sys.exit(1)
 
 
-@main.command()
+@main.command("maintain")
 @CORPUS
 @click.option(
     "--older-than",
@@ -154,7 +154,9 @@ def verify(corpus: str) -> None:
 @click.option("--force", is_flag=True, help="Prune also what recorded subsets were made from.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @one_line_errors
-def maintain(corpus: str, older_than: timedelta, orphans: bool, force: bool, dry_run: bool) -> None:
+def maintain_command(
+    corpus: str, older_than: timedelta, orphans: bool, force: bool, dry_run: bool
+) -> None:
     """Compact the tables of a corpus and delete their old versions.
 
     Exits with 1, and changes nothing, when a recorded subset could no longer be re-read.
@@ -191,12 +193,12 @@ def age(text: str) -> timedelta:
     return timedelta(**{units[text[-1]]: float(text[:-1])})
 
 
-@main.command()
+@main.command("search")
 @CORPUS
 @click.argument("text")
 @click.option("-k", "rows", default=10, show_default=True, help="Rows to show.")
 @one_line_errors
-def search(corpus: str, text: str, rows: int) -> None:
+def search_command(corpus: str, text: str, rows: int) -> None:
     """Print the rows whose instruction and input are most similar to TEXT.
 
     Searches the table that the asset `search` published.

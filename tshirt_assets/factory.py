@@ -6,7 +6,8 @@ from typing import Any
 
 import dagster as dg
 
-from tshirt_assets.assets import BUILDERS, files
+from tshirt_assets.assets import BUILDERS
+from tshirt_assets.assets.files import files_spec
 from tshirt_assets.config import ConfigError, CorpusConfig
 from tshirt_assets.incremental.catalog import needed_assets
 from tshirt_assets.orchestration.binding import Binding, SpecHook
@@ -60,7 +61,7 @@ def _corpus_defs(binding: Binding, overrides: Mapping[str, Any]) -> dg.Definitio
     named = {binding.resource(kind): resource for kind, resource in resources.items()}
     return dg.Definitions(
         assets=[
-            files.build(binding),
+            files_spec(binding),
             *(BUILDERS[record.name](binding) for record in needed_assets(config)),
         ],
         asset_checks=[build_subset_check(binding)],

@@ -24,7 +24,7 @@ MOVED: dict[str, tuple[str, ...]] = {
     "resources.database": ("store.database",),
     "resources.faults": ("store.faults",),
     "resources.lance": ("store.store",),
-    "resources.model_files": ("models.files",),
+    "resources.model_files": ("models.model_files",),
     "resources.process_cache": ("models.cache",),
     "resources.staging": ("store.staging",),
     "resources.tables": ("store.table_info",),

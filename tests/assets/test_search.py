@@ -12,7 +12,7 @@ from tests.corpora import NAME, Corpus, make_rows, save_embedder
 from tshirt_assets.assets import search as asset
 from tshirt_assets.cli import main
 from tshirt_assets.commands.verify import verify
-from tshirt_assets.models.files import ModelError
+from tshirt_assets.models.model_files import ModelError
 from tshirt_assets.store.faults import StoreError
 from tshirt_assets.store.table_info import table_name
 from tshirt_assets.store.vector_search import has_index

@@ -11,7 +11,7 @@ import pytest
 import tshirt_assets
 from tests.export.rows import MULTI, SAMPLES, SINGLE, selection_table
 from tshirt_assets.corpus.sample import to_table
-from tshirt_assets.incremental.rows import read_texts
+from tshirt_assets.incremental.stored_rows import read_texts
 from tshirt_assets.store.faults import StoreError
 from tshirt_assets.store.store import Store
 

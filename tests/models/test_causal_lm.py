@@ -9,7 +9,7 @@ import torch
 from tshirt_assets.config import CausalLMOptions
 from tshirt_assets.models import cache
 from tshirt_assets.models.causal_lm import load_causal_lm, read_model
-from tshirt_assets.models.files import ModelError
+from tshirt_assets.models.model_files import ModelError
 from tshirt_assets.resources.causal_lm import CausalLM
 
 

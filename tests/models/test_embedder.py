@@ -8,7 +8,7 @@ import torch
 
 from tshirt_assets.config import EmbedderOptions
 from tshirt_assets.models.embedder import load_embedder
-from tshirt_assets.models.files import ModelError
+from tshirt_assets.models.model_files import ModelError
 from tshirt_assets.resources.embedder import SentenceEmbedder
 
 

@@ -13,14 +13,14 @@ from tshirt_assets.incremental.columns import CALIBRATION as COLUMNS
 from tshirt_assets.incremental.draws import draw, draw_table, to_deltas
 from tshirt_assets.incremental.estimates import clean_losses
 from tshirt_assets.incremental.facts import TableFacts
-from tshirt_assets.incremental.rows import ROW_COLUMNS, read_samples_by_id, tokenize_rows
 from tshirt_assets.incremental.score_table import ScoredShard
+from tshirt_assets.incremental.stored_rows import ROW_COLUMNS, read_samples_by_id, tokenize_rows
 from tshirt_assets.incremental.writing import needed_facts, write_table
 from tshirt_assets.models.cache import load_count
+from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.declaring import corpus_asset
 from tshirt_assets.orchestration.recording import agreement, describe_table, describe_work
-from tshirt_assets.orchestration.run import Run
 from tshirt_assets.orchestration.shard_loop import Report
 from tshirt_assets.store.frames import to_frame, to_schema
 from tshirt_assets.store.store import Store

@@ -15,15 +15,15 @@ from tshirt_assets.incremental.dataset import Dataset
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.incremental.writing import write_table
+from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.declaring import corpus_asset
 from tshirt_assets.orchestration.recording import (
     describe_shards,
     describe_table,
-    finite,
-    histogram,
+    finite_values,
+    histogram_plot,
 )
-from tshirt_assets.orchestration.run import Run
 from tshirt_assets.orchestration.shard_loop import Report
 from tshirt_assets.store.frames import to_frame, to_schema
 
@@ -55,7 +55,7 @@ def make(run: Run) -> Report:
         "tau": tau,
         "keep_fraction": config.keep_fraction,
         "contenders": int(to_frame(table.select(["contender"]))["contender"].sum()),
-        "s_ifd_plot": histogram(finite(table, "s_ifd"), "clean S-IFD"),
+        "s_ifd_plot": histogram_plot(finite_values(table, "s_ifd"), "clean S-IFD"),
     }
     return Report(
         data_version=info.data_version,

@@ -12,14 +12,14 @@ from tshirt_assets.incremental.catalog import EMBEDDINGS
 from tshirt_assets.incremental.checks import carried_outcome, normalised_outcome
 from tshirt_assets.incremental.columns import embeddings_schema
 from tshirt_assets.incremental.identity import identity_hash
-from tshirt_assets.incremental.rows import ROW_COLUMNS
 from tshirt_assets.incremental.score_table import ScoredShard, ScoreTable
+from tshirt_assets.incremental.stored_rows import ROW_COLUMNS
 from tshirt_assets.incremental.writing import read_upstream
 from tshirt_assets.models.cache import load_count
+from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.declaring import partitioned_asset
 from tshirt_assets.orchestration.recording import column_schema, describe_table, describe_work
-from tshirt_assets.orchestration.run import Run
 from tshirt_assets.orchestration.shard_loop import Report
 from tshirt_assets.store.frames import to_frame
 

@@ -6,7 +6,7 @@ from tshirt_assets.incremental.catalog import FILES
 from tshirt_assets.orchestration.binding import Binding
 
 
-def build(binding: Binding) -> dg.AssetSpec:
+def files_spec(binding: Binding) -> dg.AssetSpec:
     """The `files` asset of a corpus."""
     return binding.spec(
         FILES,

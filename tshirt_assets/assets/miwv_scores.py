@@ -13,14 +13,19 @@ from tshirt_assets.incremental.checks import carried_outcome, finite_outcome, us
 from tshirt_assets.incremental.columns import MIWV_SCORES as COLUMNS
 from tshirt_assets.incremental.demos import ShardDemos, one_shot, still_same_demo, zero_shot_losses
 from tshirt_assets.incremental.identity import loss_identity
-from tshirt_assets.incremental.rows import row_frame, samples_by_id
 from tshirt_assets.incremental.score_table import ScoredShard, ScoreTable
+from tshirt_assets.incremental.stored_rows import row_frame, samples_by_id
 from tshirt_assets.incremental.writing import needed_table, read_upstream
 from tshirt_assets.models.cache import load_count
+from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.declaring import partitioned_asset
-from tshirt_assets.orchestration.recording import describe_table, describe_work, finite, histogram
-from tshirt_assets.orchestration.run import Run
+from tshirt_assets.orchestration.recording import (
+    describe_table,
+    describe_work,
+    finite_values,
+    histogram_plot,
+)
 from tshirt_assets.orchestration.shard_loop import Report
 from tshirt_assets.store.frames import to_frame
 
@@ -60,7 +65,7 @@ def process(
     metadata |= {
         "model": target.path,
         "model_loads": load_count(),
-        "miwv_plot": histogram(finite(scored.table, "miwv"), "MIWV (nats per token)"),
+        "miwv_plot": histogram_plot(finite_values(scored.table, "miwv"), "MIWV (nats per token)"),
     }
     return Report(
         data_version=scored.info.data_version,

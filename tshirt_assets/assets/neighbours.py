@@ -14,15 +14,15 @@ from tshirt_assets.incremental.columns import NEIGHBOURS as COLUMNS
 from tshirt_assets.incremental.dataset import Dataset
 from tshirt_assets.incremental.identity import identity_hash
 from tshirt_assets.incremental.writing import write_table
+from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.declaring import corpus_asset
 from tshirt_assets.orchestration.recording import (
     describe_shards,
     describe_table,
-    finite,
-    histogram,
+    finite_values,
+    histogram_plot,
 )
-from tshirt_assets.orchestration.run import Run
 from tshirt_assets.orchestration.shard_loop import Report
 from tshirt_assets.store.frames import to_frame, to_schema
 
@@ -50,7 +50,9 @@ def make(run: Run) -> Report:
         "method": found.method,
         "searched": found.searched,
         "changed": found.changed,
-        "similarity_plot": histogram(finite(table, "similarity"), "cosine to the nearest"),
+        "similarity_plot": histogram_plot(
+            finite_values(table, "similarity"), "cosine to the nearest"
+        ),
     }
     if found.recall is not None:
         metadata["recall_at_1"] = found.recall

@@ -16,10 +16,15 @@ from tshirt_assets.incremental.writing import (
     write_table,
 )
 from tshirt_assets.models.cache import load_count
+from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.declaring import partitioned_asset
-from tshirt_assets.orchestration.recording import describe_table, describe_work, finite, histogram
-from tshirt_assets.orchestration.run import Run
+from tshirt_assets.orchestration.recording import (
+    describe_table,
+    describe_work,
+    finite_values,
+    histogram_plot,
+)
 from tshirt_assets.orchestration.shard_loop import Report
 
 PREVIEW = ("row", "estimator", "status", "s_ifd_mean", "s_ifd_std", "ifd_mean")
@@ -75,7 +80,7 @@ def process(run: Run, estimates: Estimates, inputs: dict[str, str], shard: str) 
         "estimators": ", ".join(config.estimators),
     }
     for column, title in PLOTS.items():
-        metadata[f"{column}_plot"] = histogram(finite(table, column), title)
+        metadata[f"{column}_plot"] = histogram_plot(finite_values(table, column), title)
     return Report(
         data_version=info.data_version,
         metadata=metadata,

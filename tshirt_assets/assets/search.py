@@ -10,10 +10,10 @@ from tshirt_assets.incremental.columns import search_schema
 from tshirt_assets.incremental.dataset import Dataset
 from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.incremental.identity import combined_version
+from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.declaring import corpus_asset
 from tshirt_assets.orchestration.recording import column_schema, describe_shards
-from tshirt_assets.orchestration.run import Run
 from tshirt_assets.orchestration.shard_loop import Report
 from tshirt_assets.store.frames import to_frame, to_schema
 from tshirt_assets.store.table_info import TableInfo

@@ -19,10 +19,10 @@ from tshirt_assets.incremental.facts import Provenance, TableFacts
 from tshirt_assets.incremental.identity import data_version
 from tshirt_assets.incremental.provenance import provenance, recorded_inputs
 from tshirt_assets.incremental.writing import write_table
+from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.declaring import partitioned_asset
 from tshirt_assets.orchestration.recording import column_schema, describe_table
-from tshirt_assets.orchestration.run import Run
 from tshirt_assets.orchestration.shard_loop import Report
 from tshirt_assets.report.data import ReportData
 from tshirt_assets.report.gather import report_data

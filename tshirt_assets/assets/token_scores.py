@@ -20,14 +20,19 @@ from tshirt_assets.incremental.checks import (
 from tshirt_assets.incremental.columns import TOKEN_SCORES as COLUMNS
 from tshirt_assets.incremental.columns import computed_schema
 from tshirt_assets.incremental.identity import loss_identity
-from tshirt_assets.incremental.rows import row_frame, samples_by_id, tokenize_rows
 from tshirt_assets.incremental.score_table import ScoredShard, ScoreTable
+from tshirt_assets.incremental.stored_rows import row_frame, samples_by_id, tokenize_rows
 from tshirt_assets.incremental.writing import read_upstream
 from tshirt_assets.models.cache import load_count
+from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.declaring import partitioned_asset
-from tshirt_assets.orchestration.recording import describe_table, describe_work, finite, histogram
-from tshirt_assets.orchestration.run import Run
+from tshirt_assets.orchestration.recording import (
+    describe_table,
+    describe_work,
+    finite_values,
+    histogram_plot,
+)
 from tshirt_assets.orchestration.shard_loop import Report
 
 if TYPE_CHECKING:
@@ -52,13 +57,13 @@ def prepare(run: Run) -> Callable[[str], Report]:
 
 def process(run: Run, scores: ScoreTable, scorer: "LoadedCausalLM", shard: str) -> Report:
     """Score one shard and report on it."""
-    scored, samples_version = score_shard(scores, scorer, run.config.prompt_format, shard)
+    scored, inputs = score_shard(scores, scorer, run.config.prompt_format, shard)
     metadata = describe_table(scored.info, scored.table, PREVIEW) | describe_work(scored)
     metadata |= {"model": scorer.path, "model_loads": load_count()} | _distributions(scored.table)
     return Report(
         data_version=scored.info.data_version,
         metadata=metadata,
-        inputs={"samples": samples_version},
+        inputs=inputs,
         checks={
             "rows_carried_through": carried_outcome(scored.table, scored.asked),
             "rows_usable": usable_outcome(scored.table, run.config.max_bad_share),
@@ -70,13 +75,13 @@ def process(run: Run, scores: ScoreTable, scorer: "LoadedCausalLM", shard: str) 
 
 def score_shard(
     scores: ScoreTable, scorer: "LoadedCausalLM", prompt_format: str, shard: str
-) -> tuple[ScoredShard, str]:
-    """The token scores of a shard, and the data version of its samples."""
+) -> tuple[ScoredShard, dict[str, str]]:
+    """The token scores of a shard, and the data versions of what they were made from."""
     samples, version = read_upstream(scores.store, scores.corpus, "samples", shard)
     compute = partial(
         computed, samples=samples_by_id(samples), scorer=scorer, prompt_format=prompt_format
     )
-    return scores.score(shard, row_frame(samples), compute), version
+    return scores.score(shard, row_frame(samples), compute), {"samples": version}
 
 
 def computed(
@@ -95,12 +100,12 @@ def computed(
 
 
 def _distributions(table: pa.Table) -> dict[str, Any]:
-    ifd = finite(table, "ifd")
+    ifd = finite_values(table, "ifd")
     if not len(ifd):
         return {}
     deltas = table["token_delta"].combine_chunks().flatten().to_numpy()
     return {
         "ifd_median": round(float(np.median(ifd)), 6),
-        "ifd_plot": histogram(ifd, "IFD (perplexity ratio)"),
-        "delta_plot": histogram(deltas, "token delta (nats)"),
+        "ifd_plot": histogram_plot(ifd, "IFD (perplexity ratio)"),
+        "delta_plot": histogram_plot(deltas, "token delta (nats)"),
     }

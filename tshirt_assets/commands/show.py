@@ -13,7 +13,7 @@ from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.corpus.shards import discover_shards
 from tshirt_assets.incremental.dataset import incomplete_shards, left_out_if_incomplete
 from tshirt_assets.incremental.facts import TableFacts
-from tshirt_assets.incremental.rows import read_texts
+from tshirt_assets.incremental.stored_rows import read_texts
 from tshirt_assets.selection.agreement import overlap
 from tshirt_assets.selection.methods import METHODS
 from tshirt_assets.store.frames import to_frame

@@ -18,7 +18,7 @@ from tshirt_assets.definitions import corpus_files
 from tshirt_assets.examples import results, training
 from tshirt_assets.export.load import load_subset
 from tshirt_assets.incremental.dataset import open_dataset
-from tshirt_assets.incremental.rows import read_texts
+from tshirt_assets.incremental.stored_rows import read_texts
 from tshirt_assets.models.causal_lm import load_tokenizer, read_model
 from tshirt_assets.orchestration.binding import GPU_POOL, Binding
 from tshirt_assets.report.plots import png_markdown

@@ -8,7 +8,7 @@ import polars as pl
 
 from tshirt_assets.export.subset import join_selected
 from tshirt_assets.incremental.facts import TableFacts
-from tshirt_assets.incremental.rows import read_texts
+from tshirt_assets.incremental.stored_rows import read_texts
 from tshirt_assets.store.frames import to_frame
 
 if TYPE_CHECKING:

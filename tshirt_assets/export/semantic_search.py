@@ -53,7 +53,7 @@ def embed(text: str, options: Mapping[str, Any], fingerprint: str) -> np.ndarray
     """The vector (C,) of a text under the model that a table was made with."""
     from tshirt_assets.config import EmbedderOptions
     from tshirt_assets.models.embedder import load_embedder
-    from tshirt_assets.models.files import ModelError
+    from tshirt_assets.models.model_files import ModelError
 
     embedder = load_embedder(EmbedderOptions.model_validate(options))
     if embedder.fingerprint != fingerprint:

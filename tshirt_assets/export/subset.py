@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from tshirt_assets.incremental.rows import PLACE, TEXT_COLUMNS
+from tshirt_assets.incremental.stored_rows import PLACE, TEXT_COLUMNS
 
 
 def join_selected(samples: pl.DataFrame, selected: pl.DataFrame) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from tshirt_assets.incremental.dataset import Dataset, open_dataset
 from tshirt_assets.incremental.draws import DELTAS, sampled_table
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.facts import TableFacts
-from tshirt_assets.incremental.rows import read_texts
+from tshirt_assets.incremental.stored_rows import read_texts
 from tshirt_assets.selection.agreement import RecipeComparison, compare_recipes
 from tshirt_assets.selection.methods import METHODS
 from tshirt_assets.selection.recipes import Selection, select

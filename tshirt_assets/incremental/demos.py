@@ -10,7 +10,7 @@ import pyarrow as pa
 from tshirt_assets.corpus.sample import Sample
 from tshirt_assets.corpus.status import Status
 from tshirt_assets.incremental.columns import MIWV_SCORES, computed_schema
-from tshirt_assets.incremental.rows import read_samples_by_id
+from tshirt_assets.incremental.stored_rows import read_samples_by_id
 from tshirt_assets.store.frames import to_frame
 from tshirt_assets.store.store import Store
 from tshirt_assets.store.table_info import TableInfo

@@ -15,8 +15,8 @@ from tshirt_assets.corpus.sample import Sample
 from tshirt_assets.corpus.status import Status
 from tshirt_assets.incremental.columns import NEIGHBOUR_DELTAS, ROBUSTNESS, computed_schema
 from tshirt_assets.incremental.identity import loss_identity
-from tshirt_assets.incremental.rows import tokenize_rows
 from tshirt_assets.incremental.score_table import ScoreTable
+from tshirt_assets.incremental.stored_rows import tokenize_rows
 from tshirt_assets.store.frames import to_frame
 from tshirt_assets.store.store import Store
 

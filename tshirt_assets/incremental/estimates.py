@@ -27,8 +27,8 @@ from tshirt_assets.incremental.draws import (
 )
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.identity import loss_identity
-from tshirt_assets.incremental.rows import row_frame, samples_by_id, tokenize_rows
 from tshirt_assets.incremental.score_table import ScoredShard, ScoreTable
+from tshirt_assets.incremental.stored_rows import row_frame, samples_by_id, tokenize_rows
 from tshirt_assets.store.frames import to_frame, to_schema, with_ids
 from tshirt_assets.store.store import Store
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from tshirt_assets.config import CausalLMOptions
 from tshirt_assets.models import cache
-from tshirt_assets.models.files import (
+from tshirt_assets.models.model_files import (
     ModelError,
     fingerprint,
-    locate,
+    locate_model,
     safetensors_copy,
 )
 
@@ -74,7 +74,7 @@ def load_tokenizer(options: CausalLMOptions) -> Any:
 
 def _folder(options: CausalLMOptions) -> tuple[Path, Path]:
     """Folder of a transformers model, and the file or folder that `path` stands for."""
-    location = locate(
+    location = locate_model(
         options.path,
         options.revision,
         allow_pickle=options.allow_pickle,

@@ -9,7 +9,7 @@ import numpy as np
 
 from tshirt_assets.config import EmbedderOptions
 from tshirt_assets.models import cache
-from tshirt_assets.models.files import ModelError, fingerprint, locate
+from tshirt_assets.models.model_files import ModelError, fingerprint, locate_model
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,9 @@ def _load(options: EmbedderOptions) -> LoadedEmbedder:
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
-    location = locate(options.path, options.revision, trust_remote_code=options.trust_remote_code)
+    location = locate_model(
+        options.path, options.revision, trust_remote_code=options.trust_remote_code
+    )
     try:
         model = SentenceTransformer(
             str(location),

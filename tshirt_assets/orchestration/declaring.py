@@ -10,10 +10,10 @@ from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.incremental import checks
 from tshirt_assets.incremental.catalog import ASSETS, AssetRecord
 from tshirt_assets.incremental.errors import UpstreamError
-from tshirt_assets.models.files import ModelError
+from tshirt_assets.models.model_files import ModelError
+from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.orchestration.binding import GPU_POOL, Binding
 from tshirt_assets.orchestration.recording import column_schema
-from tshirt_assets.orchestration.run import Run
 from tshirt_assets.orchestration.shard_loop import Report, check_result, materialize_partitions
 from tshirt_assets.store.faults import StoreError
 

@@ -77,13 +77,13 @@ def status_counts(table: pa.Table) -> dict[str, int]:
     return dict(Counter(table["status"].to_pylist()).most_common())
 
 
-def finite(table: pa.Table, column: str) -> np.ndarray:
+def finite_values(table: pa.Table, column: str) -> np.ndarray:
     """The finite values of a numeric column."""
     values = table[column].drop_null().to_numpy()
     return values[np.isfinite(values)]
 
 
-def histogram(values: np.ndarray, title: str) -> dg.MarkdownMetadataValue:
+def histogram_plot(values: np.ndarray, title: str) -> dg.MarkdownMetadataValue:
     """A small histogram as a picture that the UI shows in place."""
     return dg.MetadataValue.md(histogram_markdown(values, title))
 

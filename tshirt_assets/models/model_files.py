@@ -27,7 +27,7 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "tshirt_assets"
 
 
-def locate(
+def locate_model(
     path: str,
     revision: str | None,
     *,

