@@ -106,7 +106,7 @@ EXPORT = [
     Edit("config/options.py", '"parquet"]\n"""Files that may', '"pairs", '),
     Edit(
         "export/formats.py",
-        "FORMATS: Final",
+        "@dataclass(frozen=True, slots=True)\nclass Format:",
         """def pairs_record(row: Row) -> Record:
     \"\"\"The row as prompt and completion.\"\"\"
     return {"prompt": row["instruction"], "completion": row["response"]}
@@ -116,7 +116,7 @@ EXPORT = [
     ),
     Edit(
         "export/formats.py",
-        '    Format(\n            "parquet"',
+        '    Format(\n        "parquet"',
         """    Format("pairs", "pairs.jsonl", pairs_record, "TRL: pairs of `{file}`."),
         """,
     ),

@@ -7,6 +7,7 @@ import polars as pl
 from tshirt_assets.corpus.sample import Message, Sample, content_id, to_table
 from tshirt_assets.corpus.status import Status
 from tshirt_assets.export.subset import join_selected
+from tshirt_assets.incremental.facts import Provenance
 
 
 def sample(row: int, *turns: tuple[str, str], input_text: str = "", **fields: Any) -> Sample:
@@ -69,3 +70,20 @@ def selection_table(samples: list[Sample]) -> pl.DataFrame:
 def selected(samples: list[Sample] = SAMPLES) -> pl.DataFrame:
     """What the exports write: the table joined with its samples."""
     return join_selected(pl.DataFrame(to_table(samples)), selection_table(samples))
+
+
+PROVENANCE = Provenance(
+    corpus="demo",
+    recipe="best",
+    options={"method": "ifd", "budget": 3},
+    scorer={"path": "gpt2"},
+    target={"path": "gpt2", "revision": None},
+    embedder="e",
+    prompt_format="plain",
+    keep_fraction=0.75,
+    robustness={"alpha": 5.0},
+    seed=42,
+    identities={"token_scores": "abc"},
+    versions={"python": "3.11"},
+    tau=0.02,
+)

@@ -7,14 +7,15 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tests.export.rows import SAMPLES, TOOL, selected
+from tests.export.rows import PROVENANCE, SAMPLES, TOOL, selected
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.readers import read_shard
 from tshirt_assets.corpus.sample import Sample, to_table
 from tshirt_assets.corpus.shards import discover_shards
 from tshirt_assets.corpus.status import Status
+from tshirt_assets.export.exported import ExportedFile
 from tshirt_assets.export.subset import join_selected
-from tshirt_assets.export.write import ExportedFile, write_exports
+from tshirt_assets.export.write import write_exports
 
 FORMATS = ("messages", "alpaca", "sharegpt", "parquet")
 
@@ -36,7 +37,7 @@ def exported(rows: pl.DataFrame, folder: Path) -> dict[str, ExportedFile]:
         recipe="r",
         formats=FORMATS,
         token_weights=None,
-        provenance={},
+        provenance=PROVENANCE,
     )
     return {file.format: file for file in files}
 

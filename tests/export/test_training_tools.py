@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.export.rows import MULTI, SINGLE, TOOL, WITH_INPUT, selected
+from tests.export.rows import MULTI, PROVENANCE, SINGLE, TOOL, WITH_INPUT, selected
 from tshirt_assets.export.write import write_exports
 
 TEMPLATE = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
@@ -23,7 +23,7 @@ def exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         recipe="tshirt-5pct",
         formats=("messages", "alpaca", "sharegpt", "parquet"),
         token_weights={key: [1.0, 0.0] for key in rows["sample_id"]},
-        provenance={},
+        provenance=PROVENANCE,
     )
     return {file.format: str(file.path) for file in files}
 

@@ -11,11 +11,22 @@ import polars as pl
 import pytest
 import yaml
 
-from tests.export.rows import MULTI, SAMPLES, SINGLE, TOOL, sample, selected, selection_table
+from tests.export.rows import (
+    MULTI,
+    PROVENANCE,
+    SAMPLES,
+    SINGLE,
+    TOOL,
+    sample,
+    selected,
+    selection_table,
+)
 from tshirt_assets.corpus.sample import to_table
+from tshirt_assets.export.exported import CARD, DATASET_INFO, MANIFEST, ExportedFile
+from tshirt_assets.export.formats import FORMATS
 from tshirt_assets.export.subset import join_selected
 from tshirt_assets.export.weights import token_weights
-from tshirt_assets.export.write import FILE_NAMES, ExportedFile, write_exports
+from tshirt_assets.export.write import write_exports
 
 ALL_FORMATS = ("messages", "alpaca", "sharegpt", "parquet")
 
@@ -30,7 +41,7 @@ def export(
         recipe="tshirt-5pct",
         formats=formats,
         token_weights=options.pop("token_weights", None),
-        provenance={"identity": "abc", "tau": 0.02, "models": {"scorer": "gpt2"}},
+        provenance=PROVENANCE,
     )
     return {file.format: file for file in files}
 
@@ -207,7 +218,7 @@ def test_card_has_front_matter_provenance_and_both_citations(tmp_path: Path) -> 
         "data_files": "messages.jsonl",
         "default": True,
     }
-    assert "| models.scorer | gpt2 |" in text
+    assert "| scorer.path | gpt2 |" in text
     assert "| tau | 0.02 |" in text
     assert "arXiv:2506.01317" in text
     assert "arXiv:2511.07074" in text
@@ -219,7 +230,7 @@ def test_manifest_lists_the_digest_of_every_other_file(tmp_path: Path) -> None:
     files = export(tmp_path / "out")
     manifest = read_json(files["manifest"])
     assert manifest["rows"] == 4
-    assert manifest["provenance"]["models"] == {"scorer": "gpt2"}
+    assert manifest["provenance"]["scorer"] == {"path": "gpt2"}
     assert set(manifest["files"]) == {f.path.name for f in files.values()} - {"manifest.json"}
     for name, entry in manifest["files"].items():
         content = (tmp_path / "out" / name).read_bytes()
@@ -237,7 +248,7 @@ def test_a_format_no_longer_wanted_is_removed_and_other_files_stay(tmp_path: Pat
     (tmp_path / "out" / "notes.txt").write_text("mine")
     export(tmp_path / "out", formats=("messages",))
     left = {path.name for path in (tmp_path / "out").iterdir()}
-    wanted = {FILE_NAMES[n] for n in ("messages", "dataset_info", "card", "manifest")}
+    wanted = {FORMATS["messages"].file_name, DATASET_INFO, CARD, MANIFEST}
     assert left == wanted | {"notes.txt"}
 
 

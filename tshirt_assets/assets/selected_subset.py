@@ -9,9 +9,10 @@ import dagster as dg
 import pyarrow as pa
 
 from tshirt_assets.config import CorpusConfig
+from tshirt_assets.export.exported import ExportedFile
 from tshirt_assets.export.subset import join_selected
 from tshirt_assets.export.weights import subset_weights
-from tshirt_assets.export.write import ExportedFile, write_exports
+from tshirt_assets.export.write import write_exports
 from tshirt_assets.incremental.catalog import SELECTED_SUBSET
 from tshirt_assets.incremental.checks import CheckOutcome
 from tshirt_assets.incremental.corpus_scores import CorpusScores
@@ -71,7 +72,7 @@ def process(run: Run, scores: CorpusScores, name: str) -> Report:
         recipe=name,
         formats=config.exports,
         token_weights=weights,
-        provenance=origin.shown(),
+        provenance=origin,
     )
     data = report_data(
         selection,

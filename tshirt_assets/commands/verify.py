@@ -9,8 +9,8 @@ import polars as pl
 from tshirt_assets.config import NEIGHBOURS, CorpusConfig
 from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.corpus.shards import discover_shards
-from tshirt_assets.export.integrity import file_faults, read_manifest
 from tshirt_assets.export.load import read_subset
+from tshirt_assets.export.manifest import Manifest, file_faults
 from tshirt_assets.incremental import consistency
 from tshirt_assets.incremental.catalog import ASSETS, ROBUST_SCORES, SELECTED_SUBSET
 from tshirt_assets.incremental.identity import data_version
@@ -242,13 +242,13 @@ class _Verifier:
         except (ValueError, StoreError) as error:
             self.add_all(place, place, [f"its rows cannot be read ({error})"])
         folder = Path(self.config.export_dir) / self.config.name / recipe
-        manifest = read_manifest(folder)
+        manifest = Manifest.read(folder)
         if manifest is None:
             self.add_all(place, place, [f"{folder} has no readable manifest.json"])
             return
         version = self.tables[SUBSET, recipe].data_version
-        if manifest["provenance"].get("data_version") != version:
+        if manifest.provenance.data_version != version:
             self.add_all(place, place, [f"{folder} was exported from another selection"])
-        self.found.files += len(manifest["files"])
+        self.found.files += len(manifest.files)
         for name, problem in file_faults(folder, manifest):
             self.add_all(str(folder / name), place, [problem])

@@ -1,14 +1,14 @@
 """The dataset card (README.md) that lies beside the exported files."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+import polars as pl
 import yaml
 
-if TYPE_CHECKING:
-    import polars as pl
-
-    from tshirt_assets.export.write import ExportedFile
+from tshirt_assets.export.exported import ExportedFile
+from tshirt_assets.export.formats import FORMATS
+from tshirt_assets.incremental.facts import Provenance
 
 SIZE_CATEGORIES: Final = (
     (1_000, "n<1K"),
@@ -17,26 +17,6 @@ SIZE_CATEGORIES: Final = (
     (1_000_000, "100K<n<1M"),
     (10_000_000, "1M<n<10M"),
 )
-
-USAGE: Final = {
-    "messages": (
-        "TRL: `SFTTrainer(train_dataset=load_dataset('json', data_files='{file}', "
-        "split='train'))`. "
-        "axolotl: `{{path: {file}, ds_type: json, type: chat_template}}`. "
-        "LLaMA-Factory: `dataset: {entry}`."
-    ),
-    "alpaca": (
-        "LLaMA-Factory: `dataset: {entry}`. axolotl: `{{path: {file}, ds_type: json, "
-        "type: alpaca}}` (it ignores `system` and `history`)."
-    ),
-    "sharegpt": (
-        "LLaMA-Factory: `dataset: {entry}`. axolotl: `{{path: {file}, ds_type: json, "
-        "type: chat_template, field_messages: conversations, "
-        "message_property_mappings: {{role: from, content: value}}, roles: {{system: [system], "
-        "user: [human], assistant: [gpt, function_call], tool: [observation]}}}}`."
-    ),
-    "parquet": "polars: `pl.read_parquet('{file}')`. All columns, with every score.",
-}
 
 METHODS: Final = """\
 Rows were scored with the instruction's effect on the response, token by token:
@@ -78,17 +58,17 @@ that tokenizer.
 
 
 def dataset_card(
-    rows: "pl.DataFrame",
-    files: "Sequence[ExportedFile]",
+    rows: pl.DataFrame,
+    files: Sequence[ExportedFile],
     *,
     corpus: str,
     recipe: str,
-    provenance: Mapping[str, Any],
+    provenance: Provenance,
 ) -> str:
     """Markdown with the YAML front matter of a Hugging Face dataset card.
 
-    `rows` is the selected subset, `files` the data files beside the card, `provenance` any
-    nested mapping of scalars (score identity, models, parameters, versions).
+    `rows` is the selected subset, `files` the data files beside the card, `provenance`
+    what it was made from.
     """
     front_matter = _front_matter(rows.height, files, corpus, recipe)
     parts = [
@@ -99,7 +79,7 @@ def dataset_card(
         "## Files\n\n" + _files_table(files, rows.height, dataset_name(corpus, recipe)),
         "## Counts\n\n" + _table(("what", "value"), list(_counts(rows))),
         "## Methods\n\n" + METHODS + (WEIGHTS if "token_weights" in rows.columns else ""),
-        "## Provenance\n\n" + _table(("key", "value"), list(flatten(provenance))),
+        "## Provenance\n\n" + _table(("key", "value"), list(dotted(provenance.shown()))),
         "## Citation\n\n" + CITATION,
         "[tshirt_assets]: https://pypi.org/project/tshirt-assets/",
     ]
@@ -111,11 +91,11 @@ def dataset_name(corpus: str, recipe: str) -> str:
     return f"{corpus}_{recipe}"
 
 
-def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+def dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Dotted keys and texts of a nested mapping, in its order."""
     for key, value in values.items():
         if isinstance(value, Mapping):
-            yield from flatten(value, f"{prefix}{key}.")
+            yield from dotted(value, f"{prefix}{key}.")
         elif isinstance(value, list | tuple | set | frozenset):
             yield f"{prefix}{key}", ", ".join(str(item) for item in value)
         else:
@@ -123,7 +103,7 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def _front_matter(
-    n_rows: int, files: "Sequence[ExportedFile]", corpus: str, recipe: str
+    n_rows: int, files: Sequence[ExportedFile], corpus: str, recipe: str
 ) -> dict[str, Any]:
     size = next((name for limit, name in SIZE_CATEGORIES if n_rows < limit), "n>10M")
     return {
@@ -139,10 +119,12 @@ def _front_matter(
     }
 
 
-def _files_table(files: "Sequence[ExportedFile]", n_rows: int, stem: str) -> str:
+def _files_table(files: Sequence[ExportedFile], n_rows: int, stem: str) -> str:
     lines = []
     for file in files:
-        usage = USAGE[file.format].format(file=file.path.name, entry=f"{stem}_{file.format}")
+        usage = FORMATS[file.format].usage.format(
+            file=file.path.name, entry=f"{stem}_{file.format}"
+        )
         missing = n_rows - file.rows
         if missing:
             usage += f" {missing:,} rows are left out: their turns do not fit this format."
@@ -150,7 +132,7 @@ def _files_table(files: "Sequence[ExportedFile]", n_rows: int, stem: str) -> str
     return _table(("file", "rows", "how to load it"), lines)
 
 
-def _counts(rows: "pl.DataFrame") -> Iterator[tuple[str, str]]:
+def _counts(rows: pl.DataFrame) -> Iterator[tuple[str, str]]:
     yield "rows", f"{rows.height:,}"
     yield "shards", f"{rows['shard'].n_unique():,}"
     if "n_response_tokens" in rows.columns:

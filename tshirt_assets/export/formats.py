@@ -13,6 +13,7 @@ as the row was scored, so that no record has a `tools` field beside it.
 import json
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 Row = Mapping[str, Any]
@@ -61,37 +62,85 @@ def sharegpt_record(row: Row) -> Record:
     return {"conversations": conversations} | _provenance(row)
 
 
-JSON_RECORDS: Final[dict[str, Callable[[Row], Record | None]]] = {
-    "messages": messages_record,
-    "alpaca": alpaca_record,
-    "sharegpt": sharegpt_record,
-}
+@dataclass(frozen=True, slots=True)
+class Format:
+    """All that is known of one export format.
+
+    file_name: `.json` is written as an array, `.jsonl` line by line. record: turns a row into what
+    is written, None for a row that the format cannot hold; no function for Parquet, which holds
+    all columns. usage: how to load it, for the card ({file}: its name, {entry}: its name in
+    dataset_info.json). columns, tags: what LLaMA-Factory's dataset_info.json says of it.
+    """
+
+    name: str
+    file_name: str
+    record: Callable[[Row], Record | None] | None
+    usage: str
+    columns: Mapping[str, str] | None = None
+    tags: Mapping[str, str] | None = None
+
+    @property
+    def dataset_info(self) -> Record | None:
+        """LLaMA-Factory's description of the file; None where it does not read the format."""
+        if self.columns is None:
+            return None
+        shape = {} if "prompt" in self.columns else {"formatting": "sharegpt"}
+        entry: Record = {"file_name": self.file_name, **shape, "columns": dict(self.columns)}
+        return entry | ({"tags": dict(self.tags)} if self.tags else {})
 
 
-def dataset_info_entry(export: str, file_name: str) -> Record:
-    """LLaMA-Factory's description of one JSON export, for `dataset_info.json`."""
-    if export == "alpaca":
-        names = {"prompt": "instruction", "query": "input", "response": "output"}
-        return {
-            "file_name": file_name,
-            "columns": names | {"system": "system", "history": "history"},
-        }
-    column = "conversations" if export == "sharegpt" else "messages"
-    entry: Record = {
-        "file_name": file_name,
-        "formatting": "sharegpt",
-        "columns": {"messages": column},
-    }
-    if export == "messages":
-        entry["tags"] = {
+_ALL: Final = (
+    Format(
+        "messages",
+        "messages.jsonl",
+        messages_record,
+        "TRL: `SFTTrainer(train_dataset=load_dataset('json', data_files='{file}', "
+        "split='train'))`. "
+        "axolotl: `{{path: {file}, ds_type: json, type: chat_template}}`. "
+        "LLaMA-Factory: `dataset: {entry}`.",
+        columns={"messages": "messages"},
+        tags={
             "role_tag": "role",
             "content_tag": "content",
             "user_tag": "user",
             "assistant_tag": "assistant",
             "system_tag": "system",
             "observation_tag": "tool",
-        }
-    return entry
+        },
+    ),
+    Format(
+        "alpaca",
+        "alpaca.json",
+        alpaca_record,
+        "LLaMA-Factory: `dataset: {entry}`. axolotl: `{{path: {file}, ds_type: json, "
+        "type: alpaca}}` (it ignores `system` and `history`).",
+        columns={
+            "prompt": "instruction",
+            "query": "input",
+            "response": "output",
+            "system": "system",
+            "history": "history",
+        },
+    ),
+    Format(
+        "sharegpt",
+        "sharegpt.json",
+        sharegpt_record,
+        "LLaMA-Factory: `dataset: {entry}`. axolotl: `{{path: {file}, ds_type: json, "
+        "type: chat_template, field_messages: conversations, "
+        "message_property_mappings: {{role: from, content: value}}, roles: {{system: [system], "
+        "user: [human], assistant: [gpt, function_call], tool: [observation]}}}}`.",
+        columns={"messages": "conversations"},
+    ),
+    Format(
+        "parquet",
+        "subset.parquet",
+        None,
+        "polars: `pl.read_parquet('{file}')`. All columns, with every score.",
+    ),
+)
+FORMATS: Final[Mapping[str, Format]] = {format.name: format for format in _ALL}
+"""Every export format by the name that the option `exports` gives it."""
 
 
 def _sharegpt_role(message: Mapping[str, str], following: str) -> str:

@@ -6,35 +6,20 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
 from tshirt_assets.export.card import dataset_card, dataset_name
-from tshirt_assets.export.formats import JSON_RECORDS, Record, dataset_info_entry
+from tshirt_assets.export.exported import CARD, DATASET_INFO, MANIFEST, ExportedFile
+from tshirt_assets.export.formats import FORMATS, Format, Record
+from tshirt_assets.export.manifest import Manifest, ManifestFile
+from tshirt_assets.incremental.facts import Provenance
 
-FILE_NAMES: Final = {
-    "messages": "messages.jsonl",
-    "alpaca": "alpaca.json",
-    "sharegpt": "sharegpt.json",
-    "parquet": "subset.parquet",
-    "dataset_info": "dataset_info.json",
-    "card": "README.md",
-    "manifest": "manifest.json",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class ExportedFile:
-    """One written file. `rows` is 0 for files that hold no rows."""
-
-    path: Path
-    format: str
-    rows: int
-    bytes: int
-    sha256: str
+WRITTEN: Final = {CARD, DATASET_INFO, MANIFEST, *(form.file_name for form in FORMATS.values())}
+"""Every file that an export may consist of; what is not asked for any more is removed."""
 
 
 def write_exports(
@@ -45,7 +30,7 @@ def write_exports(
     recipe: str,
     formats: Sequence[str],
     token_weights: Mapping[str, Sequence[float]] | None,
-    provenance: Mapping[str, Any],
+    provenance: Provenance,
 ) -> list[ExportedFile]:
     """Write the subset in `formats`, with dataset_info.json, a card and a manifest.
 
@@ -75,54 +60,52 @@ def _stage(
     corpus: str,
     recipe: str,
     formats: Sequence[str],
-    provenance: Mapping[str, Any],
+    provenance: Provenance,
 ) -> Iterator[ExportedFile]:
-    data = [_write_rows(rows, staging, name) for name in formats]
+    data = [_write_rows(rows, staging, FORMATS[name]) for name in formats]
     info = {
-        f"{dataset_name(corpus, recipe)}_{file.format}": dataset_info_entry(
-            file.format, file.path.name
-        )
-        for file in data
-        if file.format in JSON_RECORDS
+        f"{dataset_name(corpus, recipe)}_{name}": entry
+        for name in formats
+        if (entry := FORMATS[name].dataset_info) is not None
     }
     card = dataset_card(rows, data, corpus=corpus, recipe=recipe, provenance=provenance)
     files = [
         *data,
-        *([_write_text(staging, "dataset_info", _json(info))] if info else []),
-        _write_text(staging, "card", card),
+        *([_write_text(staging / DATASET_INFO, "dataset_info", _json(info))] if info else []),
+        _write_text(staging / CARD, "card", card),
     ]
-    manifest = {
-        "corpus": corpus,
-        "recipe": recipe,
-        "rows": rows.height,
-        "files": {file.path.name: {"rows": file.rows, "sha256": file.sha256} for file in files},
-        "provenance": provenance,
-    }
+    manifest = Manifest(
+        corpus=corpus,
+        recipe=recipe,
+        rows=rows.height,
+        files={f.path.name: ManifestFile(rows=f.rows, sha256=f.sha256) for f in files},
+        provenance=provenance,
+    )
     yield from files
-    yield _write_text(staging, "manifest", _json(manifest))
+    yield _write_text(staging / MANIFEST, "manifest", manifest.text())
 
 
 def _publish(staged: Sequence[ExportedFile], directory: Path) -> list[ExportedFile]:
     published = [replace(file, path=directory / file.path.name) for file in staged]
     kept = {file.path.name for file in published}
     for old, new in zip(staged, published, strict=True):
-        if new.format == "manifest":
-            for name in set(FILE_NAMES.values()) - kept:
+        if new.path.name == MANIFEST:
+            for name in WRITTEN - kept:
                 (directory / name).unlink(missing_ok=True)
         os.replace(old.path, new.path)
     return published
 
 
-def _write_rows(rows: pl.DataFrame, staging: Path, name: str) -> ExportedFile:
-    path = staging / FILE_NAMES[name]
-    if name == "parquet":
+def _write_rows(rows: pl.DataFrame, staging: Path, form: Format) -> ExportedFile:
+    path = staging / form.file_name
+    if form.record is None:
         rows.write_parquet(path)
-        return _finished(path, name, rows.height)
-    converted = (JSON_RECORDS[name](row) for row in rows.iter_rows(named=True))
+        return _finished(path, form.name, rows.height)
+    converted = (form.record(row) for row in rows.iter_rows(named=True))
     records = (record for record in converted if record is not None)
     with path.open("w", encoding="utf-8", newline="\n") as file:
         count = _write_lines(file, records, array=path.suffix == ".json")
-    return _finished(path, name, count)
+    return _finished(path, form.name, count)
 
 
 def _write_lines(file: Any, records: Iterable[Record], *, array: bool) -> int:
@@ -139,10 +122,9 @@ def _write_lines(file: Any, records: Iterable[Record], *, array: bool) -> int:
     return count
 
 
-def _write_text(staging: Path, name: str, text: str) -> ExportedFile:
-    path = staging / FILE_NAMES[name]
+def _write_text(path: Path, kind: str, text: str) -> ExportedFile:
     path.write_text(text, encoding="utf-8", newline="\n")
-    return _finished(path, name, 0)
+    return _finished(path, kind, 0)
 
 
 def _finished(path: Path, name: str, rows: int) -> ExportedFile:

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import yaml
 
-from tshirt_assets.export.write import ExportedFile
+from tshirt_assets.export.exported import ExportedFile
 from tshirt_assets.incremental.corpus_scores import CorpusScores
 from tshirt_assets.incremental.facts import Provenance
 from tshirt_assets.report.data import ReportData, ReportRow

@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from tshirt_assets.export.card import flatten
+from tshirt_assets.export.card import dotted
 from tshirt_assets.report.data import ReportData
 from tshirt_assets.report.markup import Html, el, join, text
 from tshirt_assets.report.numbers import number, size
@@ -130,7 +130,7 @@ def _rows(data: ReportData) -> Html:
 def _reproduce(data: ReportData) -> Html:
     lines = [
         el("tr", el("th", key, scope="row"), el("td", value))
-        for key, value in flatten(data.provenance)
+        for key, value in dotted(data.provenance)
         if value
     ]
     files = [
