@@ -9,14 +9,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from tshirt_assets.export.card import dotted
 from tshirt_assets.report.data import ReportData
 from tshirt_assets.report.markup import Html, el, join, text
-from tshirt_assets.report.numbers import number, size
-from tshirt_assets.report.sections import scores as sections
-from tshirt_assets.report.sections.dropped import dropped
-from tshirt_assets.report.sections.recipes import recipes
-from tshirt_assets.report.sections.rows import legend, rows_section
+from tshirt_assets.report.sections import SECTIONS
+from tshirt_assets.report.sections.headline import headline
 
 PLACEHOLDER: Final = re.compile(r"\{\{(\w+)\}\}")
 
@@ -54,29 +50,12 @@ def report_html(data: ReportData) -> str:
 
 def body(data: ReportData) -> Html:
     """Everything inside `<body>`."""
-    parts = {
-        "scores": sections.distributions(data),
-        "plane": sections.plane(data),
-        "drift": sections.drift(data),
-        "recipes": recipes(data),
-        "dropped": dropped(data),
-        "rows": _rows(data),
-        "reproduce": _reproduce(data),
-    }
-    names = {
-        "scores": "Scores",
-        "plane": "Mean vs std",
-        "drift": "Length and domain",
-        "recipes": "Recipes",
-        "dropped": "Dropped",
-        "rows": "Rows",
-        "reproduce": "Reproduce",
-    }
-    links = [el("a", names[key], href=f"#{key}") for key, part in parts.items() if part]
+    built = [(section, section.build(data)) for section in SECTIONS]
+    links = [el("a", section.name, href=f"#{section.anchor}") for section, part in built if part]
     return join(
-        el("header", _title(data), sections.headline(data)),
+        el("header", _title(data), headline(data)),
         el("nav", *links, aria_label="Sections"),
-        el("main", *parts.values()),
+        el("main", *(part for _, part in built)),
     )
 
 
@@ -85,77 +64,6 @@ def _title(data: ReportData) -> Html:
     lead = f"Rows of {data.corpus} that the recipe {data.recipe} ({data.method}) selected.{made}"
     return join(
         el("p", data.corpus, class_="eyebrow"), el("h1", data.recipe), el("p", lead, class_="lead")
-    )
-
-
-def _rows(data: ReportData) -> Html:
-    tau = data.tau or 0.0
-    groups = [
-        rows_section("best", "best rows", "First in the recipe's order.", data.best, tau),
-        rows_section(
-            "borderline",
-            "borderline rows",
-            "The last rows selected and the first left out.",
-            data.borderline,
-            tau,
-        ),
-        rows_section(
-            "worst",
-            "worst rows",
-            "Furthest from being selected: lowest score, or lowest IFD where the recipe scores "
-            "only some rows.",
-            data.worst,
-            tau,
-        ),
-    ]
-    if not any(groups):
-        return Html("")
-    lead = (
-        "Response tokens are coloured by their delta D = log p(token | instruction) − "
-        "log p(token): how much the instruction helps, in nats. Point at a token, or tap it, for "
-        "its value. "
-    )
-    if data.tau is not None:
-        lead += f"Tokens up to τ = {number(data.tau)} count as not informative and stay uncoloured."
-    return el(
-        "section",
-        el("h2", "Rows, token by token"),
-        el("p", lead, class_="lead"),
-        legend(data.tau),
-        *groups,
-        id="rows",
-    )
-
-
-def _reproduce(data: ReportData) -> Html:
-    lines = [
-        el("tr", el("th", key, scope="row"), el("td", value))
-        for key, value in dotted(data.provenance)
-        if value
-    ]
-    files = [
-        el(
-            "tr",
-            el("th", name, scope="row"),
-            el("td", f"{number(rows)} rows, {size(n_bytes)}" if rows else size(n_bytes)),
-        )
-        for name, rows, n_bytes in data.files
-    ]
-    method = (
-        "IFD here is the ratio of perplexities PPL(y|x) / PPL(y); other tools use the name for a "
-        "ratio of losses, or for the inverse. S-IFD is the same over tokens whose |D| is above τ. "
-        "MIWV is the one-shot minus the zero-shot mean loss. Sources: T-SHIRT (arXiv 2506.01317) "
-        "and MIWV (arXiv 2511.07074)."
-    )
-    return el(
-        "section",
-        el("h2", "Reproduce"),
-        el("p", method, class_="lead"),
-        el("table", el("tbody", *lines, *files), class_="facts") if lines or files else Html(""),
-        el("details", el("summary", "Configuration"), el("pre", data.config, tabindex="0"))
-        if data.config
-        else Html(""),
-        id="reproduce",
     )
 
 

@@ -1,11 +1,26 @@
 """Pieces that several sections of the page share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
+from tshirt_assets.report.data import ReportData
 from tshirt_assets.report.markup import Html, el
 
 NOTHING: Final = Html("")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section of the page.
+
+    anchor: its id. name: in the page's navigation. build: its HTML, or `NOTHING` where its data is
+    missing; page and navigation then leave it out.
+    """
+
+    anchor: str
+    name: str
+    build: Callable[[ReportData], Html]
 
 
 def section(anchor: str, title: str, lead: str, figures: Sequence[Html]) -> Html:

@@ -7,7 +7,7 @@ import polars as pl
 from tshirt_assets.report.data import ReportData
 from tshirt_assets.report.markup import Html, el
 from tshirt_assets.report.numbers import number, percent
-from tshirt_assets.report.parts import NOTHING, bar, section
+from tshirt_assets.report.parts import NOTHING, Section, bar, section
 
 EXPLANATIONS: Final = {
     "selected": "The subset of this report.",
@@ -78,3 +78,6 @@ def _would_be_kept(data: ReportData, reason: str) -> Html:
     if not parts:
         return NOTHING
     return el("span", f"Would be kept: {', '.join(parts)}.", class_="kept")
+
+
+SECTION: Final = Section("dropped", "Dropped", dropped)

@@ -1,11 +1,13 @@
 """The section that compares the corpus's recipes."""
 
+from typing import Final
+
 import numpy as np
 
 from tshirt_assets.report.data import ReportData
 from tshirt_assets.report.markup import Html, el
 from tshirt_assets.report.numbers import signed
-from tshirt_assets.report.parts import NOTHING, section
+from tshirt_assets.report.parts import NOTHING, Section, section
 from tshirt_assets.selection.agreement import RecipeComparison
 
 
@@ -59,3 +61,6 @@ def _cell(value: float, *, has_sign: bool) -> Html:
     shown = signed(value) if has_sign else f"{100 * value:.0f} %"
     name = "num heat" if value >= 0 else "num heat minus"
     return el("td", shown, class_=name, style=f"--share:{abs(value):.3f}")
+
+
+SECTION: Final = Section("recipes", "Recipes", recipes)
