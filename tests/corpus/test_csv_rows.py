@@ -92,6 +92,6 @@ def test_a_stream_that_breaks_off_is_named() -> None:
     assert (last.fault, last.ends_early) == ("after line 2: the gzip data is cut off", True)
 
 
-@given(st.text(alphabet='",ab\n\r', max_size=80), st.integers(4, 40))
+@given(st.text(alphabet='",ab\n\r', max_size=80), st.integers(68, 400))
 def test_no_text_raises_and_every_text_ends(text: str, limit: int) -> None:
     read("q,a\n" + text, limit)

@@ -95,9 +95,11 @@ def lines(chunks: Iterator[bytes], limit: int) -> Iterator[bytes]:
     for chunk in chain([first], chunks):
         *ended, rest = chunk.split(end)
         for line in ended:
+            if not pending and len(line) < limit:
+                yield line + end
+                continue
             pending.append(line + end)
-            size += len(line) + 1
-            yield _joined(pending, size, limit)
+            yield _joined(pending, size + len(line) + 1, limit)
             pending.clear()
             size = 0
         if rest:

@@ -59,9 +59,13 @@ def _elements(window: Window, where: str) -> Iterator[Any]:
             window.at += 1
             window.inside = ""
             return
-        value = window.value()
-        yield value
-        if isinstance(value, Fault) and value.ends:
+        value, reason = window.attempt()
+        if reason is None:
+            yield value
+            continue
+        fault = window.skip(reason)
+        yield fault
+        if fault.ends:
             return
     yield Fault(window.why_it_ends, ends=True)
     window.broken, window.ended_early = "", True

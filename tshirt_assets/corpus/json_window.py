@@ -14,6 +14,7 @@ SEPARATORS: Final = re.compile(r"[\s,\ufeff]*")
 # A syntax error this far from the end of the text read so far is not due to its being cut there.
 CUT_MARGIN = 64
 MOST_SHAPES = 16  # of rows that are told apart
+ALL_SHAPES = 64  # rows whose shapes are noted; afterwards those of every 64th
 DELIMITERS = frozenset(", ]}\t\r\n")
 STEP = 1 << 20  # characters
 _START = re.compile(r"[,\n]\s*(?=\{)")
@@ -45,6 +46,7 @@ class Window:
         self.inside = ""
         self.ended_early = False
         self.dropped = False  # whether the value that is passed over is not all there any more
+        self.good = 0  # values so far
         self.shapes: dict[frozenset[str], None] = {}  # the names of the fields of good rows
         self.decode = json.JSONDecoder().raw_decode
 
@@ -76,7 +78,7 @@ class Window:
     def peek(self) -> str:
         """The next character that is no white space or comma, or nothing at the end."""
         while True:
-            self.at = self.behind_separators(self.at)
+            self.at = SEPARATORS.match(self.text, self.at).end()  # type: ignore[union-attr]
             if self.at < len(self.text):
                 return self.text[self.at]
             if not self.grow():
@@ -108,21 +110,23 @@ class Window:
             else:
                 # A number or name near the end of the text may be the beginning of a longer one.
                 whole = self.text[end - 1] in '}]"' or self.text[end : end + 1] in DELIMITERS
-                if whole or end < len(self.text) - CUT_MARGIN or not self.grow():
-                    return self._take(value, end)
-                continue
+                if not whole and end >= len(self.text) - CUT_MARGIN and self.grow():
+                    continue
+                if end - self.at > self.limit:
+                    return None, self.too_long
+                self.at = end
+                self.good += 1
+                if self.good < ALL_SHAPES or self.good % ALL_SHAPES == 0:
+                    self._learn(value)
+                return value, None
             if cut and len(self.text) - self.at > self.limit:
                 return None, self.too_long
             if not (cut and self.grow()):
                 return None, reason
 
-    def _take(self, value: Any, end: int) -> tuple[Any, str | None]:
-        if end - self.at > self.limit:
-            return None, self.too_long
-        self.at = end
+    def _learn(self, value: Any) -> None:
         if isinstance(value, dict) and len(self.shapes) < MOST_SHAPES:
             self.shapes[frozenset(value)] = None
-        return value, None
 
     @property
     def too_long(self) -> str:

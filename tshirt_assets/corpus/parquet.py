@@ -61,7 +61,9 @@ def _group_rows(
         for row in _column_rows(file, group, names, low, high):
             at += 1
             yield row
-        return
+        if at == high:
+            return
+        reason = "fewer rows than its header says"
     except Exception as error:
         reason = one_line(error)
     faults = {name: found for name in names if (found := _column_fault(file, group, name))}
@@ -103,10 +105,18 @@ def _column_fault(file: pq.ParquetFile, group: int, name: str) -> str | None:
     return None
 
 
+def _check_counts(footer: pq.FileMetaData) -> None:
+    """Raise `ValueError` for numbers of rows that contradict each other: none can be trusted."""
+    groups = (footer.row_group(index).num_rows for index in range(footer.num_row_groups))
+    if sum(groups) != footer.num_rows:
+        raise ValueError("its numbers of rows contradict each other")
+
+
 @contextmanager
 def _opened(path: str) -> Iterator[pq.ParquetFile]:
     try:
         with seekable(path) as source, pq.ParquetFile(source) as file:
+            _check_counts(file.metadata)
             yield file
     except CorpusError:
         raise
