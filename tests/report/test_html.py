@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from tests.report.selection import HEBREW, HOSTILE, IMAGE, LONG, PLAIN, SCRIPT, report_data
+from tshirt_assets.report.cards import colour_class
 from tshirt_assets.report.html import report_html, write_report
-from tshirt_assets.report.sections.rows import colour_class
 from tshirt_assets.report.svg import histogram_svg
 
 VOID = {"meta", "link", "br"}

@@ -1,6 +1,8 @@
 """Why a row is not selected, and the expressions that rule rows out of a ranking."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 import polars as pl
 
@@ -20,6 +22,20 @@ class Exclusion(StrEnum):
     QUOTA = "quota"
     TOO_SIMILAR = "too similar"
     NOT_SPREAD = "not spread"
+
+
+EXPLANATIONS: Final[Mapping[Exclusion, str]] = {
+    Exclusion.DUPLICATE: "The same content is already in the corpus.",
+    Exclusion.IFD: "The instruction makes the response less likely, so it may not fit it.",
+    Exclusion.NOT_A_CONTENDER: "Its clean S-IFD is too low to reach the selection; it was not "
+    "perturbed.",
+    Exclusion.NO_SCORE: "The score that this recipe ranks by is missing.",
+    Exclusion.OVER_BUDGET: "Ranked, but behind the rows that fill the budget.",
+    Exclusion.QUOTA: "The seats of its domain, or the free ones, were taken.",
+    Exclusion.TOO_SIMILAR: "Its embedding is close to that of a row selected before it.",
+    Exclusion.NOT_SPREAD: "The diversity step chose other rows of the candidates.",
+}
+"""What each exclusion says of a row, for people."""
 
 
 def no_score() -> pl.Expr:

@@ -4,36 +4,17 @@ from typing import Final
 
 import polars as pl
 
+from tshirt_assets.corpus import status
 from tshirt_assets.report.data import ReportData
 from tshirt_assets.report.markup import Html, el
 from tshirt_assets.report.numbers import number, percent
 from tshirt_assets.report.parts import NOTHING, Section, bar, section
+from tshirt_assets.selection import exclusions
 
 EXPLANATIONS: Final = {
     "selected": "The subset of this report.",
-    "over budget": "Ranked, but behind the rows that fill the budget.",
-    "not a contender": "Its clean S-IFD is too low to reach the selection; it was not perturbed.",
-    "ifd >= 1": "The instruction makes the response less likely, so it may not fit it.",
-    "duplicate": "The same content is already in the corpus.",
-    "too similar": "Its embedding is close to that of a row selected before it.",
-    "quota": "The seats of its domain, or the free ones, were taken.",
-    "not spread": "The diversity step chose other rows of the candidates.",
-    "no score": "The score that this recipe ranks by is missing.",
-    "unreadable_line": "The line of the source file is not a record.",
-    "file_ends_early": "The file breaks off here; the rows behind it are missing.",
-    "missing_field": "A field that the format needs is not there.",
-    "not_text": "A field that should be text is something else.",
-    "unknown_role": "A turn of the conversation has a role that nobody knows.",
-    "empty_instruction": "There is no question to answer.",
-    "empty_response": "There is no response to learn from.",
-    "no_assistant_turn": "The conversation has no turn of the assistant.",
-    "template_error": "The model's chat template refused the conversation.",
-    "prompt_too_long": "The prompt leaves no room for the response in the model's context.",
-    "response_too_short": "Fewer than two response tokens: nothing to compare.",
-    "non_finite_loss": "The model returned no finite loss for it.",
-    "no_informative_token": "No token's probability depends on the instruction.",
-    "no_neighbour": "There is no other row that could serve as its example.",
-    "upstream": "An earlier step refused the row.",
+    **{reason.value: text for reason, text in exclusions.EXPLANATIONS.items()},
+    **{reason.value: text for reason, text in status.EXPLANATIONS.items()},
 }
 
 
