@@ -77,7 +77,7 @@ def test_every_recipe_is_trained_on_its_rows_and_measured_on_the_same(trained: A
         assert metadata["held_out_loss_after"] == pytest.approx(np.mean(result["after"]))
         assert metadata["held_out_loss_before"] == found["tshirt"]["held_out_loss_before"]
         assert metadata["held_out_loss_change"] < 0  # rows of one language of random words
-        assert "data:image/png;base64," in metadata["learning"]
+        assert "data:image/svg+xml;base64," in metadata["learning"]
 
 
 def test_the_saved_weights_are_the_trained_model(trained: Any, tiny_models: Path) -> None:
@@ -111,7 +111,7 @@ def test_the_comparison_sets_recipes_beside_random(trained: Any) -> None:
     assert metadata["left_out"] == []
     lines = metadata["table"].splitlines()[2:]
     assert {line.split(" | ")[0].strip("| ") for line in lines} == set(RECIPES)
-    assert "data:image/png;base64," in metadata["plot"]
+    assert "data:image/svg+xml;base64," in metadata["plot"]
 
 
 def test_training_leaves_the_scorer_of_the_process_alone(materialized: Corpus) -> None:

@@ -10,13 +10,13 @@ def test_it_says_what_was_selected_and_why_the_rest_was_not() -> None:
     assert "| over budget | 190 |" in text
     assert "- quota of 'code'" in text
     assert "- No other recipe selects any of these rows." in text
-    assert "![S-IFD mean versus std](data:image/png;base64," in text
+    assert "![S-IFD mean versus std](data:image/svg+xml;base64," in text
     assert len(text) < 40_000
 
 
 def test_other_recipes_show_the_distribution_of_their_score() -> None:
     text = summary_markdown(report_data(method="miwv", cuts={"score": 0.3}))
-    assert "![MIWV](data:image/png;base64," in text
+    assert "![MIWV](data:image/svg+xml;base64," in text
 
 
 def test_reasons_and_notes_cannot_break_the_table() -> None:

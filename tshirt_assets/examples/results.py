@@ -1,16 +1,18 @@
 """What a training run found, and how the recipes compare on the same held-out rows."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
-from tshirt_assets.report import plots
+from tshirt_assets.examples.charts import bars_svg, learning_svg
+from tshirt_assets.report.pictures import picture_markdown
 
 FILE = "result.json"
+CHANGE = "Change of held-out response loss (left is better)"
 
 
 @dataclass(frozen=True)
@@ -101,48 +103,25 @@ def comparison_table(results: Sequence[TrainingResult]) -> str:
     return "\n".join(lines)
 
 
-def comparison_plot(results: Sequence[TrainingResult]) -> bytes:
-    """PNG: change of the held-out loss per recipe, with standard errors over the rows."""
-    ordered = sorted(results, key=lambda result: float(result.changes.mean()), reverse=True)
-    found = [mean_and_error(result.changes) for result in ordered]
-    title = "Change of held-out response loss (left is better)"
-    drawing, axes = plots.figure(title, height=1.2 + 0.4 * len(ordered))
-    colours = [
-        plots.CORPUS_COLOUR if r.method == "random" else plots.SUBSET_COLOUR for r in ordered
-    ]
-    axes.barh(
-        [result.recipe for result in ordered],
-        [mean for mean, _ in found],
-        xerr=np.nan_to_num([error for _, error in found]),
-        color=colours,
-        alpha=0.75,
+def comparison_picture(results: Sequence[TrainingResult]) -> str:
+    """Markdown image: change of the held-out loss per recipe, with standard errors over rows."""
+    ordered = sorted(results, key=lambda result: float(result.changes.mean()))
+    found = {result.recipe: mean_and_error(result.changes) for result in ordered}
+    chart = bars_svg(
+        {recipe: (mean, float(np.nan_to_num(error))) for recipe, (mean, error) in found.items()},
+        controls=[result.recipe for result in ordered if result.method == "random"],
+        axis_name="nats per response token: mean and standard error over the held-out rows",
+        label=CHANGE,
     )
-    axes.axvline(0.0, color=plots.BOUNDARY_COLOUR, linewidth=0.8)
-    axes.set_xlabel("nats per response token, mean and standard error over the held-out rows")
-    return plots.png(drawing)
+    return picture_markdown(chart, CHANGE)
 
 
-def learning_plot(result: TrainingResult) -> bytes:
-    """PNG: training loss of every step, and the held-out loss before and after."""
-    drawing, axes = plots.figure(f"Training on {result.recipe}")
-    steps = range(1, len(result.steps) + 1)
-    axes.plot(steps, result.steps, color=plots.CORPUS_COLOUR, marker="o", label="training batch")
-    held_out: Mapping[float, float] = {
-        0: float(np.mean(result.before)),
-        len(result.steps): float(np.mean(result.after)),
-    }
-    axes.plot(
-        list(held_out),
-        list(held_out.values()),
-        color=plots.SUBSET_COLOUR,
-        marker="s",
-        linestyle="--",
-        label="held-out rows",
-    )
-    axes.set_xlabel("step")
-    axes.set_ylabel("nats per response token")
-    axes.legend(frameon=False)
-    return plots.png(drawing)
+def learning_picture(result: TrainingResult) -> str:
+    """Markdown image: training loss of every step, and the held-out loss before and after."""
+    title = f"Training on {result.recipe}: nats per response token"
+    held_out = {0: float(np.mean(result.before)), len(result.steps): float(np.mean(result.after))}
+    chart = learning_svg(result.steps, held_out, title)
+    return picture_markdown(chart, title, {"corpus": "training batch", "subset": "held-out rows"})
 
 
 def _signed(value: tuple[float, float]) -> str:

@@ -21,7 +21,6 @@ from tshirt_assets.incremental.dataset import open_dataset
 from tshirt_assets.incremental.stored_rows import read_texts
 from tshirt_assets.models.causal_lm import load_tokenizer, read_model
 from tshirt_assets.orchestration.binding import GPU_POOL, Binding
-from tshirt_assets.report.plots import png_markdown
 from tshirt_assets.store.store import Store
 
 GROUP = "training"
@@ -151,7 +150,7 @@ def build_sft_defs(corpus: CorpusConfig) -> dg.Definitions:
                 "held_out_loss_after": sum(result.after) / len(result.after),
                 "held_out_loss_change": change,
                 "held_out_loss_change_error": error,
-                "learning": plot(results.learning_plot(result), f"training on {recipe}"),
+                "learning": dg.MetadataValue.md(results.learning_picture(result)),
                 "weights": dg.MetadataValue.path(str(target / WEIGHTS)),
             }
         )
@@ -160,7 +159,7 @@ def build_sft_defs(corpus: CorpusConfig) -> dg.Definitions:
         key=binding.key("sft_comparison"),
         deps=[binding.dep("sft_model", whole=True)],
         group_name=GROUP,
-        kinds={"matplotlib"},
+        kinds={"polars"},
         description="Held-out loss of all trained models, each beside random of the same size.",
     )
     def sft_comparison(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
@@ -180,13 +179,8 @@ def build_sft_defs(corpus: CorpusConfig) -> dg.Definitions:
                 "recipes": len(comparable),
                 "left_out": dg.MetadataValue.json(sorted(left_out)),
                 "table": dg.MetadataValue.md(results.comparison_table(comparable)),
-                "plot": plot(results.comparison_plot(comparable), "change of held-out loss"),
+                "plot": dg.MetadataValue.md(results.comparison_picture(comparable)),
             }
         )
 
     return dg.Definitions(assets=[held_out, sft_model, sft_comparison])
-
-
-def plot(png: bytes, title: str) -> dg.MarkdownMetadataValue:
-    """A picture as metadata."""
-    return dg.MetadataValue.md(png_markdown(png, title))

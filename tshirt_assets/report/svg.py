@@ -89,8 +89,12 @@ def plane_svg(
     *,
     mean_cut: float | None = None,
     std_cut: float | None = None,
+    max_points: int = MAX_POINTS,
 ) -> Html:
-    """Robust mean (n,) against robust std (n,); the shaded corner is what the cuts select."""
+    """Robust mean (n,) against robust std (n,); the shaded corner is what the cuts select.
+
+    Of rows that are selected, and of the others, at most `max_points` are drawn.
+    """
     x = _value_axis(mean, mean[selected], None)
     y_low, y_high = value_range(std, std[selected])
     y = Axis(y_low, y_high, BOTTOM, TOP)
@@ -102,7 +106,9 @@ def plane_svg(
         parts.append(_line("cut", x1=left, x2=left, y1=TOP, y2=BOTTOM))
         parts.append(_line("cut", x1=LEFT, x2=RIGHT, y1=top, y2=top))
     for mask, name in ((~selected, "corpus"), (selected, "subset")):
-        dots = [f"M{x.at(mean[i])} {y.at(std[i])}h0" for i in _thinned(np.flatnonzero(mask))]
+        dots = [
+            f"M{x.at(mean[i])} {y.at(std[i])}h0" for i in _thinned(np.flatnonzero(mask), max_points)
+        ]
         few = " few" if len(dots) < FEW_POINTS else ""
         parts.append(el("path", class_=f"dots {name}{few}", d="".join(dots)))
     parts.append(_axis_name("S-IFD mean →", RIGHT, HEIGHT - 3, "end"))
@@ -187,5 +193,5 @@ def _vertical(at: float, name: str) -> Html:
     return join(line, _axis_name(name, min(at, RIGHT - 30), TOP - 4, "middle"))
 
 
-def _thinned(where: np.ndarray) -> np.ndarray:
-    return where[:: -(-len(where) // MAX_POINTS)] if len(where) > MAX_POINTS else where
+def _thinned(where: np.ndarray, most: int) -> np.ndarray:
+    return where[:: -(-len(where) // most)] if len(where) > most else where
