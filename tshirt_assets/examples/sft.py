@@ -56,12 +56,11 @@ def build_sft_defs(corpus: CorpusConfig) -> dg.Definitions:
     """`held_out`, `sft_model` and `sft_comparison` downstream of a corpus's `selected_subset`."""
     binding = Binding(corpus)
     folder = Path(corpus.export_dir) / corpus.name / "_training"
+    parts = (_held_out, _sft_model, _sft_comparison)
+    return dg.Definitions(assets=[part(corpus, binding, folder) for part in parts])
 
-    def subset(recipe: str) -> pl.DataFrame:
-        return load_subset(
-            corpus.store, corpus.name, recipe, storage_options=corpus.storage_options
-        )
 
+def _held_out(corpus: CorpusConfig, binding: Binding, folder: Path) -> dg.AssetsDefinition:
     @dg.asset(
         key=binding.key("held_out"),
         deps=[binding.dep("selected_subset", whole=True), binding.dep("samples", whole=True)],
@@ -75,7 +74,7 @@ def build_sft_defs(corpus: CorpusConfig) -> dg.Definitions:
         usable = open_dataset(store, corpus, registered, "samples", context.log).frame(
             ["sample_id", "shard", "row"], where="status = 'ok'"
         )
-        selected = pl.concat([subset(recipe)["sample_id"] for recipe in corpus.recipes])
+        selected = pl.concat([_subset(corpus, recipe)["sample_id"] for recipe in corpus.recipes])
         free = usable.unique("sample_id").filter(~pl.col("sample_id").is_in(selected.implode()))
         if free.is_empty():
             raise dg.Failure("every row was selected by some recipe; lower the budgets")
@@ -93,6 +92,10 @@ def build_sft_defs(corpus: CorpusConfig) -> dg.Definitions:
             data_version=dg.DataVersion(raw_id(",".join(rows["sample_id"]))),
         )
 
+    return held_out
+
+
+def _sft_model(corpus: CorpusConfig, binding: Binding, folder: Path) -> dg.AssetsDefinition:
     @dg.asset(
         key=binding.key("sft_model"),
         partitions_def=binding.recipes,
@@ -114,7 +117,7 @@ def build_sft_defs(corpus: CorpusConfig) -> dg.Definitions:
         longest = min(config.max_length, options.max_length)
         train, test = (
             training.tokenize_rows(rows, tokenizer, corpus.prompt_format, longest)
-            for rows in (subset(recipe), pl.read_parquet(folder / HELD_OUT))
+            for rows in (_subset(corpus, recipe), pl.read_parquet(folder / HELD_OUT))
         )
         before = training.row_losses(model, test)
         steps = training.fine_tune(
@@ -155,6 +158,10 @@ def build_sft_defs(corpus: CorpusConfig) -> dg.Definitions:
             }
         )
 
+    return sft_model
+
+
+def _sft_comparison(corpus: CorpusConfig, binding: Binding, folder: Path) -> dg.AssetsDefinition:
     @dg.asset(
         key=binding.key("sft_comparison"),
         deps=[binding.dep("sft_model", whole=True)],
@@ -183,4 +190,8 @@ def build_sft_defs(corpus: CorpusConfig) -> dg.Definitions:
             }
         )
 
-    return dg.Definitions(assets=[held_out, sft_model, sft_comparison])
+    return sft_comparison
+
+
+def _subset(corpus: CorpusConfig, recipe: str) -> pl.DataFrame:
+    return load_subset(corpus.store, corpus.name, recipe, storage_options=corpus.storage_options)

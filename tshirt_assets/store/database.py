@@ -80,24 +80,26 @@ class Database:
         For reading thousands of tables: in an event loop of its own a call costs a fraction of
         what one of the synchronous interface does. Nothing is repaired or explained here.
         """
-
-        async def run() -> list[Result | Exception]:
-            import lancedb
-
-            connection = await lancedb.connect_async(self.uri, storage_options=self._resolved())
-            gate = asyncio.Semaphore(OPEN_AT_ONCE)
-
-            async def one(name: str) -> Result | Exception:
-                async with gate:
-                    try:
-                        return await action(name, await connection.open_table(name))
-                    except Exception as error:
-                        return error
-
-            return await asyncio.gather(*map(one, names))
-
+        work = self._each(names, action)
         with self.reporting("many tables"), ThreadPoolExecutor(1) as thread:
-            return thread.submit(asyncio.run, run()).result()
+            return thread.submit(asyncio.run, work).result()
+
+    async def _each(
+        self, names: Sequence[str], action: "Callable[[str, AsyncTable], Awaitable[Result]]"
+    ) -> list[Result | Exception]:
+        import lancedb
+
+        connection = await lancedb.connect_async(self.uri, storage_options=self._resolved())
+        gate = asyncio.Semaphore(OPEN_AT_ONCE)
+
+        async def one(name: str) -> Result | Exception:
+            async with gate:
+                try:
+                    return await action(name, await connection.open_table(name))
+                except Exception as error:
+                    return error
+
+        return await asyncio.gather(*map(one, names))
 
     def replace(self, name: str, table: pa.Table) -> int:
         """Put `table` (with its schema and schema metadata) in the place of the old one.
