@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.report.test_pictures import SVG, decoded
 from tshirt_assets.examples import results
 from tshirt_assets.examples.results import TrainingResult
 
@@ -58,25 +57,3 @@ def test_the_table_has_the_best_recipe_first() -> None:
     expected = "| best | 3 | 1,234 | 3.5000 | 3.0000 | -0.5000 ± 0.2887 | -0.5000 ± 0.2887 |"
     assert lines[0] == expected
     assert lines[1].endswith("| -0.2500 ± 0.2500 |  |")
-
-
-def test_bars_begin_at_no_change_and_end_at_the_mean() -> None:
-    svg = decoded(results.comparison_picture([BEST, RANDOM, LARGER]))
-    assert [text.text for text in svg.iter(f"{SVG}text")][:3] == ["best", "larger", "chance"]
-    zero = float(next(svg.iter(f"{SVG}line")).attrib["x1"])
-    bars = list(svg.iter(f"{SVG}rect"))
-    assert [bar.attrib["class"] for bar in bars] == ["bar subset", "bar subset", "bar corpus"]
-    widths = [float(bar.attrib["width"]) for bar in bars]
-    changes = [-0.5, -0.25, 0.0]  # of all four rows, by hand
-    for bar, width, change in zip(bars, widths, changes, strict=True):
-        assert float(bar.attrib["x"]) + width == pytest.approx(zero, abs=0.2)
-        assert width == pytest.approx(widths[0] * change / -0.5, abs=0.3)
-
-
-def test_learning_runs_from_before_to_after() -> None:
-    svg = decoded(results.learning_picture(BEST))
-    trained, held_out = (path.attrib["d"] for path in svg.iter(f"{SVG}path"))
-    assert trained.count("L") == 1  # two steps
-    (x0, y0), (x1, y1) = (map(float, point.split()) for point in held_out[1:].split("L"))
-    assert x0 < x1
-    assert y0 < y1  # the loss falls from 3.5 to 3.0, and pixels count downwards

@@ -1,21 +1,15 @@
 """Histograms in the metadata: right bars, right numbers, short enough to be shown in place."""
 
-import base64
 import re
 import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
 
+from tests.pictures import SVG, picture, words
 from tshirt_assets.report.inline import BASE, INLINE_CHARACTERS, N_BINS, histogram_markdown
 
-SVG = "{http://www.w3.org/2000/svg}"
 RNG = np.random.default_rng(0)
-
-
-def picture(markdown: str) -> ET.Element:
-    data = markdown.removesuffix(")").split("(data:image/svg+xml;base64,")[1]
-    return ET.fromstring(base64.b64decode(data))
 
 
 def heights(svg: ET.Element) -> list[int]:
@@ -34,14 +28,14 @@ def test_bars_are_counts_and_labels_are_quantiles() -> None:
         20: BASE,
         39: round(BASE * 400 / 600),
     }
-    assert [text.text for text in svg.iter(f"{SVG}text")] == ["0", "median 1.50", "3"]
+    assert words(svg) == ["0", "median 1.50", "3"]
 
 
 def test_outliers_count_in_the_outermost_bars() -> None:
     values = np.concatenate([np.linspace(0, 1, 10_000), [-1e6, 1e6]])
     svg = picture(histogram_markdown(values, "MIWV"))
     assert min(heights(svg)) > BASE / 3
-    assert [text.text for text in svg.iter(f"{SVG}text")][1] == "median 0.500"
+    assert words(svg)[1] == "median 0.500"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from tshirt_assets.examples.charts import bars_svg, learning_svg
 from tshirt_assets.report.pictures import picture_markdown
 
 FILE = "result.json"
-CHANGE = "Change of held-out response loss (left is better)"
+CHANGE = "Change of held-out loss (left is better)"
 
 
 @dataclass(frozen=True)
@@ -110,15 +110,15 @@ def comparison_picture(results: Sequence[TrainingResult]) -> str:
     chart = bars_svg(
         {recipe: (mean, float(np.nan_to_num(error))) for recipe, (mean, error) in found.items()},
         controls=[result.recipe for result in ordered if result.method == "random"],
-        axis_name="nats per response token: mean and standard error over the held-out rows",
+        below="nats per response token: mean and standard error over the held-out rows",
         label=CHANGE,
     )
-    return picture_markdown(chart, CHANGE)
+    return picture_markdown(chart, CHANGE, {"corpus": "random"})
 
 
 def learning_picture(result: TrainingResult) -> str:
     """Markdown image: training loss of every step, and the held-out loss before and after."""
-    title = f"Training on {result.recipe}: nats per response token"
+    title = f"Training on {result.recipe}"
     held_out = {0: float(np.mean(result.before)), len(result.steps): float(np.mean(result.after))}
     chart = learning_svg(result.steps, held_out, title)
     return picture_markdown(chart, title, {"corpus": "training batch", "subset": "held-out rows"})

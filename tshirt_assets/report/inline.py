@@ -39,7 +39,7 @@ def histogram_markdown(values: np.ndarray, title: str) -> str:
         + _word(WIDTH, "end", number(high))
         + "</g></svg>"
     )
-    return _image(svg, title)
+    return image_markdown(svg, title)
 
 
 def agreement_markdown(found: np.ndarray, truth: np.ndarray, title: str) -> str:
@@ -59,10 +59,11 @@ def agreement_markdown(found: np.ndarray, truth: np.ndarray, title: str) -> str:
         f'<path stroke="{WORDS}" d="M3 {SIDE + 3}L{SIDE + 3} 3"/>'
         f'<path stroke="{BARS}" stroke-width="5" stroke-linecap="round" d="{dots}"/></svg>'
     )
-    return _image(svg, title)
+    return image_markdown(svg, title)
 
 
-def _image(svg: str, title: str) -> str:
+def image_markdown(svg: str, title: str) -> str:
+    """Markdown image of an SVG; the title is the alternative text."""
     text = title.replace("[", "(").replace("]", ")")
     return f"![{text}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
 

@@ -1,43 +1,68 @@
-"""The page's charts as pictures in Markdown, for metadata of a materialization.
+"""Charts as pictures for Dagster metadata, where no style sheet of a page reaches them."""
 
-A picture in the UI has no style sheet around it, so that its colours are its own: each is legible
-on a light and on a dark background.
-"""
-
-import base64
+import re
 from collections.abc import Mapping
 from typing import Final
 
+from tshirt_assets.report.inline import BARS, WORDS, image_markdown
 from tshirt_assets.report.markup import Html, el, join
-from tshirt_assets.report.svg import RIGHT, TOP
+from tshirt_assets.report.svg import LEFT, RIGHT, WIDTH
 
-WIDTH: Final = 560  # pixels
-CORPUS, SUBSET, WORDS = "#8c93a3", "#7c5cd6", "#868e9c"
-STYLE: Final = (
-    f"text{{fill:{WORDS};font:11px sans-serif}}"
-    f".grid{{stroke:{WORDS};opacity:.3}}.axis{{stroke:{WORDS}}}"
-    f".cut{{stroke:{WORDS};stroke-dasharray:4 3}}.corner{{fill:{SUBSET};opacity:.12}}"
-    f".area.corpus{{fill:{CORPUS};opacity:.55}}"
-    f".area.subset{{fill:{SUBSET};fill-opacity:.35;stroke:{SUBSET};stroke-width:1.5}}"
-    ".dots{fill:none;stroke-linecap:round;stroke-width:4}"
-    f".dots.corpus{{stroke:{CORPUS};opacity:.7}}.dots.subset{{stroke:{SUBSET}}}"
-    f".line{{fill:none;stroke-width:2}}.line.corpus{{stroke:{CORPUS}}}.line.subset{{stroke:{SUBSET}}}"
-    f".bar.corpus{{fill:{CORPUS}}}.bar.subset{{fill:{SUBSET}}}"
-    f".key{{font-weight:bold}}.key.corpus{{fill:{CORPUS}}}.key.subset{{fill:{SUBSET}}}"
-)
+HEAD: Final = 24  # above the chart, for its title and the names of its colours
+SCALE: Final = 1.4  # of the picture against the chart's own pixels
+MAX_POINTS: Final = 250  # of each colour: a picture stays below twelve kilobytes
+CUTS: Final = "#c8742c"
+# What report.css says of these classes, in colours for light and for dark backgrounds.
+LOOKS: Final = {
+    "grid": f'stroke="{WORDS}" stroke-opacity=".25"',
+    "axis": f'stroke="{WORDS}"',
+    "cut": f'stroke="{CUTS}" stroke-width="1.3" stroke-dasharray="4 3"',
+    "corner": f'fill="{BARS}" fill-opacity=".12"',
+    "area corpus": f'fill="{WORDS}" fill-opacity=".5"',
+    "area subset": f'fill="{BARS}" fill-opacity=".3" stroke="{BARS}" stroke-width="1.5"',
+    "dots corpus": f'stroke="{WORDS}" stroke-opacity=".6" stroke-width="3" stroke-linecap="round"',
+    "dots subset": f'stroke="{BARS}" stroke-width="4" stroke-linecap="round"',
+    "dots corpus few": f'stroke="{WORDS}" stroke-opacity=".6" stroke-width="4.5" '
+    'stroke-linecap="round"',
+    "dots subset few": f'stroke="{BARS}" stroke-width="5" stroke-linecap="round"',
+    "bar corpus": f'fill="{WORDS}" fill-opacity=".7"',
+    "bar subset": f'fill="{BARS}" fill-opacity=".85"',
+    "error": f'stroke="{CUTS}" stroke-width="1.5"',
+    "line corpus": f'fill="none" stroke="{WORDS}" stroke-width="2" stroke-linecap="round"',
+    "line subset": f'fill="none" stroke="{BARS}" stroke-width="2" stroke-dasharray="6 4"',
+}
+HEIGHT: Final = re.compile(r'viewBox="0 0 \d+ (\d+)"')
+CLASS: Final = re.compile(r'class="([^"]*)"')
 
 
 def picture_markdown(chart: Html, title: str, keys: Mapping[str, str] | None = None) -> str:
-    """Markdown image of a chart; the title is the alternative text.
+    """Markdown image of a chart of `svg.chart`; the title stands above it, and for it in text.
 
-    keys: what the colours `corpus` and `subset` stand for, written above the upper right corner.
+    keys: what the colours `corpus` and `subset` stand for, written beside the title.
     """
-    words = [el("tspan", f"{word} ", class_=f"key {name}") for name, word in (keys or {}).items()]
-    legend = el("text", *words, x=str(RIGHT), y=str(TOP - 4), text_anchor="end")
-    opening, inside = chart.removesuffix("</svg>").split(">", 1)
-    size = f' xmlns="http://www.w3.org/2000/svg" width="{WIDTH}"'
-    style = Html(f"<style>{STYLE}</style>")
-    svg = join(Html(f"{opening}{size}>"), style, Html(inside), legend, Html("</svg>"))
-    text = title.replace("[", "(").replace("]", ")")
-    data = base64.b64encode(svg.encode()).decode("ascii")
-    return f"![{text}](data:image/svg+xml;base64,{data})"
+    found = HEIGHT.search(chart)
+    height = int(found[1]) if found else 0
+    heading = el("text", title, x=f"{LEFT}", y="14", font_size="12", font_weight="bold")
+    colours = {"corpus": WORDS, "subset": BARS}
+    words = [
+        join(el("tspan", "■ ", fill=colours[key], dx="8"), name)
+        for key, name in (keys or {}).items()
+    ]
+    legend = el("text", *words, x=f"{RIGHT - 8}", y="14", text_anchor="end")
+    whole = el(
+        "svg",
+        heading,
+        legend,
+        chart,
+        xmlns="http://www.w3.org/2000/svg",
+        width=f"{SCALE * WIDTH:.0f}",
+        height=f"{SCALE * (height + HEAD):.0f}",
+        viewBox=f"0 0 {WIDTH} {height + HEAD}",
+        font_family="sans-serif",
+        font_size="11",
+        fill=WORDS,
+    )
+    place = f'y="{HEAD}" width="{WIDTH}" height="{height}"'
+    return image_markdown(
+        CLASS.sub(lambda found: (LOOKS | {"chart": place})[found[1]], whole), title
+    )

@@ -3,26 +3,25 @@
 from typing import Final
 
 import numpy as np
-import polars as pl
 
 from tshirt_assets.report.data import ReportData
 from tshirt_assets.report.digest import digest
 from tshirt_assets.report.distributions import LENGTHS, SCORES
 from tshirt_assets.report.markup import visible
 from tshirt_assets.report.numbers import number, percent
-from tshirt_assets.report.pictures import picture_markdown
-from tshirt_assets.report.svg import histogram_svg, plane_svg
+from tshirt_assets.report.pictures import MAX_POINTS, picture_markdown
+from tshirt_assets.report.sections.plane import plane_chart
+from tshirt_assets.report.svg import histogram_svg
 from tshirt_assets.selection.methods import METHODS
 
 MAX_REASONS: Final = 8
-MAX_POINTS: Final = 400  # of a picture that travels with the metadata
 PLANE: Final = "S-IFD mean versus std"
 
 
 def summary_markdown(data: ReportData) -> str:
-    """Headline, what stands out, medians, one plot and the reasons for dropping, in Markdown.
+    """Headline, what stands out, medians, one picture and the reasons for dropping, in Markdown.
 
-    About twenty kilobytes, whatever the size of the corpus.
+    About fifteen kilobytes at most, whatever the size of the corpus.
     """
     parts = [
         f"**{number(data.n_selected)} rows selected**, {percent(data.n_selected, data.usable)} of "
@@ -47,26 +46,23 @@ def _medians(data: ReportData) -> str:
 
 def _picture(data: ReportData) -> str:
     if "s_ifd_mean" in data.cuts and "s_ifd_std" in data.cuts:
-        scored = data.ranking.filter(
-            pl.col("s_ifd_mean").is_finite() & pl.col("s_ifd_std").is_finite()
-        )
-        plane = plane_svg(
-            scored["s_ifd_mean"].to_numpy(),
-            scored["s_ifd_std"].to_numpy(),
-            scored["selected"].to_numpy(),
-            PLANE,
-            mean_cut=data.cuts["s_ifd_mean"],
-            std_cut=data.cuts["s_ifd_std"],
-            max_points=MAX_POINTS,
-        )
-        return picture_markdown(plane, PLANE, {"corpus": "not selected", "subset": "selected"})
+        plane = plane_chart(data, MAX_POINTS)
+        keys = {"corpus": "not selected", "subset": "selected"}
+        return picture_markdown(plane, PLANE, keys) if plane else ""
     method = METHODS[data.method]
     column = (None if method.by_robustness else method.column) or "ifd"
     shown = next(score for score in (*SCORES, *LENGTHS) if score.column == column)
-    corpus = data.values(shown.column)
+    corpus, subset = (data.values(shown.column, selected=part) for part in (False, True))
     if not len(corpus):
         return ""
-    histogram = histogram_svg(corpus, data.values(shown.column, selected=True), shown.title)
+    histogram = histogram_svg(
+        corpus,
+        subset,
+        shown.title,
+        threshold=shown.threshold,
+        threshold_label=shown.threshold_label,
+        log=shown.log,
+    )
     return picture_markdown(histogram, shown.title, {"corpus": "corpus", "subset": "subset"})
 
 

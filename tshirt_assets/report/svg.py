@@ -72,13 +72,13 @@ def histogram_svg(
     edges = x.bins()
     shares = [_shares(values, edges) for values in (corpus, subset)]
     y = Axis(0, max(1.0, *(s.max(initial=0) for s in shares)) * 1.05, BOTTOM, TOP)
-    parts = [_y_grid(y, " %"), _x_ticks(x)]
+    parts = [y_grid(y, " %"), x_axis(x)]
     for share, name in zip(shares, ("corpus", "subset"), strict=True):
         if share.any():
             parts.append(el("path", class_=f"area {name}", d=_steps(edges, share, x, y)))
     if threshold is not None:
         parts.append(_vertical(x.at(threshold), threshold_label))
-    return _chart(parts, label)
+    return chart(parts, label)
 
 
 def plane_svg(
@@ -93,32 +93,33 @@ def plane_svg(
 ) -> Html:
     """Robust mean (n,) against robust std (n,); the shaded corner is what the cuts select.
 
-    Of rows that are selected, and of the others, at most `max_points` are drawn.
+    Of more than `max_points` rows of one colour an even part is drawn.
     """
     x = _value_axis(mean, mean[selected], None)
     y_low, y_high = value_range(std, std[selected])
     y = Axis(y_low, y_high, BOTTOM, TOP)
-    parts = [_y_grid(y), _x_ticks(x)]
+    parts = [y_grid(y), x_axis(x)]
     if mean_cut is not None and std_cut is not None:
         left, top = x.at(mean_cut), y.at(std_cut)
         corner = {"x": left, "y": top, "width": RIGHT - left, "height": BOTTOM - top}
         parts.append(el("rect", class_="corner", **{k: f"{v:.1f}" for k, v in corner.items()}))
-        parts.append(_line("cut", x1=left, x2=left, y1=TOP, y2=BOTTOM))
-        parts.append(_line("cut", x1=LEFT, x2=RIGHT, y1=top, y2=top))
+        parts.append(segment("cut", x1=left, x2=left, y1=TOP, y2=BOTTOM))
+        parts.append(segment("cut", x1=LEFT, x2=RIGHT, y1=top, y2=top))
     for mask, name in ((~selected, "corpus"), (selected, "subset")):
         dots = [
             f"M{x.at(mean[i])} {y.at(std[i])}h0" for i in _thinned(np.flatnonzero(mask), max_points)
         ]
         few = " few" if len(dots) < FEW_POINTS else ""
         parts.append(el("path", class_=f"dots {name}{few}", d="".join(dots)))
-    parts.append(_axis_name("S-IFD mean →", RIGHT, HEIGHT - 3, "end"))
-    parts.append(_axis_name("↑ S-IFD std", 2, TOP - 4, "start"))
-    return _chart(parts, label)
+    parts.append(axis_name("S-IFD mean →", RIGHT, HEIGHT - 3, "end"))
+    parts.append(axis_name("↑ S-IFD std", 2, TOP - 4, "start"))
+    return chart(parts, label)
 
 
-def _chart(parts: Sequence[Html], label: str) -> Html:
+def chart(parts: Sequence[Html], label: str, height: int = HEIGHT) -> Html:
+    """A chart of the given parts, `WIDTH` by `height` pixels; `label` is its text alternative."""
     return el(
-        "svg", *parts, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=label, class_="chart"
+        "svg", *parts, viewBox=f"0 0 {WIDTH} {height}", role="img", aria_label=label, class_="chart"
     )
 
 
@@ -166,31 +167,37 @@ def _steps(edges: np.ndarray, shares: np.ndarray, x: Axis, y: Axis) -> str:
     return "".join(path) + f"V{y.at(0)}z"
 
 
-def _y_grid(y: Axis, unit: str = "") -> Html:
+def y_grid(y: Axis, unit: str = "") -> Html:
+    """Horizontal lines at round values, and the values to the left of them."""
     parts = []
     for value, name in y.ticks(4):
         at = y.at(value)
-        line = {"x1": LEFT, "x2": RIGHT, "y1": at, "y2": at}
-        parts += [_line("grid", **line), _axis_name(name + unit, LEFT - 6, at + 4, "end")]
+        parts += [
+            segment("grid", x1=LEFT, x2=RIGHT, y1=at, y2=at),
+            axis_name(name + unit, LEFT - 6, at + 4, "end"),
+        ]
     return join(*parts)
 
 
-def _x_ticks(x: Axis) -> Html:
-    names = [_axis_name(name, x.at(value), BOTTOM + 16, "middle") for value, name in x.ticks()]
-    return join(_line("axis", x1=LEFT, x2=RIGHT, y1=BOTTOM, y2=BOTTOM), *names)
+def x_axis(x: Axis, bottom: int = BOTTOM) -> Html:
+    """The horizontal axis, with round values below it."""
+    names = [axis_name(name, x.at(value), bottom + 16, "middle") for value, name in x.ticks()]
+    return join(segment("axis", x1=x.start, x2=x.end, y1=bottom, y2=bottom), *names)
 
 
-def _line(name: str, **ends: float) -> Html:
+def segment(name: str, **ends: float) -> Html:
+    """A straight line of the class `name`: x1, x2, y1, y2 in pixels."""
     return el("line", class_=name, **{key: f"{value:g}" for key, value in ends.items()})
 
 
-def _axis_name(name: str, x: float, y: float, anchor: str) -> Html:
+def axis_name(name: str, x: float, y: float, anchor: str) -> Html:
+    """Text of a chart; `anchor` says which end of it is at x."""
     return el("text", name, x=f"{x:.1f}", y=f"{y:.1f}", text_anchor=anchor)
 
 
 def _vertical(at: float, name: str) -> Html:
-    line = _line("cut", x1=at, x2=at, y1=TOP, y2=BOTTOM)
-    return join(line, _axis_name(name, min(at, RIGHT - 30), TOP - 4, "middle"))
+    cut = segment("cut", x1=at, x2=at, y1=TOP, y2=BOTTOM)
+    return join(cut, axis_name(name, min(at, RIGHT - 30), TOP - 4, "middle"))
 
 
 def _thinned(where: np.ndarray, most: int) -> np.ndarray:
