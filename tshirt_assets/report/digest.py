@@ -14,8 +14,8 @@ SHIFT: Final = 1.5  # times as large a share of the subset as of the corpus: wor
 
 
 def digest(data: ReportData) -> list[str]:
-    """Sentences on length, domains, fit and kinship with other recipes, as far as is known."""
-    return [*_fit(data), *_length(data), *_domains(data), *_kinship(data)]
+    """Sentences on fit, length, domains and the closest other recipe, as far as is known."""
+    return [*_fit(data), *_length(data), *_domains(data), *_closest_recipe(data)]
 
 
 def _fit(data: ReportData) -> Iterator[str]:
@@ -70,7 +70,7 @@ def _domains(data: ReportData) -> Iterator[str]:
         yield f"Nothing of {_listed(names)}; the option quotas reserves rows for domains."
 
 
-def _kinship(data: ReportData) -> Iterator[str]:
+def _closest_recipe(data: ReportData) -> Iterator[str]:
     compared = data.comparison
     if compared is None or data.recipe not in compared.names or not data.n_selected:
         return
