@@ -202,9 +202,9 @@ def test_a_variable_that_is_not_set_is_named(
     monkeypatch.delenv("TEST_STORE_SECRET", raising=False)
     store = Store(str(tmp_path), SECRETS)
     with pytest.raises(StoreError, match=r"aws_secret_access_key refers to \$\{TEST_STORE_SECRET"):
-        store.corpora()
+        store.database.names()
     monkeypatch.setenv("TEST_STORE_SECRET", "now set")
-    assert store.corpora() == []
+    assert store.database.names() == []
 
 
 def test_a_value_may_hold_several_variables(

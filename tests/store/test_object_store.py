@@ -42,7 +42,7 @@ def options() -> Iterator[dict[str, str]]:
 
 def test_write_read_list_stage_and_drop(options: dict[str, str]) -> None:
     store = Store("s3://corpora/first/store", options)
-    assert store.corpora() == []
+    assert store.database.names() == []
     store.write("corpus", "scores", "a b", rows(1), {"seed": "1"})
     info = store.write("corpus", "scores", "a b", rows(2), {"seed": "2"})
     assert store.stored("corpus", "scores") == [info]

@@ -86,7 +86,6 @@ def test_lists_tables_of_one_asset_with_their_shard_keys(store: Store) -> None:
     assert sorted(shards) == ["A.b", "a-b", "a.b", "ü"]
     assert [info.name for info in store.stored("corpus", "contenders")] == ["corpus.contenders"]
     assert store.stored("corpus", "nothing") == []
-    assert store.corpora() == ["corpus", "corpus2"]
     store.drop("corpus", "scores", "ü")
     store.drop("corpus", "scores", "ü")
     assert store.info("corpus", "scores", "ü") is None

@@ -191,11 +191,6 @@ class Store:
         with self.database.reporting(f"table {name}"):
             return TableInfo(name, table.version, table.count_rows(), read_meta(name, table.schema))
 
-    def corpora(self) -> list[str]:
-        """Names of the corpora that have tables."""
-        names = self.database.names()
-        return sorted({n.split(".")[0] for n in names if not n.startswith(STAGING_PREFIX)})
-
     def drop(self, corpus: str, asset: str, shard: str | None = None) -> None:
         """Delete a table with all its versions, also one that cannot be opened."""
         self.database.drop(table_name(corpus, asset, shard))
