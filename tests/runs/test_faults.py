@@ -88,9 +88,6 @@ def test_a_missing_step_is_named(corpus: Corpus) -> None:
     one = corpus.shards[:1]
     assert "there is no table tiny.samples" in message(corpus, "token_scores", one)
     corpus.materialize("samples", partitions=one)
-    assert "contenders of 'tiny' is missing; materialize it first" in message(
-        corpus, "robust_scores", one
-    )
-    assert "neighbours of 'tiny' are missing; materialize them first" in message(
-        corpus, "miwv_scores", one
-    )
+    for asset, missing in (("robust_scores", "contenders"), ("miwv_scores", "neighbours")):
+        said = f"there is no table of {missing} for 'tiny'; materialize {missing} first"
+        assert said in message(corpus, asset, one)

@@ -30,7 +30,9 @@ def needed_table(store: Store, corpus: str, asset: str) -> TableInfo:
     """The table of an asset over the whole corpus. Raises `UpstreamError` where there is none."""
     info = store.info(corpus, asset)
     if info is None:
-        raise UpstreamError(f"{asset} of {corpus!r} is missing; materialize it first")
+        raise UpstreamError(
+            f"there is no table of {asset} for {corpus!r}; materialize {asset} first"
+        )
     return info
 
 
