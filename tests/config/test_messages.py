@@ -14,9 +14,9 @@ from tshirt_assets.config.messages import fault_lines, key_text
 SMALLEST: dict[str, Any] = {"name": "c", "paths": ["*.jsonl"]}
 TOP = (
     "columns, embedder, exact_neighbours_up_to, exclude_duplicates, export_dir, "
-    "export_token_weights, exports, format, keep_fraction, max_bad_share, name, on_missing_shards, "
-    "owners, paths, prompt_format, recipes, report_url, robustness, rows_per_shard, scorer, seed, "
-    "storage_options, store, target, turns"
+    "export_token_weights, exports, format, keep_fraction, max_bad_share, max_row_bytes, name, "
+    "on_incomplete, on_missing_shards, owners, paths, prompt_format, recipes, report_url, "
+    "robustness, rows_per_shard, scorer, seed, storage_options, store, target, turns"
 )
 RECIPE = "budget, dedupe_similarity, diversity, estimator, fuse, gamma, method, quotas, seed"
 SCORER = "allow_pickle, device, dtype, max_length, path, revision, trust_remote_code"
@@ -290,7 +290,8 @@ def test_missing_keys_are_explained() -> None:
         "corpus.yaml: name: Field required; allowed: text matching `^[a-z][a-z0-9_]*$`. Key prefix "
         "and group of the corpus's assets: lower-case letters, digits and underscores.",
         "corpus.yaml: paths: Field required; allowed: list of text with at least 1 item. Files or "
-        "globs, relative to the YAML file: JSON, JSONL, Parquet or CSV, optionally .gz or .zst.",
+        "globs, relative to the YAML file: JSON, JSONL, Parquet, Arrow or CSV, optionally .gz or "
+        ".zst. A folder means all such files in it.",
     ]
     assert fault({"recipes": {"best": {"method": "ifd"}}}) == (
         "recipes.best.budget: Field required; allowed: number or whole number. Share of the usable "
