@@ -15,7 +15,7 @@ from tshirt_assets.incremental.estimates import clean_losses
 from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.incremental.score_table import ScoredShard
 from tshirt_assets.incremental.stored_rows import ROW_COLUMNS, read_samples_by_id, tokenize_rows
-from tshirt_assets.incremental.writing import needed_facts, write_table
+from tshirt_assets.incremental.writing import needed_table, write_table
 from tshirt_assets.models.cache import load_count
 from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.orchestration.binding import Binding
@@ -42,7 +42,7 @@ def build(binding: Binding) -> dg.AssetsDefinition:
 def make(run: Run) -> Report:
     """Calibrate on the pilot, store what was found and report on it."""
     scorer = run.scorer
-    tau = needed_facts(run.store, run.config.name, "contenders").tau
+    tau = TableFacts.of(needed_table(run.store, run.config.name, "contenders")).tau
     assert tau is not None
     calibration, table, drawn = calibrated(run.store, run.config, scorer, tau, run.log)
     if calibration.errors is None:

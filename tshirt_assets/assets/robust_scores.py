@@ -9,12 +9,7 @@ from tshirt_assets.incremental.catalog import ROBUST_SCORES
 from tshirt_assets.incremental.checks import finite_outcome, usable_outcome
 from tshirt_assets.incremental.estimates import Estimates
 from tshirt_assets.incremental.facts import TableFacts
-from tshirt_assets.incremental.writing import (
-    needed_facts,
-    needed_table,
-    upstream_version,
-    write_table,
-)
+from tshirt_assets.incremental.writing import needed_table, upstream_version, write_table
 from tshirt_assets.models.cache import load_count
 from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.orchestration.binding import Binding
@@ -46,9 +41,9 @@ def prepare(run: Run) -> Callable[[str], Report]:
     inputs = {"contenders": contenders.data_version}
     calibration = None
     if config.needs_calibration:
-        inputs["calibration"] = needed_table(store, config.name, "calibration").data_version
-        found = needed_facts(store, config.name, "calibration").calibration
-        calibration = Calibration.from_facts(found or {})
+        pilot = needed_table(store, config.name, "calibration")
+        inputs["calibration"] = pilot.data_version
+        calibration = Calibration.from_facts(TableFacts.of(pilot).calibration or {})
     measured = TableFacts.of(contenders)
     assert measured.tau is not None
     assert measured.keep_fraction is not None

@@ -1,7 +1,7 @@
 """The score columns of a whole corpus, as selection wants them, at pinned versions."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -20,6 +20,9 @@ from tshirt_assets.selection.scores import OTHERS, columns_of
 from tshirt_assets.selection.stability import stability
 from tshirt_assets.store.frames import to_frame, with_ids
 from tshirt_assets.store.store import Store
+
+if TYPE_CHECKING:
+    from tshirt_assets.scoring.calibration import Errors
 
 SAMPLED_COLUMNS = ["sample_id", "status", *columns_of("robust_scores"), "n_neighbours"]
 ROBUST_COLUMNS = [*SAMPLED_COLUMNS, "estimator"]
@@ -92,16 +95,17 @@ class CorpusScores:
 
         None where nothing is known of the errors of its scores; see `selection.stability`.
         """
+        recipe = self.config.recipes[selection.recipe]
+        errors = self._pilot_errors() if recipe.estimator not in (None, "sampled") else None
+        return stability(recipe, selection, neighbours=self.config.neighbours, errors=errors)
+
+    def _pilot_errors(self) -> "Errors | None":
+        """The errors of the analytic estimate, as far as the stored calibration knows them."""
         from tshirt_assets.scoring.calibration import Calibration
 
         info = self.store.info(self.config.name, "calibration")
         found = TableFacts.of(info).calibration if info else None
-        return stability(
-            self.config.recipes[selection.recipe],
-            selection,
-            neighbours=self.config.neighbours,
-            errors=Calibration.from_facts(found).errors if found else None,
-        )
+        return Calibration.from_facts(found).errors if found else None
 
     def comparison(self) -> RecipeComparison:
         """Overlap and rank correlation of all recipes whose scores are there."""

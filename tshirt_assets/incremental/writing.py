@@ -36,11 +36,6 @@ def needed_table(store: Store, corpus: str, asset: str) -> TableInfo:
     return info
 
 
-def needed_facts(store: Store, corpus: str, asset: str) -> TableFacts:
-    """What is recorded with `needed_table`. Raises `UpstreamError` where there is no table."""
-    return TableFacts.of(needed_table(store, corpus, asset))
-
-
 def read_upstream(
     store: Store, corpus: str, asset: str, shard: str, columns: Sequence[str] | None = None
 ) -> tuple[pa.Table, str]:
