@@ -114,15 +114,16 @@ def test_scores_under_the_official_noise_are_the_official_ones(golden, samples, 
         losses = engine.losses(requests)
         passes = list(zip(losses[::2], losses[1::2], strict=True))
         deltas = [token_deltas(cond, uncond) for cond, uncond in passes]
-        # Deltas of rows this short lie up to 5e-5 from float64 on the official side and on ours,
-        # and their IFD and S-IFD, means over as few as two tokens, up to 3e-5 (both measured).
+        # Measured against float64: deltas of rows this short lie up to 5e-5 off on the official
+        # side and 1e-4 on ours; S-IFD, a mean over as few as two tokens, 2.2e-5 off on the
+        # official side and 1.6e-5 on ours, in either direction and differently per processor.
         assert np.array(deltas) == pytest.approx(-np.array(row["noisy_pmi"]), abs=1.5e-4)
         ratios = [ifd(cond, uncond) for cond, uncond in passes]
         assert ratios == pytest.approx(row["noisy_ifds"], rel=3e-5)
         official = [official_s_ifd(pmi, tau) for pmi in row["noisy_pmi"]]
-        assert [s_ifd(delta, tau) for delta in deltas] == pytest.approx(official, rel=3e-5)
+        assert [s_ifd(delta, tau) for delta in deltas] == pytest.approx(official, rel=5e-5)
         found = NeighbourDeltas("id", Status.OK, None, float(np.mean(ratios)), np.stack(deltas))
         score = robust_score(found, tau)
         assert score.n_neighbours == len(official)
-        assert score.s_ifd_mean == pytest.approx(np.mean(official), rel=1e-5)
-        assert score.s_ifd_std == pytest.approx(np.std(official), abs=1e-5 * np.mean(official))
+        assert score.s_ifd_mean == pytest.approx(np.mean(official), rel=2e-5)
+        assert score.s_ifd_std == pytest.approx(np.std(official), abs=2e-5 * np.mean(official))

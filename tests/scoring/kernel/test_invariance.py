@@ -24,7 +24,7 @@ from tshirt_assets.selection.ranking import rank_rows
 from tshirt_assets.selection.score_tables import ScoreTables
 from tshirt_assets.selection.threshold import threshold
 
-DATA = Path(__file__).parents[2] / "data"
+DATA = Path(__file__).resolve().parents[3] / "data"
 N_ROWS, BUDGET = 14, 3
 RECIPE = Recipe(method="tshirt", budget=BUDGET, gamma=2.0)
 TEXTS = [alpaca(r["instruction"], r["output"], r.get("input", "")) for r in make_rows(5, N_ROWS)]
