@@ -22,7 +22,8 @@ LAYERS = (  # from the top; a module imports from its own room and from the laye
     ("selection",),
     ("scoring",),
     ("corpus",),
-    ("store", "config"),
+    ("store",),
+    ("config",),
 )
 FREE_OF_DAGSTER = ("incremental", "models", "selection", "scoring", "corpus", "store", "config")
 HEAVY = project()["tool"]["ruff"]["lint"]["flake8-tidy-imports"]["banned-module-level-imports"]

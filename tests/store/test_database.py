@@ -196,6 +196,65 @@ def test_secrets_are_in_no_text(
             assert secret not in text
 
 
+@pytest.mark.parametrize(
+    "shown", ["two  words\t!", "two words !", "two\nwords !", "two\\nwords\\t!"]
+)
+def test_a_secret_is_masked_whatever_its_white_space(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shown: str
+) -> None:
+    monkeypatch.setenv("TEST_STORE_SECRET", "two  words\t!\n")
+    store = Store(str(tmp_path), SECRETS)
+    with pytest.raises(StoreError) as leak, store.database.reporting("a table"):
+        raise RuntimeError(f"403: key {shown} is unknown")
+    assert "403: key *** is unknown" in str(leak.value)
+
+
+def test_an_address_with_credentials_is_refused_without_repeating_them() -> None:
+    with pytest.raises(StoreError, match="give them as storage_options") as error:
+        Store("s3://user:se-cret@bucket/x")
+    assert "se-cret" not in str(error.value)
+
+
+class PanicException(BaseException):
+    """As Rust's: not an `Exception`."""
+
+
+def test_a_panic_is_no_conflict_and_is_not_tried_for_ever(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faults.time, "sleep", lambda seconds: None)
+    tries = []
+
+    def fail() -> None:
+        tries.append(1)
+        raise PanicException("called `Option::unwrap()` on a `None` value")
+
+    with (
+        pytest.raises(StoreError, match=r"failed inside \(a panic\).*verify") as error,
+        store.database.reporting("a table"),
+    ):
+        faults.retried(fail)
+    assert len(tries) == faults.PANICS_TAKEN
+    assert "other processes" not in str(error.value)
+
+
+def test_a_conflict_that_shows_as_a_panic_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faults.time, "sleep", lambda seconds: None)
+    errors = iter([RuntimeError("rust future panicked: unknown error")] * 2)
+
+    def succeed_third() -> str:
+        if error := next(errors, None):
+            raise error
+        return "written"
+
+    assert faults.retried(succeed_third) == "written"
+
+
+def test_an_interrupt_is_passed_on(store: Store) -> None:
+    with pytest.raises(KeyboardInterrupt), store.database.reporting("a table"):
+        raise KeyboardInterrupt
+
+
 def test_a_variable_that_is_not_set_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Literal, Self, get_args
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from tshirt_assets.config.credentials import in_address
 from tshirt_assets.config.messages import fault_lines, key_text
 from tshirt_assets.config.options import (
     CausalLMOptions,
@@ -179,6 +180,16 @@ class CorpusConfig(Options):
             else recipe
             for name, recipe in recipes.items()
         }
+
+    @field_validator("store", "report_url")
+    @classmethod
+    def _holds_no_credentials(cls, address: str | None) -> str | None:
+        if address is not None and in_address(address):
+            raise ValueError(
+                "an address with credentials in it would be shown and logged; take them out "
+                "(those of the store belong into storage_options, as ${NAME} of a variable)"
+            )
+        return address
 
     @model_validator(mode="after")
     def _check(self) -> Self:

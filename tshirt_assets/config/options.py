@@ -18,9 +18,14 @@ Method = Literal["tshirt", "reference", "miwv", "ifd", "longest", "random", "fus
 
 
 class Options(BaseModel):
-    """Base of all configuration models: no unknown keys, no infinite numbers, no changes."""
+    """Base of all configuration models: no unknown keys, no infinite numbers, no changes.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    Errors do not repeat what was given: it may be a credential.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True
+    )
 
 
 class ModelOptions(Options):

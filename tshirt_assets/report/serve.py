@@ -5,15 +5,21 @@ server. This one answers on this machine only and has nothing but reports to giv
 """
 
 import http.server
+import socket
+import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tshirt_assets.config import ConfigError, CorpusConfig
 from tshirt_assets.report.markup import Html, el
 
 HOST: Final = "127.0.0.1"
 REPORT: Final = "report.html"
+NAMES: Final = (HOST, "localhost")  # of this machine, in a request's Host
+AT_ONCE: Final = 16  # requests; more are turned away
+SILENCE: Final = 10.0  # seconds after which a browser that sends or takes nothing is dropped
 
 
 def report_link(config: CorpusConfig, recipe: str) -> str | None:
@@ -28,13 +34,13 @@ def report_server(corpora: Sequence[CorpusConfig], port: int) -> "ReportServer":
 
     Port 0 takes a free one. Raises `ConfigError` when the port cannot be had.
     """
-    files = {
-        _address(config, recipe): Path(config.export_dir) / config.name / recipe / REPORT
+    reports = {
+        _address(config, recipe): _Report(Path(config.export_dir), Path(config.name) / recipe)
         for config in corpora
         for recipe in config.recipes
     }
     try:
-        return ReportServer(files, port)
+        return ReportServer(reports, port)
     except OSError as error:
         raise ConfigError(
             f"port {port} cannot be used ({error.strerror}); choose another one with --port, and "
@@ -42,47 +48,95 @@ def report_server(corpora: Sequence[CorpusConfig], port: int) -> "ReportServer":
         ) from None
 
 
-class ReportServer(http.server.ThreadingHTTPServer):
-    """Serves `files`, by address, and a list of those that exist; nothing else can be reached."""
+@dataclass(frozen=True)
+class _Report:
+    """A report that may not exist yet, in a folder of the exports."""
 
-    def __init__(self, files: dict[str, Path], port: int) -> None:
+    exports: Path
+    folder: Path  # below the exports
+
+    def file(self) -> Path | None:
+        """The report's file; None where there is none, or a link leads to something else."""
+        try:
+            file = (self.exports / self.folder / REPORT).resolve(strict=True)
+            inside = file.is_relative_to(self.exports.resolve())
+        except (OSError, RuntimeError):  # missing, or links in a circle
+            return None
+        return file if inside and file.name == REPORT and file.is_file() else None
+
+
+class ReportServer(http.server.ThreadingHTTPServer):
+    """Serves `reports`, by address, and a list of those that exist; nothing else can be reached."""
+
+    def __init__(self, reports: dict[str, _Report], port: int) -> None:
         super().__init__((HOST, port), _Handler)
-        self.files = files
+        self.reports = reports
+        self._places = threading.BoundedSemaphore(AT_ONCE)
 
     @property
     def url(self) -> str:
         """Address of the list of reports."""
         return f"http://{HOST}:{self.server_port}/"
 
+    def process_request(self, request: socket.socket | Any, client_address: Any) -> None:
+        """Answer in a thread of its own, or hang up when too many are being answered."""
+        if not self._places.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: socket.socket | Any, client_address: Any) -> None:
+        """Answer one request, then leave its place to the next."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
+
+    def handle_error(self, request: socket.socket | Any, client_address: Any) -> None:
+        """A browser that goes away in the middle is no news: the terminal is Dagster's."""
+
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     server: ReportServer
+    timeout = SILENCE
 
     def do_GET(self) -> None:
+        page = self._answer()
+        if page is not None:
+            self.wfile.write(page)
+
+    def do_HEAD(self) -> None:
+        self._answer()
+
+    def _answer(self) -> bytes | None:
+        """Send the status and the headers; the page to send after them, None after an error."""
         # Any web page can have its own name resolve to this machine; none of them is us.
-        asked_of = self.headers.get("Host", "").partition(":")[0]
-        if asked_of not in (HOST, "localhost"):
+        asked_of = self.headers.get("Host", "").partition(":")[0].lower()
+        if asked_of not in NAMES:
             self.send_error(403, explain="reports are served to this machine only")
-            return
+            return None
         page = self._page()
         if page is None:
             self.send_error(404, explain="no such report; has selected_subset been materialized?")
-            return
+            return None
         self.send_response(200)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(page)))
         self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
         self.end_headers()
-        self.wfile.write(page)
+        return page
 
     def _page(self) -> bytes | None:
-        files = self.server.files
-        if self.path == "/":
-            there = [address for address, file in files.items() if file.is_file()]
+        reports = self.server.reports
+        address = self.path.partition("?")[0]
+        if address == "/":
+            there = [address for address, report in reports.items() if report.file()]
             return _list(there).encode()
+        file = reports[address].file() if address in reports else None
         try:
-            return files[self.path].read_bytes()
-        except (KeyError, FileNotFoundError):
+            return file.read_bytes() if file else None
+        except OSError:
             return None
 
     def log_message(self, *_: object) -> None:

@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import pyarrow as pa
 
-from tshirt_assets.store.faults import DamagedTableError, StoreError, explained, retried
+from tshirt_assets.config.credentials import in_address
+from tshirt_assets.store.faults import (
+    DamagedTableError,
+    StoreError,
+    explained,
+    is_panic,
+    retried,
+)
 
 if TYPE_CHECKING:
     from lancedb.db import DBConnection
@@ -36,10 +43,16 @@ class Database:
     """A folder (created with its parents when missing) or `s3://bucket/prefix` of Lance tables.
 
     `${NAME}` in a value of `storage_options` reads an environment variable when the database is
-    first used. No value of `storage_options` appears in errors or in the repr.
+    first used. No value of `storage_options` appears in errors or in the repr. Raises
+    `StoreError` for a URI with credentials in it, which would.
     """
 
     def __init__(self, uri: str, storage_options: Mapping[str, str] | None = None):
+        if in_address(uri):
+            raise StoreError(
+                "the address of the store holds credentials and would be shown and logged; give "
+                "them as storage_options instead, as ${NAME} of an environment variable"
+            )
         self.uri = uri.removeprefix("file://")
         self._options = dict(storage_options or {})
         self._connection: tuple[int, DBConnection] | None = None
@@ -168,15 +181,18 @@ class Database:
             yield
         except StoreError:
             raise
-        except Exception as error:
+        except BaseException as error:
+            if not (isinstance(error, Exception) or is_panic(error)):
+                raise
             # `from None`: the original message may hold what must not be shown.
             raise explained(f"{self.uri}: {subject}", error, self._secrets()) from None
 
     def _secrets(self) -> list[str]:
         values = [*self._options.values()]
         values += [os.environ.get(name, "") for value in values for name in _variables(value)]
-        harmless = {"true", "false", "1", "0"}
-        return [value for value in values if len(value) > 1 and value.lower() not in harmless]
+        harmless = {"true", "false"}
+        stripped = [value.strip() for value in values]
+        return [one for one in stripped if len(one) > 1 and one.lower() not in harmless]
 
     def _write(
         self,

@@ -5,9 +5,12 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from tshirt_assets.config.credentials import masked
+
 Result = TypeVar("Result")
 
 TRIES = 25
+PANICS_TAKEN = 5  # of the tries: some conflicts make Lance panic, but so do damage and its bugs
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 2.0  # seconds
 LONGEST_CAUSE = 300  # characters
 
@@ -18,9 +21,10 @@ CONFLICTS = (
     "preempted by concurrent",
     "incompatible transaction",
     "already exists",
-    "rust future panicked",
     "too many concurrent writers",
 )
+
+PANICS = ("rust future panicked", "panicked at", "panicexception")
 
 # Texts of Lance errors about files that are missing or cut off.
 DAMAGE = (
@@ -70,6 +74,11 @@ REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
         "version of the package",
     ),
     (
+        PANICS,
+        "LanceDB failed inside (a panic); run again, and if it stays, `tshirt-assets verify` "
+        "tells whether the table is damaged",
+    ),
+    (
         DAMAGE,
         "the stored table is damaged; materialize its shard again, or restore it from a backup",
     ),
@@ -90,34 +99,40 @@ class DamagedTableError(StoreError):
     """A table whose files are missing or cut off: after a power failure, or by hand."""
 
 
-def is_conflict(error: Exception) -> bool:
+def is_conflict(error: BaseException) -> bool:
     """True when another writer's commit got in between and the same commit may be repeated."""
     text = str(error).lower()
     return any(conflict in text for conflict in CONFLICTS)
 
 
+def is_panic(error: BaseException) -> bool:
+    """True when Rust code failed inside; such an error need not be an `Exception`."""
+    text = f"{type(error).__name__}: {error}".lower()
+    return any(sign in text for sign in PANICS)
+
+
 def retried(action: Callable[[], Result]) -> Result:
     """Result of `action`, repeated with growing random pauses while commits conflict."""
+    panics = 0
     for attempt in range(TRIES - 1):
         try:
             return action()
-        except Exception as error:
-            if not is_conflict(error):
+        except BaseException as error:
+            panics += is_panic(error)
+            if not is_conflict(error) and (not is_panic(error) or panics >= PANICS_TAKEN):
                 raise
         time.sleep(random.uniform(SHORTEST_PAUSE, min(LONGEST_PAUSE, 0.1 * 2**attempt)))
     return action()
 
 
-def explained(subject: str, error: Exception, secrets: Iterable[str]) -> StoreError:
+def explained(subject: str, error: BaseException, secrets: Iterable[str]) -> StoreError:
     """`error` as one line about `subject`, with its remedy and without any of the `secrets`."""
-    text = str(error).lower()
+    text = f"{type(error).__name__}: {error}".lower()
     known = [(signs, remedy) for signs, remedy in REMEDIES if any(sign in text for sign in signs)]
     signs, remedy = known[0] if known else ((), DEFAULT_REMEDY)
     if is_conflict(error):
         signs, remedy = CONFLICTS, CONFLICT_REMEDY
-    cause = " ".join(str(error).split())
-    for secret in sorted(secrets, key=len, reverse=True):  # one may be part of another
-        cause = cause.replace(secret, "***")
+    cause = " ".join(masked(str(error), secrets).split())
     cause = cause if len(cause) <= LONGEST_CAUSE else f"{cause[:LONGEST_CAUSE]}..."
     kind = DamagedTableError if signs is DAMAGE else StoreError
     return kind(f"{subject}: {remedy} (cause: {cause})")
