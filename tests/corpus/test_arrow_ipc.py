@@ -43,7 +43,24 @@ def test_a_cut_stream_keeps_the_rows_before_the_cut(tmp_path: Path) -> None:
     assert [record.fields for record in good] == ROWS[: len(good)]
     assert len(good) >= 20
     assert last.ends_early
-    assert "the Arrow data breaks off" in (last.fault or "")
+    assert "cannot be read" in (last.fault or "")
+    assert "nor anything after it" in (last.fault or "")
+    assert count_records(str(path)) == len(good) + 1
+
+
+def test_a_broken_batch_of_a_file_hides_no_other(tmp_path: Path) -> None:
+    path = Path(write(tmp_path / "x.arrow", "file"))
+    data = path.read_bytes()
+    with pa.ipc.open_file(str(path)) as reader:
+        offsets = [reader.get_batch(n)["prompt"].buffers()[1].to_pybytes() for n in range(2)]
+    for found in offsets:  # of texts: they now run backwards
+        place = data.index(found)
+        data = data[: place + 4] + b"\xff\xff\xff\x7f" + data[place + 8 :]
+    path.write_bytes(data)
+    *good, last = read_records(str(path))
+    assert [record.fields for record in good] == ROWS[20:]
+    assert last.ends_early
+    assert "batch 1 cannot be read" in (last.fault or "")
     assert count_records(str(path)) == len(good) + 1
 
 

@@ -59,6 +59,8 @@ HOSTILE = [
     '{"instruction": "\\ud800", "output": NaN, "more": ' + "[" * 500 + "NaN" + "]" * 500 + "}",
     '{"instruction": Infinity, "output": 1e999, "messages": [{"role": 3}]}',
     '{"conversations": {"from": ["human"], "value": []}, "more": {"a": null}}',
+    '{"instruction": "x", "output": "y", "instruction": "z", "n": {"a": 1, "a": 2}}',
+    '[{"a": 1, "a": 2}]',
     "null",
     "[1, 2]",
     '"text"',

@@ -11,6 +11,7 @@ from tshirt_assets.corpus import json_window
 from tshirt_assets.corpus.bytestream import StreamFault
 from tshirt_assets.corpus.json_stream import Refused, json_values
 from tshirt_assets.corpus.json_window import Fault
+from tshirt_assets.corpus.records import Undecodable
 
 LIMIT = 1 << 20
 VALUES = st.recursive(
@@ -163,12 +164,26 @@ def test_an_object_may_stand_for_its_rows(text: str, expected: list[Any]) -> Non
     ("text", "reason"),
     [
         (f'{{"train": {WRAPPED}, "test": {WRAPPED}}}', r"several lists of rows \(train, test\)"),
+        (f'{{"data": {WRAPPED}, "data": [{{"a": 9}}]}}', "holds 'data' more than once"),
         ('{"prompt": {"0": "x", "1": "y"}, "response": {"0": "a", "1": "b"}}', "holds columns"),
     ],
 )
 def test_other_layouts_are_refused_with_the_remedy(text: str, reason: str) -> None:
     with pytest.raises(Refused, match=reason):
         read(text)
+
+
+@pytest.mark.parametrize("text", ['[{"a": 1, "b": {"c": 1, "c": 2}, "a": 2}, {"a": 3}]'])
+def test_of_a_name_with_several_values_none_counts(text: str) -> None:
+    first, second = read(text)
+    assert isinstance(first["a"], Undecodable)
+    assert "more than once" in str(first["a"])
+    assert isinstance(first["b"]["c"], Undecodable)
+    assert second == {"a": 3}
+
+
+def test_a_name_that_is_there_twice_with_one_value_is_none_the_worse() -> None:
+    assert read('[{"a": [1], "a": [1]}]') == [{"a": [1]}]
 
 
 @pytest.mark.usefixtures("small_steps")

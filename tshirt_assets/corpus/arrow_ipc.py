@@ -15,7 +15,7 @@ ROWS = 1024  # of a batch that are decoded at a time
 
 
 def arrow_records(path: str, start: int, stop: int | None) -> Iterator[Record]:
-    """Rows `start` up to `stop`, and where the file breaks off one record that says so.
+    """Rows `start` up to `stop`; where batches cannot be read, one last record says so.
 
     Memory is bounded by the batches that the writer made. Raises `CorpusError` for a file that
     cannot be read at all.
@@ -58,28 +58,49 @@ def _batches(path: str) -> Iterator[Iterator[pa.RecordBatch | Record]]:
 
 
 def _read(source: Any, in_file: bool) -> Iterator[pa.RecordBatch | Record]:
-    """The batches, and a record where no more can be read. Raises before the first."""
+    """The batches that can be read, and a last record where any cannot. Raises when none can."""
     file = pa.OSFile(source) if isinstance(source, str) else pa.PythonFile(source)
     file.seek(0)
     reader: Any = pa.ipc.open_file(file) if in_file else pa.ipc.open_stream(file)
-    numbers = range(reader.num_record_batches) if in_file else None
-    at = 0
+    batches = _of_file(reader) if in_file else _of_stream(reader)
+    lost: list[str] = []
+    good = 0
+    for number, batch in enumerate(batches, start=1):
+        if isinstance(batch, Exception):
+            lost.append(f"batch {number} cannot be read ({one_line(batch)})")
+            failure = batch
+            continue
+        good += 1
+        yield batch
+    if lost and not good:
+        raise failure
+    if lost:
+        more = f"; so it is with {len(lost) - 1:,} more" if len(lost) > 1 else ""
+        rest = "" if in_file else ", nor anything after it"
+        yield Record({}, fault=f"{lost[0]}{rest}{more}", ends_early=True)
+
+
+def _of_file(reader: Any) -> Iterator[pa.RecordBatch | Exception]:
+    """All batches of a file, which lists where they lie: one that is broken hides no other."""
+    for number in range(reader.num_record_batches):
+        try:
+            batch = reader.get_batch(number)
+            batch.validate(full=True)  # else offsets that are wrong end the process
+        except Exception as error:
+            yield error
+        else:
+            yield batch
+
+
+def _of_stream(reader: Any) -> Iterator[pa.RecordBatch | Exception]:
+    """The batches of a stream up to the first that is broken."""
     while True:
         try:
-            if numbers is None:
-                batch = reader.read_next_batch()
-            elif at < len(numbers):
-                batch = reader.get_batch(at)
-            else:
-                return
-            batch.validate(full=True)  # else offsets that are wrong end the process
+            batch = reader.read_next_batch()
+            batch.validate(full=True)
         except StopIteration:
             return
         except Exception as error:
-            if at == 0:
-                raise
-            reason = f"after batch {at}: the Arrow data breaks off ({one_line(error)})"
-            yield Record({}, fault=reason, ends_early=True)
+            yield error
             return
-        at += 1
         yield batch

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tshirt_assets.corpus.bytestream import LongLine, StreamFault, lines
+from tshirt_assets.corpus.json_decoder import DECODER
 from tshirt_assets.corpus.json_window import CUT_MARGIN
 from tshirt_assets.corpus.records import EXCERPT, TURN_FIELDS, Record
 
@@ -40,7 +41,7 @@ def parse_line(line: Line, limit: int) -> Record:
         reason = f"longer than max_row_bytes ({limit:,})"
     else:
         try:
-            return record_of(json.loads(text), f"line {line.number}")
+            return record_of(DECODER.decode(text), f"line {line.number}")
         except json.JSONDecodeError as error:
             reason = f"{error.msg} (column {error.colno})"
             at_end = error.pos >= len(text) or error.msg.startswith("Unterminated string")
@@ -59,7 +60,7 @@ def record_of(value: Any, place: str) -> Record:
     if isinstance(value, dict):
         return Record(value)
     fault = f"{place}: a JSON {type(value).__name__}, not an object"
-    return Record({}, fault=fault, text=json.dumps(value)[:EXCERPT])
+    return Record({}, fault=fault, text=json.dumps(value, default=str)[:EXCERPT])
 
 
 def holds_lines(head: bytes, whole: bool) -> bool:
@@ -79,7 +80,7 @@ def holds_lines(head: bytes, whole: bool) -> bool:
     if not second or alone is not _NOTHING:
         return bool(second)
     try:
-        json.JSONDecoder().raw_decode(text)
+        DECODER.raw_decode(text)
         return False
     except json.JSONDecodeError as error:
         unclosed = error.msg.startswith("Unterminated string")
@@ -101,6 +102,6 @@ def _first_lines(text: str) -> tuple[str, str]:
 
 def _parsed(line: str) -> Any:
     try:
-        return json.loads(line.strip(AROUND))
+        return DECODER.decode(line.strip(AROUND))
     except Exception:  # whatever it is, the line is no value
         return _NOTHING

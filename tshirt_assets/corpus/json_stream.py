@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tshirt_assets.corpus.json_window import SEPARATORS, Fault, Window
-from tshirt_assets.corpus.records import ROW_FIELDS, TURN_FIELDS
+from tshirt_assets.corpus.records import ROW_FIELDS, TURN_FIELDS, Undecodable
 
 _TURN = re.compile(r'\s*\{\s*"(from|role|value|content)"')
 _NAME = re.compile(r'[\s,]*"((?:[^"\\]|\\.)*)"\s*:\s*')
@@ -77,6 +77,10 @@ def _unwrapped(value: dict[str, Any]) -> Iterator[Any]:
     columns = [tuple(part) for part in value.values() if isinstance(part, dict) and part]
     if len(value) > 1 and len(columns) == len(value) and len(set(columns)) == 1:
         raise Refused("holds columns, not rows; write one row per line (pandas: lines=True)")
+    if not lists and not ROW_FIELDS & value.keys():
+        for name, part in value.items():
+            if isinstance(part, Undecodable):
+                raise Refused(f"holds {name!r} more than once; write a file of each")
     if not lists or ROW_FIELDS & (value.keys() - set(lists)):
         yield value
     elif len(lists) == 1:

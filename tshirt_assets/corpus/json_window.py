@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tshirt_assets.corpus.bytestream import StreamFault
+from tshirt_assets.corpus.json_decoder import DECODER
 from tshirt_assets.corpus.json_recovery import Scanner
 from tshirt_assets.corpus.records import EXCERPT, ROW_FIELDS, TURN_FIELDS
 
@@ -48,7 +49,7 @@ class Window:
         self.dropped = False  # whether the value that is passed over is not all there any more
         self.good = 0  # values so far
         self.shapes: dict[frozenset[str], None] = {}  # the names of the fields of good rows
-        self.decode = json.JSONDecoder().raw_decode
+        self.decode = DECODER.raw_decode
 
     @property
     def why_it_ends(self) -> str:
