@@ -131,4 +131,5 @@ def _broken(source: _Source, place: str, reason: str, width: int) -> Record:
     source.limit = limit
     if passed:
         reason += f"; {passed} lines after it give no row and were passed over"
-    return Record({}, fault=f"{place}: {reason}", text=text, ends_early=passed > 0 and not found)
+    ends = passed > 0 and not found and not source.broken  # else a record of its own says so
+    return Record({}, fault=f"{place}: {reason}", text=text, ends_early=ends)
