@@ -78,7 +78,8 @@ class Graph:
         return tau
 
     def robust_scores(self, tau: float) -> None:
-        found, table, _ = calibration.calibrated(self.store, self.config, self.scorer, tau, LOG)
+        draws = calibration.pilot_draws(self.store, self.config, self.scorer, LOG)
+        found, table, _ = calibration.calibrated(self.store, self.config, self.scorer, draws, tau)
         facts = TableFacts(tau=tau, calibration=found.facts())
         write_table(self.store, NAME, "calibration", None, table, facts=facts)
         keep = self.config.keep_fraction

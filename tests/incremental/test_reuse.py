@@ -101,6 +101,37 @@ def test_three_changed_rows_of_a_thousand(tmp_path: Path, tiny_models: Path) -> 
     print(f"computed of 1,000 rows, 3 of them changed: {counts}")
 
 
+@pytest.mark.parametrize("tolerance", [0.05, 0.0])
+def test_few_changed_rows_measure_no_contender_again(
+    tmp_path: Path, tiny_models: Path, tolerance: float
+) -> None:
+    """Analytic scores belong to one tau and one calibration: both stay within `tau_tolerance`."""
+    options = {
+        "recipes": {"tshirt": {"method": "tshirt", "budget": 5}},
+        "robustness": {"estimator": "analytic"},
+        "tau_tolerance": tolerance,
+    }
+    corpus = Corpus(tmp_path / "corpus", tiny_models, options)
+    rows = make_rows(0, 100)
+    corpus.write("a.jsonl", rows)
+    corpus.register()
+    scoring = ("samples", "token_scores"), ("contenders",), ("calibration",), ("robust_scores",)
+    for assets in scoring:
+        corpus.materialize(*assets)
+    before = corpus.frame("robust_scores").select("sample_id", "tau")
+    rows[50] |= {"output": "it is water"}
+    corpus.write("a.jsonl", rows)
+    for assets in scoring:
+        corpus.materialize(*assets)
+    now = corpus.frame("robust_scores").select("sample_id", "tau")
+    known = now.join(before, on=["sample_id", "tau"], how="semi").height
+    assert corpus.computed("robust_scores") == now.height - known
+    assert (known > now.height / 2) is (tolerance > 0)
+    quantile = corpus.metadata("contenders")["quantile"]
+    assert (quantile == now["tau"][0]) is (tolerance == 0)
+    assert ("kept" in corpus.metadata("calibration")) is (tolerance > 0)
+
+
 def assert_same_results(one: Corpus, other: Corpus) -> None:
     for asset in ASSETS:
         partitions: list[str | None] = [None]

@@ -11,9 +11,10 @@ from tshirt_assets.config import CorpusConfig
 from tshirt_assets.incremental.catalog import CALIBRATION
 from tshirt_assets.incremental.columns import CALIBRATION as COLUMNS
 from tshirt_assets.incremental.draws import draw, draw_table, to_deltas
+from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.estimates import clean_losses
 from tshirt_assets.incremental.facts import TableFacts
-from tshirt_assets.incremental.score_table import ScoredShard
+from tshirt_assets.incremental.score_table import ScoredShard, ScoreTable
 from tshirt_assets.incremental.stored_rows import ROW_COLUMNS, read_samples_by_id, tokenize_rows
 from tshirt_assets.incremental.writing import needed_table, write_table
 from tshirt_assets.models.cache import load_count
@@ -24,6 +25,7 @@ from tshirt_assets.orchestration.recording import agreement, describe_table, des
 from tshirt_assets.orchestration.shard_loop import Report
 from tshirt_assets.store.frames import to_frame, to_schema
 from tshirt_assets.store.store import Store
+from tshirt_assets.store.table_info import TableInfo
 
 if TYPE_CHECKING:
     from tshirt_assets.models.causal_lm import LoadedCausalLM
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from tshirt_assets.scoring.robustness import RobustScore
 
 PILOT = "pilot_deltas"
+KEPT_PILOT = 0.75  # share of the pilot's rows that must still be there for its constants to stay
 PREVIEW = ("status", *COLUMNS.names[len(ROW_COLUMNS) :])
 
 
@@ -40,25 +43,37 @@ def build(binding: Binding) -> dg.AssetsDefinition:
 
 
 def make(run: Run) -> Report:
-    """Calibrate on the pilot, store what was found and report on it."""
+    """Calibrate on the pilot, or keep what was found before, and report on it."""
+    from tshirt_assets.scoring.calibration import Calibration
+
     scorer = run.scorer
     tau = TableFacts.of(needed_table(run.store, run.config.name, "contenders")).tau
     assert tau is not None
-    calibration, table, drawn = calibrated(run.store, run.config, scorer, tau, run.log)
+    draws = pilot_draws(run.store, run.config, scorer, run.log)
+    info = kept_calibration(run.store, run.config, draws.identity, tau)
+    if info is not None:
+        calibration = Calibration.from_facts(TableFacts.of(info).calibration or {})
+        table = run.store.read(run.config.name, CALIBRATION.name, version=info.version)
+        metadata: dict[str, Any] = {"kept": "most of its rows and tau are as they were"}
+    else:
+        calibration, table, drawn = calibrated(run.store, run.config, scorer, draws, tau)
+        facts = TableFacts(tau=tau, calibration=calibration.facts())
+        info = write_table(
+            run.store,
+            run.config.name,
+            CALIBRATION.name,
+            None,
+            table,
+            identity=draws.identity,
+            facts=facts,
+        )
+        metadata = describe_work(drawn)
     if calibration.errors is None:
         run.log.warning(
             f"{table.num_rows} rows are too few for a pilot: the estimator is not calibrated and "
             "assumes the usual noise. With so few rows, estimator: sampled costs little"
         )
-    info = write_table(
-        run.store,
-        run.config.name,
-        CALIBRATION.name,
-        None,
-        table,
-        facts=TableFacts(tau=tau, calibration=calibration.facts()),
-    )
-    metadata = describe_table(info, table, PREVIEW) | describe_work(drawn) | calibration.facts()
+    metadata = describe_table(info, table, PREVIEW) | metadata | calibration.facts()
     metadata |= {
         "tau": tau,
         "model": scorer.path,
@@ -72,16 +87,50 @@ def make(run: Run) -> Report:
     return Report(data_version=info.data_version, metadata=metadata)
 
 
+def pilot_draws(
+    store: Store, config: CorpusConfig, scorer: "LoadedCausalLM", log: Any
+) -> ScoreTable:
+    """The table of the pilot's sampled neighbours."""
+    from tshirt_assets.scoring.calibration import PILOT_NEIGHBOURS
+
+    return draw_table(store, config, scorer, PILOT, PILOT_NEIGHBOURS, log)
+
+
+def kept_calibration(
+    store: Store, config: CorpusConfig, identity: str, tau: float
+) -> TableInfo | None:
+    """The stored calibration, where another one would be about the same.
+
+    Its constants belong to every analytic score: while tau stays (see `tau_tolerance`) and
+    KEPT_PILOT of its rows are still in the corpus, they stay, too.
+    """
+    info = store.info(config.name, CALIBRATION.name)
+    if info is None or info.identity != identity or config.tau_tolerance == 0:
+        return None
+    try:
+        facts = TableFacts.of(info)
+    except UpstreamError:  # it is written again
+        return None
+    if facts.tau != tau or facts.calibration is None or "std_scale" not in facts.calibration:
+        return None
+    pilot = to_frame(store.read(config.name, CALIBRATION.name, columns=["sample_id"]))
+    there = store.read(config.name, "contenders", columns=["sample_id"], where="status = 'ok'")
+    still = pilot["sample_id"].is_in(to_frame(there)["sample_id"].unique().implode())
+    return info if still.sum() >= KEPT_PILOT * len(still) else None
+
+
 def calibrated(
-    store: Store, config: CorpusConfig, scorer: "LoadedCausalLM", tau: float, log: Any
+    store: Store, config: CorpusConfig, scorer: "LoadedCausalLM", draws: ScoreTable, tau: float
 ) -> tuple["Calibration", pa.Table, ScoredShard]:
-    """The calibration, the pilot's rows with both estimates, and the work of sampling them."""
+    """The calibration, the pilot's rows with both estimates, and the work of sampling them.
+
+    draws: see `pilot_draws`.
+    """
     from tshirt_assets.scoring.calibration import PILOT_NEIGHBOURS, calibrate
 
     rows = pilot_rows(store, config.name)
     samples = read_samples_by_id(store, config.name, rows)
     rows = rows.filter(pl.col("sample_id").is_in(list(samples)))
-    draws = draw_table(store, config, scorer, PILOT, PILOT_NEIGHBOURS, log)
     drawn = draws.score(None, rows, draw(scorer, config, samples, PILOT_NEIGHBOURS))
     ids = rows["sample_id"].to_list()
     clean = {

@@ -26,6 +26,7 @@ from tshirt_assets.orchestration.recording import (
 )
 from tshirt_assets.orchestration.shard_loop import Report
 from tshirt_assets.store.frames import to_frame, to_schema
+from tshirt_assets.store.store import Store
 
 PREVIEW = ("rank", "contender", "s_ifd", "ifd", "status")
 
@@ -40,7 +41,8 @@ def make(run: Run) -> Report:
     config = run.config
     dataset = run.dataset("token_scores")
     samples = run.dataset("samples") if any(r.quotas for r in config.recipes.values()) else None
-    tau = find_tau(dataset, config.keep_fraction)
+    quantile = find_tau(dataset, config.keep_fraction)
+    tau = kept_tau(run.store, config, quantile)
     table = contender_table(dataset, samples, config, tau)
     info = write_table(
         run.store,
@@ -48,11 +50,12 @@ def make(run: Run) -> Report:
         CONTENDERS.name,
         None,
         table,
-        facts=TableFacts(tau=tau, keep_fraction=config.keep_fraction),
+        facts=TableFacts(tau=tau, quantile=quantile, keep_fraction=config.keep_fraction),
     )
     metadata = describe_table(info, table, PREVIEW) | describe_shards(dataset)
     metadata |= {
         "tau": tau,
+        "quantile": quantile,
         "keep_fraction": config.keep_fraction,
         "contenders": int(to_frame(table.select(["contender"]))["contender"].sum()),
         "s_ifd_plot": histogram_plot(finite_values(table, "s_ifd"), "clean S-IFD"),
@@ -65,15 +68,23 @@ def make(run: Run) -> Report:
 
 
 def find_tau(dataset: Dataset, keep_fraction: float) -> float:
-    """The threshold on abs(token delta) over all rows of `token_scores`, in nats.
+    """The threshold on abs(token delta) over the rows of `token_scores`, in nats.
+
+    Only of rows that can be selected: exact duplicates count once, as they do for the budget.
 
     Raises `UpstreamError` where no row could be scored.
     """
     from tshirt_assets.selection.threshold import threshold
 
+    is_ok = f"status = '{Status.OK.value}'"
+    first = dataset.frame(["sample_id"], is_ok)["sample_id"].is_first_distinct().to_arrow()
+
     def passes() -> Iterator[np.ndarray]:
-        for _, batch in dataset.batches(["token_delta"], "status = 'ok'"):
-            yield batch.column("token_delta").flatten().to_numpy()
+        at = 0
+        for _, batch in dataset.batches(["token_delta"], is_ok):
+            deltas = batch.column("token_delta").filter(first.slice(at, batch.num_rows))
+            at += batch.num_rows
+            yield deltas.flatten().to_numpy()
 
     try:
         return threshold(passes, keep_fraction)
@@ -82,6 +93,23 @@ def find_tau(dataset: Dataset, keep_fraction: float) -> float:
             f"no threshold for {dataset.corpus!r}: {error}. See the statuses of token_scores: "
             "no row could be scored"
         ) from None
+
+
+def kept_tau(store: Store, config: CorpusConfig, quantile: float) -> float:
+    """The stored tau, where the quantile of the present rows is within the tolerance of it.
+
+    Every row's analytic robustness belongs to one tau: where few rows change, it stays, and with
+    it what was measured.
+    """
+    info = store.info(config.name, CONTENDERS.name)
+    try:
+        facts = TableFacts() if info is None else TableFacts.of(info)
+    except UpstreamError:  # it is about to be written again
+        return quantile
+    if facts.tau is None or facts.keep_fraction != config.keep_fraction:
+        return quantile
+    near = abs(quantile - facts.tau) <= config.tau_tolerance * abs(facts.tau)
+    return facts.tau if near else quantile
 
 
 def contender_table(

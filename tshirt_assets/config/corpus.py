@@ -98,6 +98,14 @@ class CorpusConfig(Options):
         description="Share k of response tokens that counts as informative; tau is the (1-k) "
         "quantile of abs(token delta).",
     )
+    tau_tolerance: float = Field(
+        default=0.01,
+        ge=0.0,
+        lt=1.0,
+        description="How far, as a share of it, the quantile may move away from the stored tau "
+        "before tau moves, and with it the calibration: few changed rows then measure no "
+        "contender again. 0: tau is always the quantile of the present rows.",
+    )
     robustness: RobustnessOptions = Field(
         default=RobustnessOptions(), description="Noise neighbours and their estimator."
     )

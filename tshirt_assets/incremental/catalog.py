@@ -101,7 +101,7 @@ CONTENDERS = AssetRecord(
     "still select them.",
     unit="corpus",
     phase=3,
-    code_version="1",
+    code_version="2",
     kinds=frozenset({"lancedb", "polars"}),
     reads=("token_scores",),
     checks=("all_shards_used",),
