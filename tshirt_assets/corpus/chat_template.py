@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tshirt_assets.corpus.errors import CorpusError, TemplateError
@@ -77,14 +77,28 @@ def _source(tokenizer: "PreTrainedTokenizerBase") -> str:
 
 
 def _rendered(turns: Turns, tokenizer: "PreTrainedTokenizerBase", *, prompt: bool) -> str:
+    pinned = _pinned_clock() + _source(tokenizer) if asks_for_time(tokenizer) else None
     return str(
         tokenizer.apply_chat_template(
             [dict(turn) for turn in turns],
+            chat_template=pinned,
             add_generation_prompt=prompt,
             tokenize=False,
-            strftime_now=CLOCK.strftime,  # a variable hides the global that reads the real clock
         )
     )
+
+
+@cache
+def _pinned_clock() -> str:
+    """The beginning of a template in which `strftime_now` reads `CLOCK`.
+
+    A macro, which hides transformers' own function there: templates are given data but no
+    functions. The line break is the one that follows a block and is not rendered.
+    """
+    parts = {f"%{letter}": CLOCK.strftime(f"%{letter}") for letter in "aAwdbBmyYHIMSfpjUWcxX"}
+    unpadded = {f"%-{letter}": str(int(parts[f"%{letter}"])) for letter in "dmHIMSj"}
+    steps = "".join(f".replace({a!r}, {b!r})" for a, b in (parts | unpadded).items())
+    return f"{{% macro strftime_now(format) %}}{{{{ format{steps} }}}}{{% endmacro %}}\n"
 
 
 @lru_cache(maxsize=8)

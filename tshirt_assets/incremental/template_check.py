@@ -20,13 +20,13 @@ FIRST_ROWS = 16
 class TemplateCheck:
     """Finds rows that are not scored as the model's chat template renders them whole.
 
-    Every shard has an outcome; the log of the run is told once, by the first shard with a fault.
+    Every shard has an outcome; the log of the run has each kind of fault once.
     """
 
     def __init__(self, store: Store, config: CorpusConfig, model: "LoadedCausalLM", log: Any):
         """Says at once what is done for the template that it does not do itself."""
         self._store, self._config, self._model, self._log = store, config, model, log
-        self._warned = False
+        self._said: set[str] = set()
         if self._in_use:
             for note in template_notes(model.tokenizer):
                 log.warning(f"{model.path}: {note}")
@@ -36,12 +36,12 @@ class TemplateCheck:
         if not self._in_use:
             return CheckOutcome(True, f"prompt_format {self._config.prompt_format}: no template")
         samples = self._first_samples(shard)
-        faults = template_faults(self._model.tokenizer, samples) if samples else []
-        if faults and not self._warned:
-            self._warned = True
-            self._log.warning(f"{self._model.path}: {shard}: {'; '.join(faults)}")
+        faults = template_faults(self._model.tokenizer, samples)
+        for kind in faults.keys() - self._said:
+            self._log.warning(f"{self._model.path}: {shard}: {faults[kind]}")
+        self._said |= faults.keys()
         fine = f"the first {len(samples)} rows are scored as they are rendered whole"
-        return CheckOutcome(not faults, "; ".join(faults) or fine, warn=True)
+        return CheckOutcome(not faults, "; ".join(faults.values()) or fine, warn=True)
 
     @property
     def _in_use(self) -> bool:

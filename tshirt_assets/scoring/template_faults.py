@@ -46,12 +46,12 @@ _TERMINAL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 def template_faults(
     tokenizer: "PreTrainedTokenizerBase", samples: Sequence[Sample] = (EXAMPLE,)
-) -> list[str]:
-    """What is wrong with the tokenizer's chat template for these usable samples, a line a kind.
+) -> dict[str, str]:
+    """What is wrong with the tokenizer's chat template for these usable samples: kind and message.
 
-    Each line shows prompt and response beside the whole conversation, and names the remedy. A
-    sample that the template refuses is left out, unless it refuses all of them. Raises
-    `CorpusError` when there is no template.
+    A message is one line: kind, rows, remedy, and prompt and response beside the whole conversation
+    of the first row. A sample that the template refuses is left out, unless it refuses all of them.
+    Raises `CorpusError` when there is no template.
     """
     found: dict[str, list[str]] = defaultdict(list)
     refused: list[str] = []
@@ -68,11 +68,11 @@ def template_faults(
             texts = f"Scored: {shown(scored, at)}. Whole conversation: {shown(whole, at)}"
             found[kind].append(texts)
     if refused and len(refused) == len(samples):
-        return [f"{refused[0]}. {REMEDY}"]
-    return [
-        f"{kind} ({len(places)} of the first {len(samples)} rows). {REMEDY}. {places[0]}"
+        return {refused[0]: f"{refused[0]}. {REMEDY}"}
+    return {
+        kind: f"{kind} ({len(places)} of the first {len(samples)} rows). {REMEDY}. {places[0]}"
         for kind, places in found.items()
-    ]
+    }
 
 
 def template_notes(tokenizer: "PreTrainedTokenizerBase") -> list[str]:
