@@ -27,9 +27,13 @@ def fit(corpus: Corpus, capfd: pytest.CaptureFixture[str]) -> tuple[Any, str]:
     """Score the corpus; the check of its template, and what was warned of."""
     capfd.readouterr()
     result = corpus.materialize("samples", "token_scores")
+    return corpus.checks(result)["token_scores.template_fits"], warnings(capfd)
+
+
+def warnings(capfd: pytest.CaptureFixture[str]) -> str:
+    """The warnings of the log since the last look at it."""
     lines = capfd.readouterr().err.splitlines()
-    warned = "\n".join(line for line in lines if " - WARNING - " in line)
-    return corpus.checks(result)["token_scores.template_fits"], warned
+    return "\n".join(line for line in lines if " - WARNING - " in line)
 
 
 def test_faults_are_a_check_of_each_shard_and_one_warning_of_the_run(
@@ -68,6 +72,23 @@ def test_what_is_done_for_a_template_is_logged_once(
     assert said.count("chat template") == said.count(words or "chat template") == bool(words)
     prompts = corpus.frame("token_scores").filter(status="ok")["n_prompt_tokens"]
     assert prompts.min() > 10
+
+
+def test_the_target_is_checked_and_named_where_it_is_not_the_scorer(
+    corpus: Corpus, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    chat(corpus, tmp_path, OPENS).materialize("samples", "embeddings", "token_scores")
+    corpus.materialize("neighbours")
+    target = {"path": str(corpus.models / "other_lm"), "device": "cpu"}
+    for options, passes in (({}, False), ({"target": target}, True)):
+        corpus.configure(**options)
+        warnings(capfd)
+        result = corpus.materialize("miwv_scores")
+        assert corpus.checks(result)["miwv_scores.template_fits"].passed is passes
+        assert warnings(capfd) == ""
+    corpus.configure(target=corpus.options["scorer"], scorer=target)
+    corpus.materialize("miwv_scores")
+    assert warnings(capfd).count("not how the chat template renders the whole conversation") == 1
 
 
 def test_a_row_that_the_template_refuses_has_a_status(corpus: Corpus, tmp_path: Path) -> None:

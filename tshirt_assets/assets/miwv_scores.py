@@ -49,7 +49,8 @@ def prepare(run: Run) -> Callable[[str], Report]:
     scores = ScoreTable(store, corpus, MIWV_SCORES.name, identity, COLUMNS, run.log)
     neighbours = needed_table(store, corpus, "neighbours")
     nearest = to_frame(store.read(corpus, "neighbours", version=neighbours.version))
-    template = TemplateCheck(store, run.config, target, run.log)
+    same = run.config.target_model == run.config.scorer  # whose template token_scores spoke of
+    template = TemplateCheck(store, run.config, target, None if same else run.log)
     return partial(process, run, scores, target, template, nearest, neighbours.data_version)
 
 

@@ -20,7 +20,7 @@ FIRST_ROWS = 16
 class TemplateCheck:
     """Finds rows that are not scored as the model's chat template renders them whole.
 
-    Every shard has an outcome; the log of the run has each kind of fault once.
+    Every shard has an outcome; the log, if one is given, has each kind of fault once.
     """
 
     def __init__(self, store: Store, config: CorpusConfig, model: "LoadedCausalLM", log: Any):
@@ -29,7 +29,7 @@ class TemplateCheck:
         self._said: set[str] = set()
         if self._in_use:
             for note in template_notes(model.tokenizer):
-                log.warning(f"{model.path}: {note}")
+                self._warn(note)
 
     def outcome(self, shard: str) -> CheckOutcome:
         """Warn where the first usable rows of a shard are not scored as they are rendered whole."""
@@ -37,8 +37,8 @@ class TemplateCheck:
             return CheckOutcome(True, f"prompt_format {self._config.prompt_format}: no template")
         samples = self._first_samples(shard)
         faults = template_faults(self._model.tokenizer, samples)
-        for kind in faults.keys() - self._said:
-            self._log.warning(f"{self._model.path}: {shard}: {faults[kind]}")
+        for kind in sorted(faults.keys() - self._said):
+            self._warn(f"{shard}: {faults[kind]}")
         self._said |= faults.keys()
         fine = f"the first {len(samples)} rows are scored as they are rendered whole"
         return CheckOutcome(not faults, "; ".join(faults.values()) or fine, warn=True)
@@ -46,6 +46,10 @@ class TemplateCheck:
     @property
     def _in_use(self) -> bool:
         return self._config.prompt_format == "chat_template"
+
+    def _warn(self, message: str) -> None:
+        if self._log is not None:
+            self._log.warning(f"{self._model.path}: {message}")
 
     def _first_samples(self, shard: str) -> list[Sample]:
         corpus = self._config.name
