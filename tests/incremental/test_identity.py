@@ -3,7 +3,10 @@
 from dataclasses import replace
 
 import pytest
+from transformers.utils import chat_template_utils
 
+from tests.corpus.test_chat_template import DATED, TURNS
+from tests.tiny import CHAT_TEMPLATE, bpe_tokenizer
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.incremental import identity
 from tshirt_assets.incremental.catalog import TOKEN_SCORES
@@ -17,9 +20,14 @@ class Engine:
 
 
 def model(
-    fingerprint: str = "f", precision: str = "fp32", max_length: int = 100, path: str = "p"
+    fingerprint: str = "f",
+    precision: str = "fp32",
+    max_length: int = 100,
+    path: str = "p",
+    template: str | None = None,
 ) -> LoadedCausalLM:
-    return LoadedCausalLM(Engine(precision), None, path, None, fingerprint, max_length)  # type: ignore[arg-type]
+    tokenizer = bpe_tokenizer(chat_template=template)
+    return LoadedCausalLM(Engine(precision), tokenizer, path, None, fingerprint, max_length)  # type: ignore[arg-type]
 
 
 def config(**options: object) -> CorpusConfig:
@@ -46,6 +54,25 @@ def test_what_changes_no_loss_does_not() -> None:
     first = loss_identity("token_scores", config(), model())
     again = config(seed=1, keep_fraction=0.5, recipes={"r": {"method": "ifd", "budget": 3}})
     assert loss_identity("token_scores", again, model(path="elsewhere")) == first
+
+
+def test_prompts_that_depend_on_more_than_the_template_change_the_identity(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def identity_of(template: str, prompt_format: str = "chat_template") -> str:
+        options = config(prompt_format=prompt_format)
+        return loss_identity("token_scores", options, model(template=template))
+
+    # The template's text is one of the files of the model's fingerprint: as before, it suffices.
+    plain = identity_hash(
+        "token_scores", prompt_format="chat_template", model="f", precision="fp32", max_length=100
+    )
+    assert identity_of(CHAT_TEMPLATE) == plain
+    dated, headed = identity_of(DATED), identity_of(TURNS)
+    assert len({plain, dated, headed}) == 3
+    monkeypatch.setattr(chat_template_utils, "datetime", None)  # nobody asks for the real time
+    assert identity_of(DATED) == dated
+    assert len({identity_of(t, "alpaca") for t in (CHAT_TEMPLATE, DATED, TURNS)}) == 1
 
 
 def test_a_new_code_version_is_a_new_identity(monkeypatch: pytest.MonkeyPatch) -> None:

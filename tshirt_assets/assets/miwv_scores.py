@@ -15,6 +15,7 @@ from tshirt_assets.incremental.demos import ShardDemos, one_shot, still_same_dem
 from tshirt_assets.incremental.identity import loss_identity
 from tshirt_assets.incremental.score_table import ScoredShard, ScoreTable
 from tshirt_assets.incremental.stored_rows import row_frame, samples_by_id
+from tshirt_assets.incremental.template_check import TemplateCheck
 from tshirt_assets.incremental.writing import needed_table, read_upstream
 from tshirt_assets.models.cache import load_count
 from tshirt_assets.orchestration.asset_run import Run
@@ -48,13 +49,16 @@ def prepare(run: Run) -> Callable[[str], Report]:
     scores = ScoreTable(store, corpus, MIWV_SCORES.name, identity, COLUMNS, run.log)
     neighbours = needed_table(store, corpus, "neighbours")
     nearest = to_frame(store.read(corpus, "neighbours", version=neighbours.version))
-    return partial(process, run, scores, target, nearest, neighbours.data_version)
+    same = run.config.target_model == run.config.scorer  # whose template token_scores spoke of
+    template = TemplateCheck(store, run.config, target, None if same else run.log)
+    return partial(process, run, scores, target, template, nearest, neighbours.data_version)
 
 
 def process(
     run: Run,
     scores: ScoreTable,
     target: "LoadedCausalLM",
+    template: TemplateCheck,
     nearest: pl.DataFrame,
     neighbours_version: str,
     shard: str,
@@ -75,6 +79,7 @@ def process(
             "rows_carried_through": carried_outcome(scored.table, scored.asked),
             "rows_usable": usable_outcome(scored.table, run.config.max_bad_share),
             "scores_finite": finite_outcome(scored.table, SCORES),
+            "template_fits": template.outcome(shard),
         },
     )
 

@@ -8,6 +8,7 @@ import dagster as dg
 from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.corpus.readers import incomplete_reason, read_stable
 from tshirt_assets.corpus.shards import ShardSpec, discover_shards
+from tshirt_assets.incremental.boilerplate import boilerplate_outcome
 from tshirt_assets.incremental.catalog import FILES, SAMPLES
 from tshirt_assets.incremental.checks import complete_outcome, usable_outcome
 from tshirt_assets.incremental.facts import TableFacts
@@ -57,5 +58,6 @@ def process(run: Run, specs: Mapping[str, ShardSpec], shard: str) -> Report:
         checks={
             "rows_usable": usable_outcome(table, config.max_bad_share),
             "shard_complete": complete_outcome(incomplete, config.on_incomplete),
+            "prompts_bare": boilerplate_outcome(table),
         },
     )

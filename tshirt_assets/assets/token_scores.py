@@ -22,6 +22,7 @@ from tshirt_assets.incremental.columns import computed_schema
 from tshirt_assets.incremental.identity import loss_identity
 from tshirt_assets.incremental.score_table import ScoredShard, ScoreTable
 from tshirt_assets.incremental.stored_rows import row_frame, samples_by_id, tokenize_rows
+from tshirt_assets.incremental.template_check import TemplateCheck
 from tshirt_assets.incremental.writing import read_upstream
 from tshirt_assets.models.cache import load_count
 from tshirt_assets.orchestration.asset_run import Run
@@ -52,10 +53,13 @@ def prepare(run: Run) -> Callable[[str], Report]:
     scorer, name = run.scorer, TOKEN_SCORES.name
     identity = loss_identity(name, run.config, scorer)
     scores = ScoreTable(run.store, run.config.name, name, identity, COLUMNS, run.log)
-    return partial(process, run, scores, scorer)
+    template = TemplateCheck(run.store, run.config, scorer, run.log)
+    return partial(process, run, scores, scorer, template)
 
 
-def process(run: Run, scores: ScoreTable, scorer: "LoadedCausalLM", shard: str) -> Report:
+def process(
+    run: Run, scores: ScoreTable, scorer: "LoadedCausalLM", template: TemplateCheck, shard: str
+) -> Report:
     """Score one shard and report on it."""
     scored, inputs = score_shard(scores, scorer, run.config.prompt_format, shard)
     metadata = describe_table(scored.info, scored.table, PREVIEW) | describe_work(scored)
@@ -69,6 +73,7 @@ def process(run: Run, scores: ScoreTable, scorer: "LoadedCausalLM", shard: str) 
             "rows_usable": usable_outcome(scored.table, run.config.max_bad_share),
             "scores_finite": finite_outcome(scored.table, SCORES),
             "instruction_helps": instruction_helps_outcome(scored.table),
+            "template_fits": template.outcome(shard),
         },
     )
 

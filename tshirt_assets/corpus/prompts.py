@@ -1,9 +1,10 @@
 """The text in front of a response, in each prompt format."""
 
 from collections.abc import Iterable
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from tshirt_assets.corpus.errors import CorpusError, TemplateError
+from tshirt_assets.corpus.chat_template import render
 from tshirt_assets.corpus.sample import Message, Sample
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def prompt_text(sample: Sample, prompt_format: str, tokenizer: "PreTrainedTokeni
     plain: instruction, newline, and input, newline if there is an input (T-SHIRT, METHODS.md
     section 2). alpaca: the Alpaca template. chat_template: the tokenizer's own template over the
     history, up to where the assistant begins; it may write special tokens, BOS included, as text.
+    Its clock stands still, and the assistant's header is written even where it leaves it out.
 
     Raises `TemplateError` when the template refuses the row, `CorpusError` when there is none.
     """
@@ -38,6 +40,14 @@ def prompt_text(sample: Sample, prompt_format: str, tokenizer: "PreTrainedTokeni
     if prompt_format == "plain":
         return sample.instruction + "\n" + (sample.input + "\n" if sample.input else "")
     raise ValueError(f"prompt_format: {prompt_format!r} is not plain, alpaca or chat_template")
+
+
+def conversation_text(sample: Sample, tokenizer: "PreTrainedTokenizerBase") -> str:
+    """The whole conversation, answer included, as the tokenizer's chat template renders it.
+
+    Raises `TemplateError` and `CorpusError` like `prompt_text`.
+    """
+    return _render(sample.messages, tokenizer, prompt=False)
 
 
 def one_shot_prompt_text(
@@ -61,24 +71,21 @@ def one_shot_prompt_text(
     if not full.startswith(shown):
         # The template writes an earlier turn differently from a last one (it drops its reasoning,
         # for example): the sample's part is then what the prompt without a demo ends with, too.
-        shown = full[: len(full) - _common_ending(full, own)]
+        shown = full[: len(full) - shared_length(reversed(full), reversed(own))]
     return shown, full[len(shown) :]
+
+
+def shared_length(one: Iterable[str], other: Iterable[str]) -> int:
+    """With how many characters two texts begin alike; of reversed texts, end alike."""
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _render(
     messages: Iterable[Message], tokenizer: "PreTrainedTokenizerBase", *, prompt: bool
 ) -> str:
-    if not getattr(tokenizer, "chat_template", None):
-        raise CorpusError(
-            "the model's tokenizer has no chat template; set `prompt_format` to plain or alpaca"
-        )
     turns = [{"role": message.role, "content": message.content} for message in messages]
-    try:
-        text = tokenizer.apply_chat_template(turns, add_generation_prompt=prompt, tokenize=False)
-    except Exception as error:  # whatever the model's own template raises
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise TemplateError(f"the chat template refused the messages: {reason}") from error
-    return str(text)
+    return render(turns, tokenizer, prompt=prompt)
 
 
 def _split_system(
@@ -95,9 +102,3 @@ def _as_exchange(messages: tuple[Message, ...], shared: list[Message]) -> list[M
         first = turns[0]
         turns[0] = Message(first.role, f"{system[0].content}\n\n{first.content}")
     return turns
-
-
-def _common_ending(one: str, other: str) -> int:
-    """Length of the longest text that both end with."""
-    pairs = zip(reversed(one), reversed(other), strict=False)
-    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))

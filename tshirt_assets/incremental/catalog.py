@@ -62,7 +62,7 @@ SAMPLES = AssetRecord(
     code_version="1",
     kinds=frozenset({"lancedb"}),
     reads=(FILES,),
-    checks=("rows_usable", "shard_complete"),
+    checks=("rows_usable", "shard_complete", "prompts_bare"),
     schema=columns.SAMPLES_SCHEMA,
 )
 EMBEDDINGS = AssetRecord(
@@ -89,7 +89,13 @@ TOKEN_SCORES = AssetRecord(
     kinds=frozenset({"lancedb", "pytorch", "huggingface"}),
     reads=("samples",),
     resources=("store", "scorer"),
-    checks=("rows_carried_through", "rows_usable", "scores_finite", "instruction_helps"),
+    checks=(
+        "rows_carried_through",
+        "rows_usable",
+        "scores_finite",
+        "instruction_helps",
+        "template_fits",
+    ),
     schema=columns.TOKEN_SCORES,
     on_gpu=True,
     holds_every_sample=True,
@@ -171,7 +177,7 @@ MIWV_SCORES = AssetRecord(
     kinds=frozenset({"lancedb", "pytorch", "huggingface"}),
     reads=("samples", "token_scores", "neighbours"),
     resources=("store", "target"),
-    checks=("rows_carried_through", "rows_usable", "scores_finite"),
+    checks=("rows_carried_through", "rows_usable", "scores_finite", "template_fits"),
     schema=columns.MIWV_SCORES,
     on_gpu=True,
     holds_every_sample=True,

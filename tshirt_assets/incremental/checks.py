@@ -12,11 +12,13 @@ MOST_REASONS = 4
 DESCRIPTIONS = {
     "rows_usable": "The share of rows that are not ok stays below `max_bad_share`.",
     "shard_complete": "The file could be read to its end.",
+    "prompts_bare": "Most prompts do not stand in an Alpaca or chat template, or begin alike.",
     "rows_carried_through": "Every row of `samples` is there.",
     "scores_finite": "No score of an ok row is missing, NaN or infinite.",
     "vectors_normalised": "Every vector has length 1.",
     "neighbour_is_not_self": "No row is its own nearest neighbour.",
     "instruction_helps": "For most rows the instruction lowers the loss (IFD below 1).",
+    "template_fits": "Prompt and response are scored as the chat template renders them whole.",
     "all_shards_used": "Every registered shard took part.",
     "subset_size": "The subset has as many rows as its budget asks for.",
 }

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tshirt_assets.config import CorpusConfig
+from tshirt_assets.corpus.chat_template import template_facts
 from tshirt_assets.incremental.catalog import ASSETS
 
 if TYPE_CHECKING:
@@ -24,8 +25,15 @@ def identity_hash(asset: str, **parts: Any) -> str:
 
 
 def loss_identity(asset: str, config: CorpusConfig, model: "LoadedCausalLM", **parts: Any) -> str:
-    """Identity of scores made of token losses: model, precision, prompts, and `parts`."""
-    return identity_hash(asset, prompt_format=config.prompt_format, **model.identity, **parts)
+    """Identity of scores made of token losses: model, precision, prompts, and `parts`.
+
+    Raises `CorpusError` when prompts need a chat template that the model does not have.
+    """
+    chat = config.prompt_format == "chat_template"
+    rendering = template_facts(model.tokenizer) if chat else {}
+    return identity_hash(
+        asset, prompt_format=config.prompt_format, **rendering, **model.identity, **parts
+    )
 
 
 def data_version(table: pa.Table) -> str:
