@@ -16,7 +16,7 @@ class _Loader(yaml.SafeLoader):
     A key that a mapping has twice is refused: PyYAML would silently keep the last one.
     """
 
-    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
         lines: dict[tuple[str, str], int] = {}
         for key, _ in node.value:
