@@ -1,4 +1,4 @@
-"""All checks before a run, and those that are cheap enough for every run from the UI."""
+"""All checks before a run, and those that are cheap enough to be made more often."""
 
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -14,8 +14,10 @@ from tshirt_assets.preflight.store_check import store_findings
 
 Check = Callable[[Inspection], Iterable[Finding]]
 
+LOADING_CHECKS: Final[tuple[Check, ...]] = (budget_findings, folder_findings)
+"""Those that take no time at all: whenever a component is loaded."""
 QUICK_CHECKS: Final[tuple[Check, ...]] = (folder_findings, model_findings)
-"""Those that open neither the corpus nor its tables."""
+"""Those that open neither the corpus nor its tables: before every run from the UI."""
 CHECKS: Final[tuple[Check, ...]] = (
     budget_findings,
     folder_findings,

@@ -73,7 +73,9 @@ def _folder(options: CausalLMOptions | EmbedderOptions) -> Path | None:
     Raises `ModelError` as `locate_model` does.
     """
     path = os.path.expanduser(options.path)
-    local = path.startswith(("package:", ".", "/", "~")) or path.endswith(".gguf")
+    if path.startswith("~"):  # of a user whom this machine does not know
+        raise ModelError(f"model {options.path!r}: no such file or folder; check `path`")
+    local = path.startswith(("package:", ".", "/")) or path.endswith(".gguf")
     if local or path.count("/") > 1 or os.path.exists(path):
         return locate_model(path, options.revision)
     from huggingface_hub import try_to_load_from_cache
