@@ -19,7 +19,7 @@ def open_instance(config: CorpusConfig) -> dg.DagsterInstance:
     cannot be written.
     """
     default = Path(config.export_dir).parent / "dagster"
-    home = Path(os.environ.setdefault("DAGSTER_HOME", str(default.resolve())))
+    home = Path(os.environ.get("DAGSTER_HOME") or default.resolve())
     try:
         home.mkdir(parents=True, exist_ok=True)
         settings = home / "dagster.yaml"
@@ -30,6 +30,7 @@ def open_instance(config: CorpusConfig) -> dg.DagsterInstance:
             f"DAGSTER_HOME: {home} cannot be written ({error.strerror}); set DAGSTER_HOME, or "
             "`export_dir`, to a folder that can be created"
         ) from None
+    os.environ["DAGSTER_HOME"] = str(home)
     return dg.DagsterInstance.get()
 
 
