@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,9 +113,14 @@ def test_columns_that_no_row_has_are_named(tmp_path: Path) -> None:
 
 
 def test_a_run_looks_at_some_of_many_files(tmp_path: Path) -> None:
-    from dataclasses import replace
-
     for number in range(20):
         write(tmp_path / f"rows/{number:02}.jsonl", GOOD)
     some = replace(inspection(tmp_path), most_files=6)
     assert [Path(sample.path).stem for sample in some.samples] == ["00", "04", "08", "12", "16"]
+
+
+def test_one_usable_row_in_any_of_many_files_lets_a_run_begin(tmp_path: Path) -> None:
+    for number in range(20):
+        write(tmp_path / f"rows/{number:02}.jsonl", GOOD if number == 13 else {})
+    few = replace(inspection(tmp_path), most_files=2)
+    assert not any(finding.stops_a_run for finding in row_findings(few))

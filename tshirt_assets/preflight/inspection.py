@@ -41,7 +41,11 @@ class Inspection:
 
     @cached_property
     def samples(self) -> list[FileSample]:
-        """The first rows of the files."""
+        """The first rows of the files; of more than `most_files` where none has a usable row."""
         files, _ = self.listed
         step = max(1, -(-len(files) // self.most_files)) if self.most_files else 1
-        return [sample_file(path, self.config) for path in files[::step]]
+        found = [sample_file(path, self.config) for path in files[::step]]
+        others = (path for place, path in enumerate(files) if place % step)
+        while not any(sample.usable for sample in found) and (path := next(others, None)):
+            found.append(sample_file(path, self.config))
+        return found
