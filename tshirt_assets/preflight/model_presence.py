@@ -70,18 +70,26 @@ def _faults_of_files(options: CausalLMOptions, online: bool) -> list[str]:
 def _folder(options: CausalLMOptions | EmbedderOptions) -> Path | None:
     """The local folder or .gguf file of a model; None for a hub id that is not cached.
 
-    Raises `ModelError` as `locate_model` does.
+    Raises `ModelError` as `locate_model` does, also for what can be no path at all.
     """
     path = os.path.expanduser(options.path)
     if path.startswith("~"):  # of a user whom this machine does not know
         raise ModelError(f"model {options.path!r}: no such file or folder; check `path`")
+    try:
+        return _local_folder(path, options.revision)
+    except (ValueError, ImportError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise ModelError(f"model {options.path!r}: not found ({reason}); check `path`") from None
+
+
+def _local_folder(path: str, revision: str | None) -> Path | None:
     local = path.startswith(("package:", ".", "/")) or path.endswith(".gguf")
     if local or path.count("/") > 1 or os.path.exists(path):
-        return locate_model(path, options.revision)
+        return locate_model(path, revision)
     from huggingface_hub import try_to_load_from_cache
 
     try:
-        found = try_to_load_from_cache(path, "config.json", revision=options.revision)
+        found = try_to_load_from_cache(path, "config.json", revision=revision)
     except ValueError:  # no id that the hub could have: it says so itself
         return None
     return Path(found).parent if isinstance(found, str) else None
