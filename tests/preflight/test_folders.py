@@ -1,17 +1,13 @@
-"""Folders that cannot be made or written, and full disks, also where nothing exists yet."""
+"""Folders that cannot be made or written, also where nothing exists yet."""
 
 import os
-import shutil
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
 
-from tests.preflight.inspected import GOOD, inspection, write
-from tshirt_assets.preflight.disk_space import disk_findings, estimated_bytes
+from tests.preflight.inspected import inspection, write
 from tshirt_assets.preflight.folders import folder_findings, unusable
-
-Usage = namedtuple("Usage", "total used free")
 
 
 def lines(folder: Path, **options: object) -> list[str]:
@@ -54,38 +50,3 @@ def test_read_only_file_systems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_object_stores_are_for_tables_alone(tmp_path: Path) -> None:
     assert lines(tmp_path, store="s3://bucket/x") == []
     assert "only `store` may be an object store" in lines(tmp_path, export_dir="s3://bucket/x")[0]
-
-
-def free(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(size, 0, size))
-
-
-def test_a_full_disk_stops_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    free(monkeypatch, 20 << 20)
-    assert lines(tmp_path)[0] == (
-        f"store: the disk of {tmp_path}/store has 20 MiB left; free at least 100 MiB, or set "
-        "`store` to a folder elsewhere"
-    )
-
-
-def test_a_disk_that_is_too_small_for_the_tables(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(tmp_path / "rows/a.jsonl", *[GOOD] * 50)
-    corpus = inspection(tmp_path)
-    free(monkeypatch, 200 << 20)
-    assert list(disk_findings(corpus)) == []
-    corpus.samples[0].size = 100 << 20
-    [warning] = disk_findings(corpus)
-    assert warning.severity == "warning"
-    assert warning.line.startswith("store: the tables will need about")
-    assert warning.line.endswith("0.2 GiB left; free some, or set `store` to a folder elsewhere")
-
-
-def test_what_the_tables_need_follows_from_rows_and_text(tmp_path: Path) -> None:
-    write(tmp_path / "rows/a.jsonl", *[GOOD] * 50)
-    one = estimated_bytes(inspection(tmp_path))
-    assert 50 * 1024 * 4 < one < 50 * 1024 * 4 * 10
-    write(tmp_path / "rows/b.jsonl", *[GOOD] * 50)
-    assert estimated_bytes(inspection(tmp_path)) == 2 * one
-    assert estimated_bytes(inspection(tmp_path, paths=["none/*"])) == 0

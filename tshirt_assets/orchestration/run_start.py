@@ -14,7 +14,7 @@ _passed: deque[tuple[str, str]] = deque(maxlen=100)  # (run, corpus), of this pr
 
 
 def check_before(run: Run) -> None:
-    """Look at folders, disk and the models that the assets of the run need, once per process.
+    """Look at the folders, and the models that the assets of the run need, once per process.
 
     Files and tables are not opened and the hub is not asked. Resources that were replaced, in the
     code location or for the run, are left alone. Raises `dagster.Failure` with the remedies.

@@ -1,13 +1,15 @@
 """How many bytes the stored tables will need, roughly, against what the disk holds."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from tshirt_assets.preflight.file_sample import FileSample
 from tshirt_assets.preflight.finding import Finding
-from tshirt_assets.preflight.folders import LEAST_FREE, free_bytes, output_folders, unusable
+from tshirt_assets.preflight.folders import existing, output_folders, unusable
 from tshirt_assets.preflight.inspection import Inspection
 
+LEAST_FREE = 100 << 20  # bytes
 PACKED = 4  # times that compressed and columnar files grow when they are unpacked
 VECTOR_WIDTH = 1024  # of the usual large embedder
 COPIES_OF_TEXT = 2  # samples and search
@@ -18,20 +20,19 @@ BYTES_OF_SCORES = 500  # per row, over all tables
 
 
 def disk_findings(inspection: Inspection) -> Iterator[Finding]:
-    """A warning where the disk of the store holds less than its tables will need."""
-    folder = output_folders(inspection).get("store")
-    if folder is None or unusable(folder) is not None:
-        return
-    missing = estimated_bytes(inspection) - _stored_bytes(folder, inspection.config.name)
-    free = free_bytes(folder)
-    if LEAST_FREE <= free < missing:
-        yield Finding(
-            "warning",
-            "store",
-            f"the tables will need about {_gib(missing)} more, the disk of {folder} has "
-            f"{_gib(free)} left",
-            "free some, or set `store` to a folder elsewhere",
-        )
+    """Disks that are full, and one of the store that holds less than its tables will need."""
+    for key, folder in output_folders(inspection).items():
+        if unusable(folder) is not None:
+            continue
+        free = shutil.disk_usage(existing(folder)).free
+        left = f"the disk of {folder} has {_size(free)} left"
+        elsewhere = f"or set `{key}` to a folder elsewhere"
+        if free < LEAST_FREE:
+            remedy = f"free at least {_size(LEAST_FREE)}, {elsewhere}"
+            yield Finding("error", key, left, remedy)
+        elif key == "store" and free < (missing := _missing_bytes(inspection, folder)):
+            problem = f"the tables will need about {_size(missing)} more, {left}"
+            yield Finding("warning", key, problem, f"free some, {elsewhere}")
 
 
 def estimated_bytes(inspection: Inspection) -> int:
@@ -51,11 +52,12 @@ def _bytes_of(sample: FileSample) -> float:
     return COPIES_OF_TEXT * text + BYTES_PER_NUMBER * numbers + BYTES_OF_SCORES * rows
 
 
-def _stored_bytes(store: Path, corpus: str) -> int:
-    """Bytes of the tables that are there already."""
-    files = (file for table in store.glob(f"{corpus}.*") for file in table.rglob("*"))
-    return sum(file.stat().st_size for file in files if file.is_file())
+def _missing_bytes(inspection: Inspection, store: Path) -> int:
+    """Bytes that the tables will need beyond those of the ones that are there already."""
+    tables = store.glob(f"{inspection.config.name}.*")
+    files = (file for table in tables for file in table.rglob("*") if file.is_file())
+    return estimated_bytes(inspection) - sum(file.stat().st_size for file in files)
 
 
-def _gib(size: float) -> str:
-    return f"{size / (1 << 30):,.1f} GiB"
+def _size(size: float) -> str:
+    return f"{size / (1 << 30):,.1f} GiB" if size >= 1 << 30 else f"{size / (1 << 20):,.0f} MiB"

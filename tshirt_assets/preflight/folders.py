@@ -1,7 +1,6 @@
-"""The folders that a run writes to: can they be made, written, and do they have room."""
+"""The folders that a run writes to: whether they can be made and written."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,6 @@ from tshirt_assets.store.database import Database
 
 LONGEST_PART = 255  # bytes of the name of a file, on every usual file system
 LONGEST_PATH = 4096 - 512  # bytes of a path, less those of the tables and files below it
-LEAST_FREE = 100 << 20  # bytes
 
 
 def output_folders(inspection: Inspection) -> dict[str, Path]:
@@ -23,7 +21,7 @@ def output_folders(inspection: Inspection) -> dict[str, Path]:
 
 
 def folder_findings(inspection: Inspection) -> Iterator[Finding]:
-    """Folders that cannot be written, also where they do not exist yet, and full disks."""
+    """Folders that can be neither made nor written; nothing is made."""
     if "://" in inspection.config.export_dir:
         yield Finding(
             "error",
@@ -41,15 +39,6 @@ def folder_findings(inspection: Inspection) -> Iterator[Finding]:
                 key,
                 f"{cause}: {subject} cannot be used",
                 f"set `{key}` to a folder that can be created",
-            )
-            continue
-        free = free_bytes(folder)
-        if free < LEAST_FREE:
-            yield Finding(
-                "error",
-                key,
-                f"the disk of {folder} has {free >> 20} MiB left",
-                f"free at least {LEAST_FREE >> 20} MiB, or set `{key}` to a folder elsewhere",
             )
 
 
@@ -71,8 +60,3 @@ def unusable(folder: Path) -> str | None:
 def existing(folder: Path) -> Path:
     """The folder, or the nearest one above it that exists; a file if one is in the way."""
     return next((path for path in (folder, *folder.parents) if os.path.lexists(path)), folder)
-
-
-def free_bytes(folder: Path) -> int:
-    """Free bytes on the disk that a folder lies on, or will lie on."""
-    return shutil.disk_usage(existing(folder)).free
