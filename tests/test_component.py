@@ -226,6 +226,18 @@ def test_a_hook_that_contradicts_itself_is_refused() -> None:
         component_defs(component=Contrary.from_attributes_dict(attributes=OPTIONS))
 
 
+def test_what_runs_would_fail_of_is_a_warning_of_a_component_that_loads(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    recipes = {"one": {"method": "ifd", "budget": 1}}
+    attributes = OPTIONS | {"recipes": recipes, "store": str(tmp_path / "file/store")}
+    defs = component_defs(component=CurationComponent.from_attributes_dict(attributes=attributes))
+    assert defs.assets
+    assert "support: warning: recipes.one.budget: 1 is a single row; write 1.0" in caplog.text
+    assert f"support: error: store: {tmp_path}/file is no folder" in caplog.text
+
+
 def test_two_components_with_one_name_are_refused() -> None:
     with create_defs_folder_sandbox() as sandbox:
         declare(sandbox, "one", OPTIONS)

@@ -21,12 +21,14 @@ def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         from tshirt_assets.corpus.errors import CorpusError
         from tshirt_assets.models.model_files import ModelError
+        from tshirt_assets.preflight.finding import PreflightError
         from tshirt_assets.store.faults import StoreError
 
         try:
             return command(*args, **kwargs)
-        except (ConfigError, CorpusError, StoreError, ModelError) as error:
-            click.echo(f"error: {error}", err=True)
+        except (ConfigError, CorpusError, StoreError, ModelError, PreflightError) as error:
+            for line in str(error).splitlines():
+                click.echo(f"error: {line}", err=True)
             sys.exit(2)
 
     return wrapped
@@ -39,6 +41,23 @@ def main() -> None:
 
     CORPUS is a corpus.yaml file; `tshirt-assets options` lists what it may contain.
     """
+
+
+@main.command("validate")
+@CORPUS
+@one_line_errors
+def validate_command(corpus: str) -> None:
+    """Look at everything that can be known before a run: options, files, rows, models, folders.
+
+    Prints one line per finding and a summary. Exits with 1 if there are errors, with 2 if CORPUS
+    itself cannot be read. Writes nothing, loads no weights and reads only the first rows of files.
+    """
+    from tshirt_assets.commands.validate import validate, validation_lines
+
+    found = validate(CorpusConfig.from_yaml(corpus))
+    click.echo("\n".join(validation_lines(found)))
+    if any(finding.severity == "error" for finding in found):
+        sys.exit(1)
 
 
 @main.command()
@@ -94,7 +113,13 @@ def shards(corpus: str, register: bool) -> None:
 
 @main.command()
 @click.argument("corpora", nargs=-1, type=click.Path(exists=True, dir_okay=False))
-@click.option("--port", default=3001, show_default=True, help="0 takes a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=3001,
+    show_default=True,
+    help="0 takes a free one.",
+)
 @one_line_errors
 def reports(corpora: tuple[str, ...], port: int) -> None:
     """Serve the reports to this machine's browser, for the links in the Dagster UI.
@@ -190,13 +215,18 @@ def age(text: str) -> timedelta:
     units = {"m": "minutes", "h": "hours", "d": "days"}
     if not re.fullmatch(r"\d+(\.\d+)?[mhd]", text):
         raise click.BadParameter(f"{text!r} is not a length of time such as 30m, 12h or 7d")
-    return timedelta(**{units[text[-1]]: float(text[:-1])})
+    try:
+        return timedelta(**{units[text[-1]]: float(text[:-1])})
+    except OverflowError:
+        raise click.BadParameter(f"{text!r} is longer than time goes back; write 7d") from None
 
 
 @main.command("search")
 @CORPUS
 @click.argument("text")
-@click.option("-k", "rows", default=10, show_default=True, help="Rows to show.")
+@click.option(
+    "-k", "rows", type=click.IntRange(min=1), default=10, show_default=True, help="Rows to show."
+)
 @one_line_errors
 def search_command(corpus: str, text: str, rows: int) -> None:
     """Print the rows whose instruction and input are most similar to TEXT.

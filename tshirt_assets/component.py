@@ -1,5 +1,6 @@
 """CurationComponent: a corpus as a Dagster component, configured in defs.yaml."""
 
+import logging
 import textwrap
 from collections import Counter
 from dataclasses import dataclass
@@ -12,6 +13,10 @@ from pydantic import BaseModel, Field
 from tshirt_assets.config import ConfigError, CorpusConfig, parse_config
 from tshirt_assets.config.scaffold import commented_options, corpus_name
 from tshirt_assets.factory import build_curation_defs
+from tshirt_assets.preflight.checklist import LOADING_CHECKS, findings
+from tshirt_assets.preflight.inspection import Inspection
+
+logger = logging.getLogger(__name__)
 
 PROJECT_FOLDERS = {
     "store": "{{ context.project_root }}/.tshirt/store",
@@ -84,8 +89,13 @@ class CurationComponent(dg.Component, dg.Resolvable):
         return spec
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """The corpus's assets, checks, resources and shard sensor."""
+        """The corpus's assets, checks, resources and shard sensor.
+
+        What a run would fail of, as far as it can be seen quickly, is logged as a warning, which
+        `dg check defs` prints: the code location loads all the same.
+        """
         _refuse_shared_names(context)
+        _warn_of_faults(self.config)
         return build_curation_defs(self.config, map_asset_spec=self.get_asset_spec, executor=None)
 
     @classmethod
@@ -104,6 +114,11 @@ class CurationComponent(dg.Component, dg.Resolvable):
         place = dg.ComponentLoadContext.from_resolution_context(context)
         options = context.resolve_value(model.model_dump(exclude_unset=True))
         return cls(parse_config(dict(options), base=place.path, source=str(place.path)))
+
+
+def _warn_of_faults(config: CorpusConfig) -> None:
+    for finding in findings(Inspection(config, models=()), LOADING_CHECKS):
+        logger.warning("%s: %s", config.name, finding)
 
 
 def _refuse_shared_names(context: dg.ComponentLoadContext) -> None:

@@ -45,19 +45,22 @@ def build_curation_defs(
         if names.count(name) > 1:
             raise ConfigError(f"two corpora are named {name!r}; names are asset key prefixes")
     return dg.Definitions.merge(
-        *(_corpus_defs(Binding(config, map_asset_spec), resources or {}) for config in configs),
+        *(_corpus_defs(config, map_asset_spec, resources or {}) for config in configs),
         dg.Definitions(executor=executor),
     )
 
 
-def _corpus_defs(binding: Binding, overrides: Mapping[str, Any]) -> dg.Definitions:
-    config = binding.config
+def _corpus_defs(
+    config: CorpusConfig, map_spec: SpecHook | None, overrides: Mapping[str, Any]
+) -> dg.Definitions:
     resources = {
         "store": LanceStore(uri=config.store, storage_options=config.storage_options),
         "scorer": CausalLM(**config.scorer.model_dump()),
         "target": CausalLM(**config.target_model.model_dump()),
         "embedder": SentenceEmbedder(**config.embedder.model_dump()),
     }
+    replaced = frozenset(kind for kind in resources if f"{config.name}_{kind}" in overrides)
+    binding = Binding(config, map_spec, replaced)
     named = {binding.resource(kind): resource for kind, resource in resources.items()}
     return dg.Definitions(
         assets=[

@@ -98,6 +98,34 @@ def test_mendable_errors_are_one_line_without_traceback(
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["valdate"], "Did you mean 'validate'?"),
+        (["shards", "--regster"], "Did you mean '--register'?"),
+        (["maintain", "--older-than", "9999999999d"], "is longer than time goes back"),
+        (["reports", "--port", "99999"], "99999 is not in the range 0<=x<=65535"),
+        (["search", "x", "-k", "0"], "0 is not in the range x>=1"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_slips_of_the_command_line_are_answered(
+    corpus: Corpus, words: list[str], said: str
+) -> None:
+    result = call(corpus, words[0], str(corpus.file), *words[1:])
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(corpus: Corpus) -> None:
+    corpus.configure(export_dir="corpus.yaml/exports")
+    result = CliRunner().invoke(main, ["run", str(corpus.file)])
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: DAGSTER_HOME: ")
+    assert "set DAGSTER_HOME, or `export_dir`, to a folder that can be created" in result.stderr
+
+
 def test_a_store_that_cannot_be_written_is_one_line(corpus: Corpus) -> None:
     blocker = corpus.folder / "file"
     blocker.write_text("in the way")

@@ -2,6 +2,7 @@
 
 import datetime
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from tshirt_assets.config import ConfigError, CorpusConfig, parse_config
 from tshirt_assets.config.messages import fault_lines, key_text
+from tshirt_assets.config.walker import options_of
 
 SMALLEST: dict[str, Any] = {"name": "c", "paths": ["*.jsonl"]}
 TOP = (
@@ -21,6 +23,9 @@ TOP = (
 )
 RECIPE = "budget, dedupe_similarity, diversity, estimator, fuse, gamma, method, quotas, seed"
 SCORER = "allow_pickle, device, dtype, max_length, path, revision, trust_remote_code"
+
+SEED = "whole number greater than or equal to 0 and less than or equal to 9_223_372_036_854_775_807"
+TIMES = "number greater than or equal to 1 and less than or equal to 1_000_000"
 
 
 def recipe(**options: Any) -> dict[str, Any]:
@@ -107,7 +112,7 @@ def test_unknown_keys(options: dict[Any, Any], line: str) -> None:
         ({"paths": "é " * 500}, "paths: expected a list, not text; write a list: [..]"),
         (
             {"seed": -(16**5000)},
-            "seed: a number is not allowed; allowed: whole number greater than or equal to 0",
+            f"seed: a number is not allowed; allowed: {SEED}",
         ),
         (
             {"exports": {"parquet": True}},
@@ -169,8 +174,7 @@ def test_unknown_keys(options: dict[Any, Any], line: str) -> None:
         ),
         (
             {"seed": 1.5},
-            "seed: expected a whole number, not 1.5; "
-            "allowed: whole number greater than or equal to 0",
+            f"seed: expected a whole number, not 1.5; allowed: {SEED}",
         ),
         (
             recipe(seed="a" * 500),
@@ -180,6 +184,55 @@ def test_unknown_keys(options: dict[Any, Any], line: str) -> None:
     ids=lambda value: value.partition(":")[0] if isinstance(value, str) else "",
 )
 def test_values_of_the_wrong_type(options: dict[str, Any], line: str) -> None:
+    assert fault(options) == line
+
+
+def places(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every option that takes a number, as one would write its key."""
+    for option in options_of(model):
+        name = {"one": (), "list": ("0",), "mapping": ("x",)}[option.holds]
+        here = (*path, option.name, *name)
+        if option.options is not None:
+            yield from places(option.options, here)
+        elif "number" in option.item:
+            yield here
+
+
+@pytest.mark.parametrize("path", list(places(CorpusConfig)), ids=".".join)
+@pytest.mark.parametrize("truth", [True, False])
+def test_true_and_false_are_no_numbers(path: tuple[str, ...], truth: bool) -> None:
+    value: Any = truth
+    for name in reversed(path):
+        value = {name: value}
+    if "recipes" in value:
+        value["recipes"]["x"] = {"method": "ifd", "budget": 1} | value["recipes"]["x"]
+    said = fault(value)
+    assert said.startswith(f"{'.'.join(path)}: expected a ")
+    assert f"number, not {str(truth).lower()}" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"store": "a\0b"}, "store: holds a NUL character; remove it"),
+        ({"paths": ["ok", "a\0b"]}, "paths: holds a NUL character; remove it"),
+        (
+            {"scorer": "\ud800"},
+            "scorer: holds half of a surrogate pair, which is no character; remove it",
+        ),
+        (
+            {"storage_options": {"key": "\udfff"}},
+            "storage_options: holds half of a surrogate pair, which is no character; remove it",
+        ),
+        ({"name": "a" * 101}, "name: longer than 100 characters; shorten it"),
+        (
+            recipe(budget=10**13),
+            "recipes.best: budget: more than 1_000_000_000_000 rows; write a smaller number",
+        ),
+    ],
+    ids=lambda value: ascii(value)[:40] if isinstance(value, str) else "",
+)
+def test_what_nothing_can_hold_is_refused(options: dict[str, Any], line: str) -> None:
     assert fault(options) == line
 
 
@@ -233,7 +286,17 @@ def test_a_number_that_is_no_share_gets_no_wrong_advice() -> None:
         ),
         (
             {"rows_per_shard": 0},
-            "rows_per_shard: 0 is not allowed; allowed: whole number greater than or equal to 1",
+            "rows_per_shard: 0 is not allowed; allowed: whole number greater than or equal to 1 "
+            "and less than or equal to 10_000_000",
+        ),
+        (
+            {"rows_per_shard": 10**20},
+            "rows_per_shard: 100000000000000000000 is not allowed; allowed: whole number greater "
+            "than or equal to 1 and less than or equal to 10_000_000",
+        ),
+        (
+            recipe(gamma=1e300),
+            f"recipes.best.gamma: 1e+300 is not allowed; allowed: {TIMES}",
         ),
         (
             {"paths": []},
@@ -261,16 +324,16 @@ def test_impossible_values(options: dict[str, Any], line: str) -> None:
     [
         (["keep_fraction"], "number greater than 0 and less than or equal to 1"),
         (["max_bad_share"], "number greater than or equal to 0 and less than or equal to 1"),
-        (["robustness", "alpha"], "number greater than 0"),
-        (["robustness", "margin"], "number greater than or equal to 1"),
-        (["recipes", "best", "gamma"], "number greater than or equal to 1"),
+        (["robustness", "alpha"], "number greater than 0 and less than or equal to 1_000_000"),
+        (["robustness", "margin"], TIMES),
+        (["recipes", "best", "gamma"], TIMES),
         (["recipes", "best", "budget"], "number or whole number"),
         (["recipes", "best", "quotas", "code"], "number"),
         (
             ["recipes", "best", "dedupe_similarity"],
             "number greater than 0 and less than or equal to 1",
         ),
-        (["recipes", "best", "diversity", "pool"], "number greater than or equal to 1"),
+        (["recipes", "best", "diversity", "pool"], TIMES),
     ],
     ids=str,
 )
@@ -387,11 +450,10 @@ def test_every_fault_has_a_line_and_no_fault_has_two() -> None:
         {"name": "c", "paths": [1, "x"], "seed": -1, "colour": 2} | recipe(budget="x", gamma=0.5)
     ) == [
         "corpus.yaml: paths.0: expected text, not a number; put it in quotes",
-        "corpus.yaml: seed: -1 is not allowed; allowed: whole number greater than or equal to 0",
+        f"corpus.yaml: seed: -1 is not allowed; allowed: {SEED}",
         "corpus.yaml: recipes.best.budget: expected a number, not 'x'; "
         "allowed: number or whole number",
-        "corpus.yaml: recipes.best.gamma: 0.5 is not allowed; "
-        "allowed: number greater than or equal to 1",
+        f"corpus.yaml: recipes.best.gamma: 0.5 is not allowed; allowed: {TIMES}",
         f"corpus.yaml: colour: unknown key; allowed here: {TOP}",
     ]
 

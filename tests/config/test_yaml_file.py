@@ -53,6 +53,14 @@ def said(folder: Path, content: bytes) -> str:
             "not valid YAML: unacceptable character #x0000: special characters are not allowed "
             'in "<unicode string>", position 3',
         ),
+        (
+            b"name: c\nseed: 1\nname: d\n",
+            "not valid YAML: line 3, column 1: the key 'name' is already in line 1; remove one",
+        ),
+        (
+            b"recipes:\n  a: {budget: 1, method: ifd, 'budget': 2}\n",
+            "not valid YAML: line 2, column 31: the key 'budget' is already in line 2; remove one",
+        ),
         (b"[" * 3000, "not valid YAML: nested too deeply"),
     ],
     ids=lambda value: "" if isinstance(value, bytes) else value[:40],
@@ -73,6 +81,14 @@ def test_what_yaml_means_is_kept(tmp_path: Path) -> None:
     assert read_yaml(file) == {"a": [1, 2.5, True], "b": [1, 2.5, True], "c": {"d": "é"}}
 
 
+def test_what_is_merged_in_may_be_given_anew(tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text("a: &a {x: 1, y: 2}\nb: &b {x: 3}\nc: {<<: *a, <<: *b, y: 4}\n1: 0\n'1': 1\n")
+    values = read_yaml(file)
+    assert values["c"]["y"] == 4
+    assert (values[1], values["1"]) == (0, 1)
+
+
 def test_numbers_written_in_yaml_are_counts_or_shares(tmp_path: Path) -> None:
     file = tmp_path / "corpus.yaml"
     for budget, rows in (("1", 1), ("1.0", 10), ("0.2", 2), ("'0.2'", 2)):
@@ -84,5 +100,5 @@ def test_infinity_is_refused_as_yaml_writes_it(tmp_path: Path) -> None:
     text = "name: c\npaths: [x]\nrecipes: {r: {method: tshirt, budget: 1, gamma: .inf}}\n"
     assert said(tmp_path, text.encode()) == (
         "recipes.r.gamma: expected a finite number, not inf; "
-        "allowed: number greater than or equal to 1"
+        "allowed: number greater than or equal to 1 and less than or equal to 1_000_000"
     )

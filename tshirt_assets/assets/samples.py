@@ -12,6 +12,7 @@ from tshirt_assets.incremental.boilerplate import boilerplate_outcome
 from tshirt_assets.incremental.catalog import FILES, SAMPLES
 from tshirt_assets.incremental.checks import complete_outcome, usable_outcome
 from tshirt_assets.incremental.facts import TableFacts
+from tshirt_assets.incremental.sources import source_text
 from tshirt_assets.incremental.writing import write_table
 from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.orchestration.binding import Binding
@@ -45,7 +46,8 @@ def process(run: Run, specs: Mapping[str, ShardSpec], shard: str) -> Report:
     config = run.config
     table, version = read_stable(specs[shard], config)
     incomplete = incomplete_reason(table)
-    facts = TableFacts(incomplete=incomplete)
+    source = source_text(run.store, specs[shard].path)
+    facts = TableFacts(incomplete=incomplete, source=source)
     info = write_table(run.store, config.name, SAMPLES.name, shard, table, facts=facts)
     metadata = describe_table(info, table, PREVIEW)
     metadata["path"] = dg.MetadataValue.path(specs[shard].path)

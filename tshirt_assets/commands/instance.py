@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from tshirt_assets.config import CorpusConfig
+from tshirt_assets.config import ConfigError, CorpusConfig
 from tshirt_assets.corpus.shards import discover_shards
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.sensors import observations
@@ -15,14 +15,22 @@ from tshirt_assets.orchestration.sensors import observations
 def open_instance(config: CorpusConfig) -> dg.DagsterInstance:
     """The Dagster instance of `$DAGSTER_HOME`, or of a folder beside the corpus's exports.
 
-    A new home gets a dagster.yaml with the recommended settings.
+    A new home gets a dagster.yaml with the recommended settings. Raises `ConfigError` where it
+    cannot be written.
     """
     default = Path(config.export_dir).parent / "dagster"
-    home = Path(os.environ.setdefault("DAGSTER_HOME", str(default.resolve())))
-    home.mkdir(parents=True, exist_ok=True)
-    settings = home / "dagster.yaml"
-    if not settings.exists():
-        settings.write_text(files("tshirt_assets").joinpath("dagster.yaml").read_text())
+    home = Path(os.environ.get("DAGSTER_HOME") or default.resolve())
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        settings = home / "dagster.yaml"
+        if not settings.exists():
+            settings.write_text(files("tshirt_assets").joinpath("dagster.yaml").read_text())
+    except OSError as error:
+        raise ConfigError(
+            f"DAGSTER_HOME: {home} cannot be written ({error.strerror}); set DAGSTER_HOME, or "
+            "`export_dir`, to a folder that can be created"
+        ) from None
+    os.environ["DAGSTER_HOME"] = str(home)
     return dg.DagsterInstance.get()
 
 

@@ -8,6 +8,7 @@ import dagster as dg
 
 from tshirt_assets.commands.instance import register_shards
 from tshirt_assets.commands.terminal import explain_failures, terminal_logger
+from tshirt_assets.commands.validate import refuse_what_would_fail
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.shards import discover_shards
 from tshirt_assets.factory import build_curation_defs
@@ -22,7 +23,9 @@ def run_corpus(instance: dg.DagsterInstance, config: CorpusConfig) -> bool:
     What is already stored is reused, so running again after a crash or with new files continues.
     A shard whose file cannot be read is reported and left out; the others go on. So is one whose
     file breaks off, after its rows were scored; with `on_incomplete: keep` it is only reported.
+    Raises `PreflightError` where the checks of `validate` show that nothing would come of it.
     """
+    refuse_what_would_fail(config)
     register_shards(instance, config)
     job = dg.Definitions.merge(
         build_curation_defs(config), dg.Definitions(loggers={"console": terminal_logger})

@@ -17,6 +17,8 @@ from pydantic.json_schema import SkipJsonSchema
 from tshirt_assets.config.credentials import in_address
 from tshirt_assets.config.messages import fault_lines, key_text
 from tshirt_assets.config.options import (
+    LARGEST_SEED,
+    MOST_ROWS,
     CausalLMOptions,
     ColumnOptions,
     EmbedderOptions,
@@ -34,7 +36,7 @@ NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
 NEIGHBOURS: dict[Estimator, int] = {"sampled": 30, "hybrid": 8}
 """Perturbed copies per row of the estimators that draw any, where the user names no number."""
 RECIPE_NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
-LONGEST_RECIPE_NAME = 100  # characters: recipes name partitions, folders and files
+LONGEST_NAME = 100  # characters: names become folders, tables and partitions
 
 
 class ConfigError(ValueError):
@@ -70,6 +72,7 @@ class CorpusConfig(Options):
     rows_per_shard: int = Field(
         default=50_000,
         ge=1,
+        le=10_000_000,
         description="Most rows of a shard; larger files are split into ranges of this size.",
     )
     turns: Literal["last", "all"] = Field(
@@ -109,13 +112,19 @@ class CorpusConfig(Options):
     robustness: RobustnessOptions = Field(
         default=RobustnessOptions(), description="Noise neighbours and their estimator."
     )
-    seed: int = Field(default=42, ge=0, description="Seed of the noise and of random recipes.")
+    seed: int = Field(
+        default=42,
+        ge=0,
+        le=LARGEST_SEED,
+        description="Seed of the noise and of random recipes.",
+    )
     exclude_duplicates: bool = Field(
         default=True, description="MIWV: never use a row with identical content as the demo."
     )
     exact_neighbours_up_to: int = Field(
         default=200_000,
         ge=0,
+        le=MOST_ROWS,
         description="Nearest neighbours are exact up to this many rows, approximate (faiss) above.",
     )
     recipes: dict[str, Recipe] = Field(
@@ -162,6 +171,7 @@ class CorpusConfig(Options):
     max_row_bytes: int = Field(
         default=1 << 26,
         ge=1 << 10,
+        le=1 << 40,
         description="A longer line, array element or CSV row is one unreadable row and is never "
         "held in memory.",
     )
@@ -174,6 +184,13 @@ class CorpusConfig(Options):
     owners: tuple[str, ...] = Field(
         default=(), description="Owners shown on the assets: an e-mail address or team:NAME."
     )
+
+    @field_validator("name")
+    @classmethod
+    def _short_enough(cls, name: str) -> str:
+        if len(name) > LONGEST_NAME:
+            raise ValueError(f"longer than {LONGEST_NAME} characters; shorten it")
+        return name
 
     @field_validator("recipes")
     @classmethod
@@ -302,8 +319,8 @@ def _check_recipe_names(names: Iterable[str]) -> None:
     seen: dict[str, str] = {}
     for name in names:
         key = key_text(["recipes", name])
-        if len(name) > LONGEST_RECIPE_NAME:
-            raise ValueError(f"{key}: longer than {LONGEST_RECIPE_NAME} characters; shorten it")
+        if len(name) > LONGEST_NAME:
+            raise ValueError(f"{key}: longer than {LONGEST_NAME} characters; shorten it")
         if not re.fullmatch(RECIPE_NAME_PATTERN, name):
             raise ValueError(
                 f"{key}: use letters, digits, '.', '_' and '-' only, and first a letter or digit"

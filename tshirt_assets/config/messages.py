@@ -88,17 +88,18 @@ def _message(kind: str, value: Any, place: Place, told: str) -> str:
         return f"expected {expected}, not {shown}" + f"; {remedy}" * (not repeated)
     if kind in _IMPOSSIBLE:
         choices = option.choices if option and isinstance(value, str) else ()
-        guess = _did_you_mean(value, choices) if choices else ""
+        guess = did_you_mean(value, choices) if choices else ""
         return f"{_text(value)} is not allowed; allowed: {place.allowed}{guess}"
     return f"{told}; allowed: {place.allowed}"
 
 
 def _unknown_key(key: str, model: type[BaseModel]) -> str:
     names = sorted(model.model_fields)
-    return f"unknown key; allowed here: {', '.join(names)}{_did_you_mean(key, names)}"
+    return f"unknown key; allowed here: {', '.join(names)}{did_you_mean(key, names)}"
 
 
-def _did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean x?` with the known word that is most like this one; empty if none is."""
     near = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=_ALIKE)
     return f"; did you mean {near[0]}?" if near else ""
 

@@ -1,9 +1,18 @@
 """Groups of options inside a corpus configuration: models, columns, recipes, robustness."""
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import PydanticKnownError
 
 InputFormat = Literal["auto", "alpaca", "prompt_response", "sharegpt", "messages"]
 """Shapes that the rows of a file may have."""
@@ -17,6 +26,33 @@ Method = Literal["tshirt", "reference", "miwv", "ifd", "longest", "random", "fus
 """What a recipe ranks the rows by."""
 
 
+MOST_ROWS = 1_000_000_000_000  # more than any corpus has: what is written beyond is a slip
+MOST_TIMES = 1_000_000  # largest factor by which rows or noise are multiplied
+LARGEST_SEED = (1 << 63) - 1
+
+
+def _number(value: Any) -> Any:
+    """The value, unless it is `true` or `false`, which Python would count as 1 and 0."""
+    if isinstance(value, bool):
+        raise PydanticKnownError("float_type")
+    return value
+
+
+def _usable_text(value: Any) -> None:
+    """Raise `ValueError` for text that neither a file nor a table can hold."""
+    if isinstance(value, str):
+        if "\0" in value:
+            raise ValueError("holds a NUL character; remove it")
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise ValueError("holds half of a surrogate pair, which is no character; remove it")
+    elif isinstance(value, list | tuple | dict):
+        for part in value:
+            if isinstance(part, str):
+                _usable_text(part)
+        if isinstance(value, dict):
+            _usable_text([*value.values()])
+
+
 class Options(BaseModel):
     """Base of all configuration models: no unknown keys, no infinite numbers, no changes.
 
@@ -26,6 +62,15 @@ class Options(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _sound(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse what pydantic would let through: truth as a number, text that nothing can hold."""
+        _usable_text(value)
+        annotation = cls.model_fields[info.field_name or ""].annotation
+        takes_number = {int, float} & {annotation, *get_args(annotation)}
+        return _number(value) if takes_number else value
 
 
 class ModelOptions(Options):
@@ -57,6 +102,7 @@ class CausalLMOptions(ModelOptions):
     max_length: int = Field(
         default=1024,
         ge=4,
+        le=10_000_000,
         description="Longest prompt + response, in tokens; longer responses "
         "are cut on the right and flagged `truncated`.",
     )
@@ -77,7 +123,7 @@ class EmbedderOptions(ModelOptions):
     )
     revision: str | None = Field(default=None, description="Hub branch, tag or commit.")
     device: str = Field(default="auto", description="`auto` (CUDA where present), `cpu`, `cuda:0`.")
-    batch_size: int = Field(default=64, ge=1, description="Texts per forward pass.")
+    batch_size: int = Field(default=64, ge=1, le=100_000, description="Texts per forward pass.")
     pooling: Literal["mean", "model"] = Field(
         default="mean", description="mean: over tokens, as MIWV does. model: the model's own."
     )
@@ -116,6 +162,7 @@ class DiversityOptions(Options):
     pool: float = Field(
         default=2.0,
         ge=1.0,
+        le=MOST_TIMES,
         description="Candidates that the step may choose from, per selected row.",
     )
 
@@ -135,6 +182,7 @@ class Recipe(Options):
     gamma: float = Field(
         default=2.0,
         ge=1.0,
+        le=MOST_TIMES,
         description="tshirt, reference: rows kept by robust mean for each row finally selected.",
     )
     estimator: Estimator | SkipJsonSchema[None] = Field(
@@ -147,7 +195,7 @@ class Recipe(Options):
     fuse: tuple[str, ...] = Field(
         default=(), description="fusion: names of the recipes whose ranks are fused."
     )
-    quotas: dict[str, float] = Field(
+    quotas: dict[str, Annotated[float, BeforeValidator(_number)]] = Field(
         default_factory=dict,
         description="Share of the budget per domain, e.g. {code: 0.2}; the rest is free. "
         "Quotas that cannot be met are filled as far as possible and reported.",
@@ -175,6 +223,8 @@ class Recipe(Options):
                 f"budget: {self.budget} is neither a share above 0 and up to 1.0 "
                 "nor a count of at least 1"
             )
+        if self.budget > MOST_ROWS:
+            raise ValueError(f"budget: more than {MOST_ROWS:_} rows; write a smaller number")
         if (self.method == "fusion") != bool(self.fuse):
             raise ValueError("fuse: name at least two recipes with method=fusion, none otherwise")
         if self.fuse and len(set(self.fuse)) < 2:
@@ -205,11 +255,15 @@ class RobustnessOptions(Options):
     neighbours: int | None = Field(
         default=None,
         ge=2,
+        le=10_000,
         description="Perturbed copies per row, M. sampled: by default 30, as in the paper, which "
         "finds 10 nearly as good. hybrid: by default 8. analytic needs none.",
     )
     alpha: float = Field(
-        default=5.0, gt=0.0, description="Noise scale: U(-eps, eps) with eps = alpha/sqrt(L*C)."
+        default=5.0,
+        gt=0.0,
+        le=MOST_TIMES,
+        description="Noise scale: U(-eps, eps) with eps = alpha/sqrt(L*C).",
     )
     scope: Literal["contenders", "all"] = Field(
         default="contenders",
@@ -219,5 +273,6 @@ class RobustnessOptions(Options):
     margin: float = Field(
         default=1.35,
         ge=1.0,
+        le=MOST_TIMES,
         description="Contenders for each row of the largest gamma * budget; 16 are added to them.",
     )

@@ -15,10 +15,10 @@ Holds = Literal["one", "list", "mapping"]
 
 _WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 _LIMITS = {  # attributes of a field's metadata; the second gap takes the s of a plural
-    "gt": "greater than {:g}",
-    "ge": "greater than or equal to {:g}",
-    "lt": "less than {:g}",
-    "le": "less than or equal to {:g}",
+    "gt": "greater than {}",
+    "ge": "greater than or equal to {}",
+    "lt": "less than {}",
+    "le": "less than or equal to {}",
     "min_length": "with at least {} item{}",
     "pattern": "matching `{}`",
 }
@@ -163,4 +163,11 @@ def _limits(field: FieldInfo) -> Iterator[str]:
         for name, words in _LIMITS.items():
             bound = getattr(limit, name, None)
             if bound is not None:
-                yield words.format(bound, "s" * (bound != 1))
+                yield words.format(_bound_text(bound), "s" * (bound != 1))
+
+
+def _bound_text(bound: Any) -> str:
+    """A limit as YAML reads it: `10_000_000`, `0.5`."""
+    if isinstance(bound, int):
+        return f"{bound:_}"
+    return f"{bound:g}" if isinstance(bound, float) else str(bound)

@@ -6,9 +6,31 @@ from typing import Any
 
 import yaml
 
+_LONGEST = 300  # characters of what PyYAML says
+_MERGE = "tag:yaml.org,2002:merge"  # `<<`: what it brings gives way to a key of the mapping's own
+
 
 class _Loader(yaml.SafeLoader):
-    """Says where a value is that cannot be made, such as a date that does not exist."""
+    """Says where a value is that cannot be made, such as a date that does not exist.
+
+    A key that a mapping has twice is refused: PyYAML would silently keep the last one.
+    """
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        lines: dict[tuple[str, str], int] = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag == _MERGE:
+                continue
+            here = key.start_mark.line + 1
+            if (key.tag, key.value) in lines:
+                first = lines[key.tag, key.value]
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key {short(key.value)} is already in line {first}; remove one",
+                    problem_mark=key.start_mark,
+                )
+            lines[key.tag, key.value] = here
+        return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
@@ -47,6 +69,11 @@ def read_yaml(file: Path) -> Any:
 def _one_line(error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     if not isinstance(error, yaml.MarkedYAMLError) or mark is None:
-        return " ".join(str(error).split())
-    said = " ".join(f"{error.problem or error.context}".split())
-    return f"line {mark.line + 1}, column {mark.column + 1}: {said}"
+        return _cut(str(error))
+    place = f"line {mark.line + 1}, column {mark.column + 1}"
+    return f"{place}: {_cut(f'{error.problem or error.context}')}"
+
+
+def _cut(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."

@@ -43,16 +43,8 @@ def discover_shards(
     unless `missing_ok` (for a corpus that is known already, whose files may have gone), for a
     pattern that matches no file.
     """
-    root = _common_folder(config.paths)
-    files = {
-        os.path.normpath(path) for pattern in config.paths for path in _matches(pattern, missing_ok)
-    }
     shards = []
-    owners: dict[str, str] = {}
-    for path in sorted(files, key=_natural):
-        key = _file_key(path, root, known)
-        if (other := owners.setdefault(key, path)) != path:
-            raise CorpusError(f"{other} and {path}: both give the shard {key!r}; rename one")
+    for key, path in keyed_files(config, known, missing_ok=missing_ok).items():
         for index in range(_shard_count(path, config)):
             start = index * config.rows_per_shard
             suffix = f"-{index:05d}" if index else ""
@@ -60,7 +52,32 @@ def discover_shards(
     return shards
 
 
-def _matches(pattern: str, missing_ok: bool) -> list[str]:
+def keyed_files(
+    config: CorpusConfig, known: Collection[str] = (), *, missing_ok: bool = False
+) -> dict[str, str]:
+    """The files of a corpus by the key of their first shard, in natural order of the paths.
+
+    Nothing is read. Raises `CorpusError` as `discover_shards` does, but for the format.
+    """
+    root = _common_folder(config.paths)
+    files = {
+        os.path.normpath(path)
+        for pattern in config.paths
+        for path in matching_files(pattern, missing_ok=missing_ok)
+    }
+    keyed: dict[str, str] = {}
+    for path in sorted(files, key=_natural):
+        key = _file_key(path, root, known)
+        if (other := keyed.setdefault(key, path)) != path:
+            raise CorpusError(f"{other} and {path}: both give the shard {key!r}; rename one")
+    return keyed
+
+
+def matching_files(pattern: str, *, missing_ok: bool = False) -> list[str]:
+    """The files that an entry of `paths` stands for.
+
+    Raises `CorpusError` for an object store and, unless `missing_ok`, where there are none.
+    """
     if "://" in pattern:
         raise CorpusError(f"{pattern}: object stores cannot be read; copy the files to a folder")
     if os.path.isfile(pattern):  # also a name that looks like a glob

@@ -62,13 +62,14 @@ class Provenance(Facts):
 class TableFacts(Facts):
     """What a writer may record with a table; each asset fills in what it knows.
 
-    incomplete: of `samples`: why the file of the shard could not be read to its end. tau,
-    keep_fraction: of `contenders`, `calibration` and `robust_scores`. quantile: that of the rows,
-    which tau is within `tau_tolerance` of. calibration: numbers of the pilot. estimators: those
-    that `robust_scores` holds. provenance, inputs (by asset and shard): of a selected subset.
-    embedder, fingerprint: what `search` was embedded with.
+    source: of `samples`: the file of the shard (see `sources`). incomplete: why it could not be
+    read to its end. tau, keep_fraction: of `contenders`, `calibration` and `robust_scores`.
+    quantile: that of the rows, which tau is within `tau_tolerance` of. calibration: numbers of the
+    pilot. estimators: those that `robust_scores` holds. provenance, inputs (by asset and shard): of
+    a selected subset. embedder, fingerprint: what `search` was embedded with.
     """
 
+    source: str | None = None
     incomplete: str | None = None
     tau: float | None = None
     quantile: float | None = None

@@ -21,10 +21,12 @@ class Binding:
 
     `map_spec` may change anything about an asset's spec. It decides on the key from the key and
     group it is given alone, because dependencies on the asset are named before its spec exists.
+    `replaced`: the kinds of resources that are not made from the configuration.
     """
 
     config: CorpusConfig
     map_spec: SpecHook | None = None
+    replaced: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:

@@ -14,6 +14,7 @@ from tshirt_assets.models.model_files import ModelError
 from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.orchestration.binding import GPU_POOL, Binding
 from tshirt_assets.orchestration.recording import column_schema
+from tshirt_assets.orchestration.run_start import check_before
 from tshirt_assets.orchestration.shard_loop import Report, check_result, materialize_partitions
 from tshirt_assets.store.faults import StoreError
 
@@ -100,7 +101,9 @@ def _declared(binding: Binding, record: AssetRecord, body: Body) -> dg.AssetsDef
         pool=GPU_POOL if record.on_gpu else None,
     )
     def materialize(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        yield from body(Run(context, binding))
+        run = Run(context, binding)
+        check_before(run)
+        yield from body(run)
 
     return materialize
 

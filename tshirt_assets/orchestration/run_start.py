@@ -1,0 +1,47 @@
+"""The quick checks before the first asset of a run: what would fail later fails at once."""
+
+from collections import deque
+from typing import Any
+
+import dagster as dg
+
+from tshirt_assets.incremental.catalog import needed_assets
+from tshirt_assets.orchestration.asset_run import Run
+from tshirt_assets.preflight.checklist import QUICK_CHECKS, findings
+from tshirt_assets.preflight.inspection import MODEL_KINDS, Inspection
+
+_passed: deque[tuple[str, str]] = deque(maxlen=100)  # (run, corpus), of this process
+
+
+def check_before(run: Run) -> None:
+    """Look at the folders, and the models that the assets of the run need, once per process.
+
+    Files and tables are not opened and the hub is not asked. Resources that were replaced, in the
+    code location or for the run, are left alone. Raises `dagster.Failure` with the remedies.
+    """
+    place = (run.context.run_id, run.config.name)
+    if place in _passed:
+        return
+    needed = _needed_resources(run)
+    models = tuple(kind for kind in MODEL_KINDS if kind in needed)
+    found = findings(Inspection(run.config, models, online=False), QUICK_CHECKS)
+    for finding in found:
+        if finding.severity == "warning":
+            run.log.warning(finding.line)
+    faults = [finding.line for finding in found if finding.stops_a_run]
+    if faults:
+        raise dg.Failure("\n".join(faults))
+    _passed.append(place)
+
+
+def _needed_resources(run: Run) -> set[str]:
+    """Kinds of resources that the assets of the run use as the configuration describes them."""
+    binding, selected = run.binding, run.context.run.asset_selection
+    needed = {
+        kind
+        for record in needed_assets(run.config)
+        if selected is None or binding.key(record.name) in selected
+        for kind in record.resources
+    }
+    configured: Any = run.context.run.run_config.get("resources") or {}
+    return {k for k in needed - binding.replaced if binding.resource(k) not in configured}

@@ -1,0 +1,1 @@
+"""What can be known of a corpus before anything is paid for: one file per check."""
