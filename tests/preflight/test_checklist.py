@@ -39,6 +39,7 @@ def check(folder: Path, values: dict[str, Any]) -> None:
 @example("scorer", "gpt2/../x")
 @example("storage_options", "${NO_SUCH}")
 @example("store", "file://")
+@example("store", "a" * 300)
 @example("embedder", "package:")
 @example("embedder", "package:./x")
 @example("scorer", "package:os/x")

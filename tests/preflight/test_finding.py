@@ -6,8 +6,8 @@ from tshirt_assets.preflight.finding import Finding
 def test_a_finding_reads_place_problem_remedy() -> None:
     finding = Finding("warning", "store", "the disk is small", "take another")
     assert str(finding) == "warning: store: the disk is small; take another"
-    assert str(Finding("ok", "a.jsonl", "json, 3 rows seen, all usable")) == (
-        "ok: a.jsonl: json, 3 rows seen, all usable"
+    assert str(Finding("ok", "a.jsonl", "json, rows seen: 3, all usable")) == (
+        "ok: a.jsonl: json, rows seen: 3, all usable"
     )
 
 

@@ -19,12 +19,12 @@ def found(folder: Path, **options: object) -> list[Finding]:
 
 def test_a_good_file_is_said_to_be_good(tmp_path: Path) -> None:
     file = write(tmp_path / "rows/a.jsonl", GOOD, GOOD)
-    assert list(map(str, found(tmp_path))) == [f"ok: {file}: json, 2 rows seen, all usable"]
+    assert list(map(str, found(tmp_path))) == [f"ok: {file}: json, rows seen: 2, all usable"]
 
 
 def test_few_bad_rows_are_told_and_many_are_a_warning(tmp_path: Path) -> None:
     file = write(tmp_path / "rows/a.jsonl", GOOD, {"instruction": "x", "output": ""}, GOOD)
-    counts = "json, 1 of 3 rows seen are not usable (first: row 2: empty_response: the response is"
+    counts = "json, rows seen: 3, not usable: 1 (first: row 2: empty_response: the response is"
     [few] = found(tmp_path, max_bad_share=0.5)
     assert str(few).startswith(f"ok: {file}: {counts} empty")
     [many] = found(tmp_path)
@@ -36,7 +36,7 @@ def test_rows_of_other_fields_say_which_and_what_to_set(tmp_path: Path) -> None:
     file = write(tmp_path / "rows/a.jsonl", *[{"question": "why", "answer": "the cat"}] * 5)
     of_file, of_corpus = found(tmp_path)
     assert of_file.line == (
-        f"{file}: json, 5 of 5 rows seen are not usable (first: row 1: missing_field: no "
+        f"{file}: json, rows seen: 5, not usable: 5 (first: row 1: missing_field: no "
         "instruction, prompt, messages or conversations field; found: question, answer); fields "
         "found: question, answer; set columns.instruction and columns.response, or "
         "columns.messages, to the names that yours have"

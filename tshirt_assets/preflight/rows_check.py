@@ -36,8 +36,8 @@ def _of_file(sample: FileSample, max_bad_share: float, incomplete_fails: bool) -
     if not sample.rows:
         return Finding("warning", sample.path, f"{sample.format}, has no rows")
     if not sample.bad:
-        return Finding("ok", sample.path, f"{sample.format}, {sample.rows} rows seen, all usable")
-    counts = f"{sample.format}, {sample.bad} of {sample.rows} rows seen are not usable"
+        return Finding("ok", sample.path, f"{sample.format}, rows seen: {sample.rows}, all usable")
+    counts = f"{sample.format}, rows seen: {sample.rows}, not usable: {sample.bad}"
     assert sample.first is not None
     status, detail = sample.first.status, sample.first.status_detail
     problem = f"{counts} (first: row {sample.first.row + 1}: {status}: {detail})"

@@ -23,7 +23,7 @@ def store_findings(inspection: Inspection) -> Iterator[Finding]:
     config = inspection.config
     store = Store(config.store, config.storage_options)
     folder = Path(store.database.uri)
-    if store.database.is_local and (not folder.is_dir() or unusable(folder)):
+    if store.database.is_local and (unusable(folder) or not folder.is_dir()):
         return  # there is nothing in it, or another check says why
     try:
         recorded = _recorded(store, config.name)
