@@ -3,19 +3,27 @@
 import os
 from importlib.resources import files
 from pathlib import Path
+from typing import Final
 
 import dagster as dg
+from dagster._core.instance.ref import InstanceRef
 
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.shards import discover_shards
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.sensors import observations
 
+NO_CAPTURE: Final = {
+    "module": "dagster._core.storage.noop_compute_log_manager",
+    "class": "NoOpComputeLogManager",
+}
+
 
 def open_instance(config: CorpusConfig) -> dg.DagsterInstance:
     """The Dagster instance of `$DAGSTER_HOME`, or of a folder beside the corpus's exports.
 
-    A new home gets a dagster.yaml with the recommended settings.
+    A new home gets a dagster.yaml with the recommended settings. What steps print goes
+    to the terminal: of what Dagster captures it shows a copy, late or, at the end of a step, never.
     """
     default = Path(config.export_dir).parent / "dagster"
     home = Path(os.environ.setdefault("DAGSTER_HOME", str(default.resolve())))
@@ -23,7 +31,8 @@ def open_instance(config: CorpusConfig) -> dg.DagsterInstance:
     settings = home / "dagster.yaml"
     if not settings.exists():
         settings.write_text(files("tshirt_assets").joinpath("dagster.yaml").read_text())
-    return dg.DagsterInstance.get()
+    reference = InstanceRef.from_dir(str(home), overrides={"compute_logs": NO_CAPTURE})
+    return dg.DagsterInstance.from_ref(reference)
 
 
 def register_shards(instance: dg.DagsterInstance, config: CorpusConfig) -> list[str]:
