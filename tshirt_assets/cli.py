@@ -4,31 +4,37 @@ import re
 import sys
 from collections.abc import Callable
 from datetime import timedelta
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import click
 
-from tshirt_assets.config import ConfigError, CorpusConfig
+from tshirt_assets.commands.interrupts import EXIT_CODE, INTERRUPTED, ending_soon
+from tshirt_assets.commands.terminal import mendable, say, show_warnings
+from tshirt_assets.config import CorpusConfig
 
 CORPUS = click.argument("corpus", type=click.Path(exists=True, dir_okay=False))
 
 
 def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn the errors a user can mend into a message and exit code 2, without a traceback."""
+    """Turn the errors a user can mend into a message and exit code 2, without a traceback.
+
+    So is Ctrl-C a message, with the exit code that shells know it by.
+    """
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        from tshirt_assets.corpus.errors import CorpusError
-        from tshirt_assets.models.model_files import ModelError
-        from tshirt_assets.preflight.finding import PreflightError
-        from tshirt_assets.store.faults import StoreError
-
         try:
             return command(*args, **kwargs)
-        except (ConfigError, CorpusError, StoreError, ModelError, PreflightError) as error:
-            for line in str(error).splitlines():
-                click.echo(f"error: {line}", err=True)
+        except KeyboardInterrupt:
+            say(INTERRUPTED, err=True)
+            sys.exit(EXIT_CODE)
+        except Exception as error:
+            known = mendable(error)
+            if known is None:
+                raise
+            for line in str(known).splitlines():
+                say(f"error: {line}", err=True)
             sys.exit(2)
 
     return wrapped
@@ -41,6 +47,7 @@ def main() -> None:
 
     CORPUS is a corpus.yaml file; `tshirt-assets options` lists what it may contain.
     """
+    show_warnings()
 
 
 @main.command("validate")
@@ -55,7 +62,7 @@ def validate_command(corpus: str) -> None:
     from tshirt_assets.commands.validate import validate, validation_lines
 
     found = validate(CorpusConfig.from_yaml(corpus))
-    click.echo("\n".join(validation_lines(found)))
+    say("\n".join(validation_lines(found)))
     if any(finding.severity == "error" for finding in found):
         sys.exit(1)
 
@@ -68,16 +75,19 @@ def run(corpus: str) -> None:
 
     What is stored already is reused: run again to continue after a crash or with new files.
     """
-    from tshirt_assets.commands.instance import open_instance
-    from tshirt_assets.commands.run import run_corpus
-    from tshirt_assets.commands.show import summary
+    with ending_soon() as ending:
+        from tshirt_assets.commands.instance import open_instance
+        from tshirt_assets.commands.run import run_corpus
+        from tshirt_assets.commands.run_events import cancel_runs
+        from tshirt_assets.commands.show import summary
 
-    config = CorpusConfig.from_yaml(corpus)
-    with open_instance(config) as instance:
-        success = run_corpus(instance, config)
-        click.echo(summary(instance, config, corpus))
+        config = CorpusConfig.from_yaml(corpus)
+        with open_instance(config) as instance:
+            ending.last = partial(cancel_runs, instance)
+            success = run_corpus(instance, config)
+            say(summary(instance, config, corpus))
     if not success:
-        click.echo("error: not everything could be materialized, see the messages above", err=True)
+        say("error: not everything could be materialized, see the messages above", err=True)
         sys.exit(1)
 
 
@@ -91,7 +101,7 @@ def show(corpus: str) -> None:
 
     config = CorpusConfig.from_yaml(corpus)
     with open_instance(config) as instance:
-        click.echo(summary(instance, config, corpus))
+        say(summary(instance, config, corpus))
 
 
 @main.command()
@@ -107,8 +117,8 @@ def shards(corpus: str, register: bool) -> None:
     with open_instance(config) as instance:
         if register:
             new = register_shards(instance, config)
-            click.echo(f"registered {len(new)} new shards")
-        click.echo(shard_table(instance, config))
+            say(f"registered {len(new)} new shards")
+        say(shard_table(instance, config))
 
 
 @main.command()
@@ -132,7 +142,7 @@ def reports(corpora: tuple[str, ...], port: int) -> None:
 
     configs = [CorpusConfig.from_yaml(corpus) for corpus in corpora or corpus_files()]
     with report_server(configs, port) as server:
-        click.echo(f"reports: {server.url}")
+        say(f"reports: {server.url}")
         server.serve_forever()
 
 
@@ -153,8 +163,8 @@ def verify_command(corpus: str) -> None:
         registered = instance.get_dynamic_partitions(config.name)
     found = check(Store(config.store, config.storage_options), config, registered)
     for fault in found.faults:
-        click.echo(str(fault))
-    click.echo(
+        say(str(fault))
+    say(
         f"{len(found.faults)} faults in {found.tables:,} tables with {found.rows:,} rows "
         f"and {found.files:,} exported files"
     )
@@ -202,9 +212,9 @@ def maintain_command(
             dry_run=dry_run,
         )
     except PinnedError as error:
-        click.echo(f"error: {error} (--force)", err=True)
+        say(f"error: {error} (--force)", err=True)
         sys.exit(1)
-    click.echo(f"{'dry run: ' * dry_run}{describe_upkeep(report)}")
+    say(f"{'dry run: ' * dry_run}{describe_upkeep(report)}")
     if orphans and not dry_run:
         with open_instance(config) as instance:
             forget_missing_shards(instance, config)
@@ -240,7 +250,7 @@ def search_command(corpus: str, text: str, rows: int) -> None:
     found = search_corpus(
         config.store, config.name, text, rows, storage_options=config.storage_options
     )
-    click.echo(hit_lines(found))
+    say(hit_lines(found))
 
 
 @main.command()
@@ -248,4 +258,4 @@ def options() -> None:
     """Print every option of corpus.yaml with its default and meaning."""
     from tshirt_assets.config.reference import option_list
 
-    click.echo(option_list(CorpusConfig))
+    say(option_list(CorpusConfig))

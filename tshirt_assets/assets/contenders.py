@@ -14,6 +14,7 @@ from tshirt_assets.incremental.columns import CONTENDERS as COLUMNS
 from tshirt_assets.incremental.dataset import Dataset
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.facts import TableFacts
+from tshirt_assets.incremental.unusable import why_unusable
 from tshirt_assets.incremental.writing import write_table
 from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.orchestration.binding import Binding
@@ -89,9 +90,10 @@ def find_tau(dataset: Dataset, keep_fraction: float) -> float:
     try:
         return threshold(passes, keep_fraction)
     except ValueError as error:
+        reason = why_unusable(dataset.store, dataset.corpus, dataset.asset, list(dataset.tables))
         raise UpstreamError(
-            f"no threshold for {dataset.corpus!r}: {error}. See the statuses of token_scores: "
-            "no row could be scored"
+            reason
+            or f"no threshold for {dataset.corpus!r}: {error}. See the statuses of token_scores"
         ) from None
 
 

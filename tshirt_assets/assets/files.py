@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from tshirt_assets.export.escaping import markdown
 from tshirt_assets.incremental.catalog import FILES
 from tshirt_assets.orchestration.binding import Binding
 
@@ -11,7 +12,7 @@ def files_spec(binding: Binding) -> dg.AssetSpec:
     return binding.spec(
         FILES,
         description="The source files, one shard each (or several for large files): "
-        + ", ".join(binding.config.paths),
+        + ", ".join(map(markdown, binding.config.paths)),
         partitions_def=binding.shards,
         kinds={"file"},
     )

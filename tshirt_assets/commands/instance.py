@@ -3,20 +3,28 @@
 import os
 from importlib.resources import files
 from pathlib import Path
+from typing import Final
 
 import dagster as dg
+from dagster._core.instance.ref import InstanceRef
 
 from tshirt_assets.config import ConfigError, CorpusConfig
 from tshirt_assets.corpus.shards import discover_shards
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.sensors import observations
 
+NO_CAPTURE: Final = {
+    "module": "dagster._core.storage.noop_compute_log_manager",
+    "class": "NoOpComputeLogManager",
+}
+
 
 def open_instance(config: CorpusConfig) -> dg.DagsterInstance:
     """The Dagster instance of `$DAGSTER_HOME`, or of a folder beside the corpus's exports.
 
-    A new home gets a dagster.yaml with the recommended settings. Raises `ConfigError` where it
-    cannot be written.
+    A new home gets a dagster.yaml with the recommended settings. What steps print goes
+    to the terminal: of what Dagster captures it shows a copy, late or, at the end of a step, never.
+    Raises `ConfigError` where the home cannot be written.
     """
     default = Path(config.export_dir).parent / "dagster"
     home = Path(os.environ.get("DAGSTER_HOME") or default.resolve())
@@ -31,7 +39,8 @@ def open_instance(config: CorpusConfig) -> dg.DagsterInstance:
             "`export_dir`, to a folder that can be created"
         ) from None
     os.environ["DAGSTER_HOME"] = str(home)
-    return dg.DagsterInstance.get()
+    reference = InstanceRef.from_dir(str(home), overrides={"compute_logs": NO_CAPTURE})
+    return dg.DagsterInstance.from_ref(reference)
 
 
 def register_shards(instance: dg.DagsterInstance, config: CorpusConfig) -> list[str]:

@@ -1,19 +1,26 @@
 """Materialize a whole corpus in one process, without the UI."""
 
-import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import dagster as dg
 
 from tshirt_assets.commands.instance import register_shards
-from tshirt_assets.commands.terminal import explain_failures, terminal_logger
+from tshirt_assets.commands.run_events import (
+    PROCESS_TAG,
+    FailedChecks,
+    cancel_runs,
+    explain_failures,
+    terminal_logger,
+)
+from tshirt_assets.commands.terminal import say
 from tshirt_assets.commands.validate import refuse_what_would_fail
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.shards import discover_shards
 from tshirt_assets.factory import build_curation_defs
 from tshirt_assets.incremental.catalog import SAMPLES, AssetRecord, phases
 from tshirt_assets.incremental.dataset import incomplete_shards, left_out_if_incomplete
+from tshirt_assets.incremental.unusable import why_unusable
 from tshirt_assets.store.store import Store
 
 
@@ -23,12 +30,26 @@ def run_corpus(instance: dg.DagsterInstance, config: CorpusConfig) -> bool:
     What is already stored is reused, so running again after a crash or with new files continues.
     A shard whose file cannot be read is reported and left out; the others go on. So is one whose
     file breaks off, after its rows were scored; with `on_incomplete: keep` it is only reported.
-    Raises `PreflightError` where the checks of `validate` show that nothing would come of it.
+    Checks that failed are listed at the end. Raises `PreflightError` where the checks of `validate`
+    show that nothing would come of it, and `KeyboardInterrupt` when it is interrupted; the run is
+    then canceled.
     """
     refuse_what_would_fail(config)
+    checks = FailedChecks()
+    try:
+        return _run_phases(instance, config, checks)
+    except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
+        cancel_runs(instance)
+        raise KeyboardInterrupt from None
+    finally:
+        for line in checks.lines():
+            say(line, err=True)
+
+
+def _run_phases(instance: dg.DagsterInstance, config: CorpusConfig, checks: FailedChecks) -> bool:
     register_shards(instance, config)
     job = dg.Definitions.merge(
-        build_curation_defs(config), dg.Definitions(loggers={"console": terminal_logger})
+        build_curation_defs(config), dg.Definitions(loggers={"console": terminal_logger(instance)})
     ).resolve_implicit_global_asset_job_def()
     registered = instance.get_dynamic_partitions(config.name)
     usable = {spec.key for spec in discover_shards(config, registered, missing_ok=True)}
@@ -37,26 +58,44 @@ def run_corpus(instance: dg.DagsterInstance, config: CorpusConfig) -> bool:
     # its own: a shard that fails in one does not keep the others from the next.
     for phase in phases(config):
         for keys in _ranges(phase[0], registered, usable, config):
-            result = job.execute_in_process(
-                instance=instance,
-                asset_selection=[dg.AssetKey([config.name, record.name]) for record in phase],
-                tags=_range_tags(keys),
-                run_config={"loggers": {"console": {"config": {}}}},
-                raise_on_error=False,
-            )
+            result = _run_assets(instance, config, job, phase, keys)
+            checks.add(result)
             success &= result.success
-            if not result.success:
-                explain_failures(result)
             if phase == [SAMPLES]:
                 usable -= _failed_partitions(result)
             elif not result.success:
                 return False
         if phase == [SAMPLES]:
-            incomplete = _report_incomplete(config, sorted(usable & set(registered)))
+            shards = sorted(usable & set(registered))
+            incomplete = _report_incomplete(config, shards)
             success &= not incomplete
+            if not _report_usable(config, shards):
+                return False
         elif phase[0].unit == "corpus":  # what is measured from here on needs their results
             usable -= incomplete
     return success
+
+
+def _run_assets(
+    instance: dg.DagsterInstance,
+    config: CorpusConfig,
+    job: dg.JobDefinition,
+    phase: Sequence[AssetRecord],
+    keys: Sequence[str],
+) -> dg.ExecuteInProcessResult:
+    """One run over the assets of a phase; says why it failed. Raises if it was interrupted."""
+    result = job.execute_in_process(
+        instance=instance,
+        asset_selection=[dg.AssetKey([config.name, record.name]) for record in phase],
+        tags=PROCESS_TAG | _range_tags(keys),
+        run_config={"loggers": {"console": {"config": {}}}},
+        raise_on_error=False,
+    )
+    if result.dagster_run.status is dg.DagsterRunStatus.CANCELED:
+        raise KeyboardInterrupt
+    if not result.success:
+        explain_failures(result)
+    return result
 
 
 def _report_incomplete(config: CorpusConfig, shards: Sequence[str]) -> set[str]:
@@ -65,8 +104,17 @@ def _report_incomplete(config: CorpusConfig, shards: Sequence[str]) -> set[str]:
     left_out = left_out_if_incomplete(config)
     for shard, reason in found.items():
         level = "error" if left_out else "warning"
-        print(f"{level}: samples: {shard} is incomplete: {reason}", file=sys.stderr)
+        say(f"{level}: samples: {shard} is incomplete: {reason}", err=True)
     return set(found) if left_out else set()
+
+
+def _report_usable(config: CorpusConfig, shards: Sequence[str]) -> bool:
+    """Whether there is a usable row; says why not, and what to set."""
+    store = Store(config.store, config.storage_options)
+    reason = why_unusable(store, config.name, SAMPLES.name, shards)
+    if reason is not None:
+        say(f"error: {reason}", err=True)
+    return reason is None
 
 
 def _ranges(

@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 
+from tshirt_assets.commands.made_with import outdated_lines
 from tshirt_assets.commands.text import near, short
 from tshirt_assets.config import CorpusConfig, Recipe
 from tshirt_assets.corpus.errors import CorpusError
@@ -41,6 +42,7 @@ def summary(instance: dg.DagsterInstance, config: CorpusConfig, source: str) -> 
     fate = "left out of selections" if left_out_if_incomplete(config) else "used as far as read"
     for shard, reason in incomplete_shards(store, config, registered).items():
         lines.append(f"  incomplete, {fate}: {shard}: {reason}")
+    lines += [f"  {line}" for line in outdated_lines(instance, store, config, registered)]
     contenders = store.info(config.name, "contenders")
     if contenders is not None:
         found = TableFacts.of(contenders)

@@ -1,44 +1,74 @@
-"""What a headless run says on the terminal: the assets' own messages, and why something failed."""
+"""The one way to the terminal: what a command prints can neither command it nor end in an error."""
 
 import logging
 import sys
+from collections.abc import Iterator
 
-import dagster as dg
+import click
+
+from tshirt_assets.config import ConfigError
+from tshirt_assets.corpus.errors import CorpusError
+from tshirt_assets.export.escaping import visible
+from tshirt_assets.incremental.errors import UpstreamError
+from tshirt_assets.models.model_files import ModelError
+from tshirt_assets.preflight.finding import PreflightError
+from tshirt_assets.store.faults import StoreError
+
+MENDABLE = (ConfigError, CorpusError, ModelError, PreflightError, StoreError, UpstreamError)
+"""Errors whose message says what to do; in a terminal it stands alone, without a traceback."""
 
 
-def explain_failures(result: dg.ExecuteInProcessResult) -> None:
-    """Say in one line each why steps failed: the innermost error holds the remedy."""
-    for event in result.get_step_failure_events():
-        error = event.step_failure_data.error
-        while error is not None and error.cause is not None:
-            error = error.cause
-        if error is not None:
-            message = error.message.strip().splitlines()[0]
-            print(f"error: {event.step_key}: {message}", file=sys.stderr)
+def say(text: str, *, err: bool = False) -> None:
+    """Print text that may hold names of files and texts of rows, on stdout or (`err`) stderr.
+
+    Control characters are shown, not obeyed, and so is what the terminal's encoding lacks.
+    """
+    stream = sys.stderr if err else sys.stdout
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    click.echo(visible(text).encode(encoding, "backslashreplace").decode(encoding), err=err)
 
 
-class _PlainFormatter(logging.Formatter):
-    """The message alone, and errors with their cause: no run ids on a terminal."""
+def mendable(error: BaseException) -> BaseException | None:
+    """The outermost error among an error and its causes whose message says what to do."""
+    return next((found for found in _chain(error) if isinstance(found, MENDABLE)), None)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+class Plain(logging.Formatter):
+    """The message alone, after its level if it is a warning or an error: no run ids."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """The line of a record."""
         meta = getattr(record, "dagster_meta", {})
-        message = meta.get("orig_message") or record.getMessage()
-        return f"{record.levelname}: {message}" if record.levelno >= logging.WARNING else message
+        message = " ".join(str(meta.get("orig_message") or record.getMessage()).split("\n"))
+        warns = record.levelno >= logging.WARNING
+        return f"{record.levelname.lower()}: {message}" if warns else message
 
 
-class _UserMessages(logging.Filter):
-    """Lets through what assets log, and drops Dagster's own event messages."""
+class TerminalHandler(logging.Handler):
+    """Prints log records on stderr, wherever that is at the time."""
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        return not getattr(record, "dagster_meta", {}).get("dagster_event")
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(Plain())
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record."""
+        try:
+            say(self.format(record), err=True)
+        except Exception:
+            self.handleError(record)
 
 
-@dg.logger({}, "Plain progress lines on standard error.")
-def terminal_logger(_context: dg.InitLoggerContext) -> logging.Logger:
-    """Console logger of headless runs."""
-    logger = logging.Logger("tshirt_assets.terminal", logging.INFO)
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_PlainFormatter())
-    handler.addFilter(_UserMessages())
-    logger.addHandler(handler)
-    return logger
+def show_warnings() -> None:
+    """Have the warnings of this package's modules printed as everything else is."""
+    logger = logging.getLogger("tshirt_assets")
+    if not any(isinstance(handler, TerminalHandler) for handler in logger.handlers):
+        handler = TerminalHandler()
+        handler.setLevel(logging.WARNING)
+        logger.addHandler(handler)

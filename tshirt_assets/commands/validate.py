@@ -1,8 +1,8 @@
 """Say everything that can be known of a corpus before anything is paid for."""
 
-import sys
 from collections.abc import Sequence
 
+from tshirt_assets.commands.terminal import say
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.preflight.checklist import findings
 from tshirt_assets.preflight.finding import Finding, PreflightError
@@ -31,7 +31,7 @@ def refuse_what_would_fail(config: CorpusConfig) -> None:
     found = findings(Inspection(config, most_files=FILES_BEFORE_A_RUN))
     for finding in found:
         if finding.severity != "ok" and not finding.stops_a_run:
-            print(finding, file=sys.stderr)
+            say(str(finding), err=True)
     faults = [finding.line for finding in found if finding.stops_a_run]
     if faults:
         raise PreflightError("\n".join(faults))

@@ -1,11 +1,12 @@
 """The dataset card (README.md) that lies beside the exported files."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import polars as pl
 import yaml
 
+from tshirt_assets.export.escaping import markdown, markdown_lines
 from tshirt_assets.export.exported import ExportedFile
 from tshirt_assets.export.formats import FORMATS
 from tshirt_assets.incremental.facts import Provenance
@@ -73,13 +74,14 @@ def dataset_card(
     front_matter = _front_matter(rows.height, files, corpus, recipe)
     parts = [
         f"---\n{yaml.safe_dump(front_matter, sort_keys=False)}---",
-        f"# {corpus} / {recipe}",
-        f"{rows.height:,} rows of the corpus `{corpus}`, selected by the recipe `{recipe}` with "
+        f"# {markdown(corpus)} / {markdown(recipe)}",
+        f"{rows.height:,} rows of the corpus {markdown(corpus)}, selected by the recipe "
+        f"{markdown(recipe)} with "
         "[tshirt_assets]. The texts come from the source files and keep their licence.",
         "## Files\n\n" + _files_table(files, rows.height, dataset_name(corpus, recipe)),
-        "## Counts\n\n" + _table(("what", "value"), list(_counts(rows))),
+        "## Counts\n\n" + _facts(("what", "value"), _counts(rows)),
         "## Methods\n\n" + METHODS + (WEIGHTS if "token_weights" in rows.columns else ""),
-        "## Provenance\n\n" + _table(("key", "value"), list(dotted(provenance.shown()))),
+        "## Provenance\n\n" + _facts(("key", "value"), dotted(provenance.shown())),
         "## Citation\n\n" + CITATION,
         "[tshirt_assets]: https://pypi.org/project/tshirt-assets/",
     ]
@@ -129,7 +131,7 @@ def _files_table(files: Sequence[ExportedFile], n_rows: int, stem: str) -> str:
         if missing:
             usage += f" {missing:,} rows are left out: their turns do not fit this format."
         lines.append((f"`{file.path.name}`", f"{file.rows:,}", usage))
-    return _table(("file", "rows", "how to load it"), lines)
+    return markdown_lines(("file", "rows", "how to load it"), lines)
 
 
 def _counts(rows: pl.DataFrame) -> Iterator[tuple[str, str]]:
@@ -147,10 +149,5 @@ def _counts(rows: pl.DataFrame) -> Iterator[tuple[str, str]]:
         yield f"domain {domain}", f"{count:,}"
 
 
-def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    body = [head, ["---"] * len(head), *lines]
-    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in body)
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+def _facts(head: tuple[str, str], facts: Iterable[tuple[str, str]]) -> str:
+    return markdown_lines(head, [(markdown(key), markdown(value)) for key, value in facts])

@@ -43,6 +43,9 @@ def usable_outcome(table: pa.Table, max_bad_share: float) -> CheckOutcome:
     bad = total - reasons.pop("ok", 0)
     listed = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(MOST_REASONS))
     detail = f"{bad} of {total} rows not ok" + (f" ({listed})" if listed else "")
+    if bad == total:
+        [(first, _)] = Counter(table["status_detail"].to_pylist()).most_common(1)
+        detail += f": {first}" if first else ""
     return CheckOutcome(bad / total <= max_bad_share, detail, warn=True)
 
 

@@ -62,13 +62,7 @@ class Estimates:
         self._gradients = {
             name: self._gradient_table(name) for name in config.estimators if name != "sampled"
         }
-        self.identity = loss_identity(
-            "robust_scores",
-            self._config,
-            scorer,
-            estimators=self._config.estimators,
-            **noise_facts(self._config, self._config.neighbours),
-        )
+        self.identity = robust_identity(config, scorer)
 
     def measure(self, shard: str) -> tuple[pa.Table, list[ScoredShard]]:
         """The robust_scores of one shard, and the work that they took."""
@@ -146,6 +140,12 @@ class Estimates:
             return scores_table(found), n_tokens(tokenized)
 
         return compute
+
+
+def robust_identity(config: CorpusConfig, scorer: "LoadedCausalLM") -> str:
+    """Identity of the rows of robust_scores."""
+    noise = noise_facts(config, config.neighbours)
+    return loss_identity("robust_scores", config, scorer, estimators=config.estimators, **noise)
 
 
 def rows_to_measure(store: Store, corpus: str, shard: str, *, every: bool) -> pl.DataFrame:

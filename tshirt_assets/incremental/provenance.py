@@ -2,6 +2,7 @@
 
 import platform
 from importlib.metadata import version
+from typing import Any
 
 from tshirt_assets import __version__
 from tshirt_assets.config import CorpusConfig
@@ -28,13 +29,7 @@ def provenance(
         corpus=config.name,
         recipe=name,
         options=recipe.model_dump(mode="json", exclude_defaults=True),
-        scorer=config.scorer.model_dump(exclude_defaults=True) | {"path": config.scorer.path},
-        target={"path": config.target_model.path, "revision": config.target_model.revision},
-        embedder=config.embedder.path,
-        prompt_format=config.prompt_format,
-        keep_fraction=config.keep_fraction,
-        robustness=config.robustness.model_dump(),
-        seed=config.seed,
+        **recorded_options(config),
         identities={
             asset: data.identity for asset, data in scores.inputs(recipe).items() if data.identity
         },
@@ -44,6 +39,19 @@ def provenance(
         data_version=data_version,
         stability=None if stability is None else dict([stability]),
     )
+
+
+def recorded_options(config: CorpusConfig) -> dict[str, Any]:
+    """The options of a corpus that a provenance holds."""
+    return {
+        "scorer": config.scorer.model_dump(exclude_defaults=True) | {"path": config.scorer.path},
+        "target": {"path": config.target_model.path, "revision": config.target_model.revision},
+        "embedder": config.embedder.path,
+        "prompt_format": config.prompt_format,
+        "keep_fraction": config.keep_fraction,
+        "robustness": config.robustness.model_dump(),
+        "seed": config.seed,
+    }
 
 
 def recorded_inputs(scores: CorpusScores, name: str) -> dict[str, dict[str, RecordedTable]]:

@@ -1,6 +1,5 @@
 """Describing tables and work: the metadata of every materialization."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +8,7 @@ import dagster as dg
 import numpy as np
 import pyarrow as pa
 
+from tshirt_assets.export.escaping import markdown, markdown_lines, one_line
 from tshirt_assets.incremental.columns import DESCRIPTIONS
 from tshirt_assets.incremental.dataset import Dataset
 from tshirt_assets.incremental.score_table import ScoredShard
@@ -99,8 +99,7 @@ def markdown_table(table: pa.Table, columns: Sequence[str]) -> dg.MarkdownMetada
     text = ""
     for width in PREVIEW_CHARACTERS:
         rows = [[_cell(row[column], width) for column in columns] for row in head]
-        lines = [columns, ["---"] * len(columns), *rows]
-        text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        text = markdown_lines(columns, rows)
         if len(text) < INLINE_CHARACTERS:
             break
     return dg.MetadataValue.md(text)
@@ -111,7 +110,5 @@ def _cell(value: Any, width: int) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:.4f}"
-    text = " ".join(str(value).split())
-    if len(text) > width:
-        text = text[: width - 1] + "…"
-    return re.sub(r"[\\`*_\[\]<>|~!&$]", r"\\\g<0>", text)  # a row's text is never markup
+    text = one_line(str(value))
+    return markdown(text if len(text) <= width else text[: width - 1] + "…")

@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from tshirt_assets.export.escaping import markdown
 from tshirt_assets.report.numbers import number
 
 # The UI shows Markdown of fewer characters in place; anything longer is a link to a dialog.
@@ -64,8 +65,9 @@ def agreement_markdown(found: np.ndarray, truth: np.ndarray, title: str) -> str:
 
 def image_markdown(svg: str, title: str) -> str:
     """Markdown image of an SVG; the title is the alternative text."""
-    text = title.replace("[", "(").replace("]", ")")
-    return f"![{text}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
+    return (
+        f"![{markdown(title)}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
+    )
 
 
 def _word(x: int, anchor: str, text: str) -> str:

@@ -1,12 +1,10 @@
 """HTML that is escaped unless it was built here: row text never becomes markup."""
 
 import html
-import re
 from typing import Final
 
-CONTROLS: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
-)
+from tshirt_assets.export.escaping import visible
+
 VOID: Final = frozenset({"br", "col", "line", "path", "circle", "rect"})
 
 
@@ -14,15 +12,6 @@ class Html(str):
     """Markup that is safe to put into a page as it is."""
 
     __slots__ = ()
-
-
-def visible(value: str) -> str:
-    """Text with the characters that HTML cannot hold, or that reorder a line, made visible.
-
-    Control characters and bidirectional overrides become their code point in brackets, and what is
-    no character U+FFFD. Newlines and tabs stay.
-    """
-    return CONTROLS.sub(_shown, value.replace("\r\n", "\n"))
 
 
 def text(value: str) -> Html:
@@ -48,8 +37,3 @@ def el(tag: str, *children: str, **attributes: str | None) -> Html:
     if tag in VOID and not children:
         return Html(f"<{tag}{pairs}/>")
     return Html(f"<{tag}{pairs}>{join(*children)}</{tag}>")
-
-
-def _shown(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    return "\ufffd" if code >= 0xD800 else f"[U+{code:04X}]"

@@ -4,10 +4,10 @@ from typing import Final
 
 import numpy as np
 
+from tshirt_assets.export.escaping import markdown
 from tshirt_assets.report.data import ReportData
 from tshirt_assets.report.digest import digest
 from tshirt_assets.report.distributions import LENGTHS, SCORES
-from tshirt_assets.report.markup import visible
 from tshirt_assets.report.numbers import number, percent
 from tshirt_assets.report.pictures import MAX_POINTS, picture_markdown
 from tshirt_assets.report.sections.plane import plane_chart
@@ -26,7 +26,7 @@ def summary_markdown(data: ReportData) -> str:
     parts = [
         f"**{number(data.n_selected)} rows selected**, {percent(data.n_selected, data.usable)} of "
         f"{number(data.usable)} usable ones ({number(data.n_rows)} in the corpus).",
-        "\n".join(f"- {_cell(said)}" for said in (*data.notes, *digest(data))),
+        "\n".join(f"- {markdown(said)}" for said in (*data.notes, *digest(data))),
         _medians(data),
         _picture(data),
         _reasons(data),
@@ -68,9 +68,5 @@ def _picture(data: ReportData) -> str:
 
 def _reasons(data: ReportData) -> str:
     ordered = sorted(data.excluded.items(), key=lambda item: -item[1])
-    lines = [f"| {_cell(reason)} | {number(rows)} |" for reason, rows in ordered[:MAX_REASONS]]
+    lines = [f"| {markdown(reason)} | {number(rows)} |" for reason, rows in ordered[:MAX_REASONS]]
     return "\n".join(["| not selected because | rows |", "| --- | ---: |", *lines]) if lines else ""
-
-
-def _cell(text: str) -> str:
-    return " ".join(visible(text).split()).replace("|", "\\|")
