@@ -1,6 +1,7 @@
 """The text in front of a response, in each prompt format."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tshirt_assets.corpus.errors import CorpusError, TemplateError
@@ -40,6 +41,25 @@ def prompt_text(sample: Sample, prompt_format: str, tokenizer: "PreTrainedTokeni
     raise ValueError(f"prompt_format: {prompt_format!r} is not plain, alpaca or chat_template")
 
 
+def response_text(sample: Sample, prompt_format: str, tokenizer: "PreTrainedTokenizerBase") -> str:
+    """What is scored behind the prompt: the response, behind its reasoning if the template says so.
+
+    Only reasoning that is kept apart (`reasoning: separate`) and a chat template that writes it
+    between the prompt and the content make a difference. Raises `TemplateError` and `CorpusError`
+    like `prompt_text`.
+    """
+    reasoning = sample.messages[-1].reasoning.strip() if sample.messages else ""
+    if prompt_format != "chat_template" or not reasoning:
+        return sample.response
+    prompt = _render(sample.messages[:-1], tokenizer, prompt=True)
+    whole = _render(sample.messages, tokenizer, prompt=False)
+    written = whole.removeprefix(prompt) if whole.startswith(prompt) else ""
+    end = written.rfind(sample.response.strip())
+    if end < 0 or reasoning not in written[:end]:
+        return sample.response
+    return written[:end] + sample.response.strip()
+
+
 def one_shot_prompt_text(
     demo: Sample, sample: Sample, prompt_format: str, tokenizer: "PreTrainedTokenizerBase"
 ) -> tuple[str, str]:
@@ -72,13 +92,20 @@ def _render(
         raise CorpusError(
             "the model's tokenizer has no chat template; set `prompt_format` to plain or alpaca"
         )
-    turns = [{"role": message.role, "content": message.content} for message in messages]
+    turns = [_turn(message) for message in messages]
     try:
         text = tokenizer.apply_chat_template(turns, add_generation_prompt=prompt, tokenize=False)
     except Exception as error:  # whatever the model's own template raises
         reason = " ".join(str(error).split()) or type(error).__name__
         raise TemplateError(f"the chat template refused the messages: {reason}") from error
     return str(text)
+
+
+def _turn(message: Message) -> dict[str, str]:
+    """A turn as chat templates know it; they differ in the name of the reasoning."""
+    turn = {"role": message.role, "content": message.content}
+    names = ("reasoning_content", "thinking") if message.reasoning else ()
+    return turn | dict.fromkeys(names, message.reasoning)
 
 
 def _split_system(
@@ -92,8 +119,7 @@ def _as_exchange(messages: tuple[Message, ...], shared: list[Message]) -> list[M
     """A demo's messages without a system message of their own."""
     system, turns = _split_system(messages)
     if system and system != shared:
-        first = turns[0]
-        turns[0] = Message(first.role, f"{system[0].content}\n\n{first.content}")
+        turns[0] = replace(turns[0], content=f"{system[0].content}\n\n{turns[0].content}")
     return turns
 
 
