@@ -34,16 +34,24 @@ def _samples_of(record: Record, shard: str, row: int, config: CorpusConfig) -> l
         draft = read_fields(fields, config)
         if is_own_export(fields):
             restore(draft, fields)
+    scored = _scored_turns(draft, config.turns)
+    _keep_later_turns(draft, scored[-1])
     rest = {key: value for key, value in fields.items() if key not in draft.used}
     domain = _domain(fields, rest, config.columns.domain)
     rest |= draft.leftover
     if TURN_FIELDS_KEY in rest:  # the name is taken: tables keep the fields of the turns under it
         rest[f"{TURN_FIELDS_KEY}_of_row"] = rest.pop(TURN_FIELDS_KEY)
     extra = json_text(rest) if rest else None
-    return [
-        _sample(draft, scored, shard, row, domain, extra)
-        for scored in _scored_turns(draft, config.turns)
-    ]
+    return [_sample(draft, turn, shard, row, domain, extra) for turn in scored]
+
+
+def _keep_later_turns(draft: Draft, scored: int) -> None:
+    """Answers not to be trained on that follow the last scored turn are no part of any sample."""
+    later = draft.messages[scored + 1 :]
+    if any(message.role == "assistant" for message in later):
+        draft.leftover["later_turns"] = [
+            {"role": message.role, "content": message.content} | message.fields for message in later
+        ]
 
 
 def _domain(fields: dict[str, Any], rest: dict[str, Any], column: str | None) -> str | None:

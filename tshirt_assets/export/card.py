@@ -57,14 +57,14 @@ that tokenizer.
 """
 
 MARKED: Final = """\
-**Answers not to be trained on.** {rows} have answers in front of the last one that are marked
+**Answers not to be trained on.** In {rows} answers in front of the last one are marked with
 `weight: 0`. axolotl follows the mark with `message_field_training: weight`. TRL and LLaMA-Factory
 do not know it and would train on them: with TRL give the last message as `completion` and those
 before it as `prompt`, with LLaMA-Factory set `mask_history: true`.
 """
 
 REASONING: Final = """\
-**Reasoning.** {rows} have reasoning in the field `reasoning_content` of a turn. TRL and axolotl
+**Reasoning.** In {rows} turns have their reasoning in a field, `reasoning_content`. TRL and axolotl
 give it to the chat template, which must know the name; LLaMA-Factory does not read it. The Alpaca
 file has it in `<think>` tags. With `reasoning: keep` every file has.
 """
