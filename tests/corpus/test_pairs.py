@@ -31,6 +31,7 @@ def usable(fields: dict[str, Any], **options: Any) -> Sample:
         {"prompt": "Q", "chosen": [Q, A]},
         {"chosen": [Q, A]},
         {"prompt": "Q", "output": None, "chosen": "A"},
+        {"prompt": None, "chosen": [Q, A]},
     ],
 )
 def test_prompt_and_completion_of_trl(row: dict[str, Any]) -> None:

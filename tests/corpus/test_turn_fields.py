@@ -52,7 +52,7 @@ def test_a_turn_marked_as_not_to_be_trained_on_is_never_scored(mark: dict[str, A
     assert refused.status is Status.NO_TRAINED_TURN
     assert refused.status_detail == "1 turn of the assistant, marked as not to be trained on"
     [refused] = read({"messages": turns[2:] * 2}, turns="all")
-    assert refused.status_detail == "2 turns of the assistant, all marked as not to be trained on"
+    assert refused.status_detail == "2 turns of the assistant, marked as not to be trained on"
 
 
 @pytest.mark.parametrize("mark", [{"weight": 1}, {"train": True}, {"loss_weight": 1.0}])

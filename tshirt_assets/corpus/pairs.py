@@ -1,6 +1,7 @@
 """Rows of a prompt and a response, each in a field of its own, as text or as turns."""
 
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
@@ -15,7 +16,6 @@ from tshirt_assets.corpus.status import Status
 
 PREFERRED: Final = "chosen"
 """The response of a preference row; the rejected one travels in `extra`."""
-RESPONSES: Final = ("output", "response", "completion", PREFERRED)
 HISTORY: Final = "history"
 
 
@@ -27,13 +27,18 @@ def is_turns(value: Any) -> bool:
     )
 
 
-def read_pair(fields: dict[str, Any], prompt_name: str, config: CorpusConfig) -> Draft:
-    """Read Alpaca rows, prompt and response or completion rows, and seed tasks with `instances`."""
+def read_pair(
+    fields: dict[str, Any], prompt_name: str, responses: Sequence[str], config: CorpusConfig
+) -> Draft:
+    """Read Alpaca rows, prompt and response or completion rows, and seed tasks with `instances`.
+
+    `responses` are the usual names of the response, besides `chosen`.
+    """
     draft = Draft()
     columns = config.columns
     instance = _first_instance(draft, fields)
     outer, fields = fields, fields | without_missing(instance)
-    response_name = columns.response or _response_name(fields)
+    response_name = columns.response or _response_name(fields, responses)
     if is_turns(fields.get(prompt_name)) or is_turns(fields.get(response_name)):
         _read_prompt_and_completion(draft, fields, prompt_name, response_name, config)
     else:
@@ -44,10 +49,11 @@ def read_pair(fields: dict[str, Any], prompt_name: str, config: CorpusConfig) ->
     return draft
 
 
-def _response_name(fields: dict[str, Any]) -> str:
-    present = [name for name in RESPONSES if fields.get(name) is not None]
-    present += [name for name in RESPONSES if name in fields]
-    return present[0] if present else RESPONSES[0]
+def _response_name(fields: dict[str, Any], usual: Sequence[str]) -> str:
+    names = (*usual, PREFERRED)
+    present = [name for name in names if fields.get(name) is not None]
+    present += [name for name in names if name in fields]
+    return present[0] if present else names[0]
 
 
 def _first_instance(draft: Draft, fields: dict[str, Any]) -> dict[str, Any]:
@@ -140,7 +146,7 @@ def _read_prompt_and_completion(
     the rejected one; or it may repeat the prompt.
     """
     draft.used |= {prompt_name, response_name}
-    whole = prompt_name not in fields and response_name == PREFERRED
+    whole = fields.get(prompt_name) is None and response_name == PREFERRED
     if not whole:
         _read_part(draft, fields, prompt_name, "user", config.reasoning)
     prompt, draft.messages = draft.messages, []

@@ -2,14 +2,19 @@
 
 from typing import Any
 
-from tshirt_assets.config import CorpusConfig
-from tshirt_assets.corpus.conversation import flatten
+from tshirt_assets.config import ColumnOptions, CorpusConfig
+from tshirt_assets.corpus.conversation import add_opening, as_list, flatten, read_turns
 from tshirt_assets.corpus.draft import Draft, json_text, well_formed, without_missing
 from tshirt_assets.corpus.own_exports import is_own_export, restore
+from tshirt_assets.corpus.pairs import PREFERRED, is_turns, read_pair
 from tshirt_assets.corpus.records import Record, one_line
 from tshirt_assets.corpus.sample import TURN_FIELDS_KEY, Sample, content_id, raw_id
-from tshirt_assets.corpus.shapes import read_fields
 from tshirt_assets.corpus.status import Status
+
+# Usual names of the source fields, by format.
+TURNS = {"messages": "messages", "sharegpt": "conversations"}
+INSTRUCTION = {"alpaca": "instruction", "prompt_response": "prompt"}
+RESPONSES = ("output", "response", "completion")
 
 
 def samples_of(record: Record, shard: str, row: int, config: CorpusConfig) -> list[Sample]:
@@ -31,7 +36,7 @@ def _samples_of(record: Record, shard: str, row: int, config: CorpusConfig) -> l
         status = Status.FILE_ENDS_EARLY if record.ends_early else Status.UNREADABLE_LINE
         draft.refuse(status, record.fault)
     else:
-        draft = read_fields(fields, config)
+        draft = _read(fields, config)
         if is_own_export(fields):
             restore(draft, fields)
     scored = _scored_turns(draft, config.turns)
@@ -43,6 +48,43 @@ def _samples_of(record: Record, shard: str, row: int, config: CorpusConfig) -> l
         rest[f"{TURN_FIELDS_KEY}_of_row"] = rest.pop(TURN_FIELDS_KEY)
     extra = json_text(rest) if rest else None
     return [_sample(draft, turn, shard, row, domain, extra) for turn in scored]
+
+
+def _read(fields: dict[str, Any], config: CorpusConfig) -> Draft:
+    """Read one row in the format asked for, or the one that its fields suggest."""
+    columns = config.columns
+    form = _detect(fields, columns) if config.format == "auto" else config.format
+    if form in TURNS:
+        return _read_conversation(fields, columns.messages or TURNS[form], config)
+    if form in INSTRUCTION:
+        return read_pair(fields, columns.instruction or INSTRUCTION[form], RESPONSES, config)
+    draft = Draft()
+    found = f"{', '.join(fields)}; name yours under `columns`" if fields else "none"
+    draft.refuse(
+        Status.MISSING_FIELD,
+        f"no instruction, prompt, messages or conversations field; found: {found}",
+    )
+    return draft
+
+
+def _detect(fields: dict[str, Any], columns: ColumnOptions) -> str:
+    if columns.messages:
+        return "messages"
+    if columns.instruction:
+        return "alpaca"
+    named = {**TURNS, **INSTRUCTION}
+    present = [form for form, name in named.items() if fields.get(name) is not None]
+    if is_turns(fields.get(PREFERRED)):
+        present.append("prompt_response")
+    present += [form for form, name in named.items() if name in fields]
+    return present[0] if present else "unknown"
+
+
+def _read_conversation(fields: dict[str, Any], name: str, config: CorpusConfig) -> Draft:
+    draft = Draft(used={name})
+    read_turns(draft, as_list(fields.get(name)), name, config.reasoning)
+    add_opening(draft, fields, config.columns)
+    return draft
 
 
 def _keep_later_turns(draft: Draft, scored: int) -> None:
@@ -75,12 +117,11 @@ def _scored_turns(draft: Draft, turns: str) -> list[int]:
     if not answers:
         draft.refuse(Status.NO_ASSISTANT_TURN, f"{len(draft.messages)} turns, none to score")
     elif not scored:
-        marked = (
-            "1 turn of the assistant, marked"
-            if len(answers) == 1
-            else (f"{len(answers)} turns of the assistant, all marked")
+        count = "1 turn" if len(answers) == 1 else f"{len(answers)} turns"
+        draft.refuse(
+            Status.NO_TRAINED_TURN,
+            f"{count} of the assistant, marked as not to be trained on",
         )
-        draft.refuse(Status.NO_TRAINED_TURN, f"{marked} as not to be trained on")
     if not scored:
         return [last]
     return scored if turns == "all" else scored[-1:]
