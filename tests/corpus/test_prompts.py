@@ -7,7 +7,7 @@ from tests.tiny import bpe_tokenizer
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.errors import CorpusError, TemplateError
 from tshirt_assets.corpus.files import Record
-from tshirt_assets.corpus.prompts import one_shot_prompt_text, prompt_text
+from tshirt_assets.corpus.prompts import one_shot_prompt_text, prompt_text, response_text
 from tshirt_assets.corpus.rows import samples_of
 from tshirt_assets.corpus.sample import Sample
 
@@ -185,3 +185,38 @@ def test_a_model_without_a_template_is_systemic_trouble() -> None:
 def test_another_format_is_named() -> None:
     with pytest.raises(ValueError, match="'vicuna' is not plain"):
         prompt_text(pair("Q"), "vicuna", tokenizer(None))
+
+
+# As Qwen and gpt-oss have it: the reasoning is written of the turns behind the last question.
+REASONING_TEMPLATE = (
+    "{% for m in messages %}<{{ m.role }}>"
+    "{% if m[name] and loop.last %}(think){{ m[name] }}(/think){% endif %}{{ m.content }}</>"
+    "{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+
+
+def thinking(**options: Any) -> Sample:
+    answer = {"role": "assistant", "content": "A", "reasoning_content": "why"}
+    row = {"messages": [{"role": "user", "content": "Q"}, answer]}
+    config = CorpusConfig(name="c", paths=("x.jsonl",), **options)
+    return samples_of(Record(row), "s", 0, config)[0]
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "thinking"])
+def test_reasoning_is_part_of_the_response_where_the_template_writes_it(name: str) -> None:
+    knows = tokenizer("{% set name = '" + name + "' %}" + REASONING_TEMPLATE)
+    apart = thinking(reasoning="separate")
+    assert response_text(apart, "chat_template", knows) == "(think)why(/think)A"
+    assert prompt_text(apart, "chat_template", knows) == "<user>Q</><assistant>"
+    assert response_text(apart, "chat_template", tokenizer()) == "A"
+    assert response_text(apart, "plain", knows) == "A"
+    for reasoning in ("keep", "strip"):
+        row = thinking(reasoning=reasoning)
+        assert response_text(row, "chat_template", knows) == row.response
+    demo = one_shot_prompt_text(apart, pair("Q2"), "chat_template", tokenizer())
+    assert demo == ("<user>Q</><assistant>A</>", "<user>Q2</><assistant>")
+
+
+def test_a_template_that_writes_no_such_prompt_leaves_the_response_as_it_is() -> None:
+    odd = tokenizer("{% for m in messages %}{{ m.reasoning_content }}{{ m.content }}{% endfor %}!")
+    assert response_text(thinking(reasoning="separate"), "chat_template", odd) == "A"

@@ -27,6 +27,7 @@ from tshirt_assets.config.options import (
     InputFormat,
     Options,
     PromptFormat,
+    Reasoning,
     Recipe,
     RobustnessOptions,
 )
@@ -76,7 +77,17 @@ class CorpusConfig(Options):
         description="Most rows of a shard; larger files are split into ranges of this size.",
     )
     turns: Literal["last", "all"] = Field(
-        default="last", description="Which assistant turns of a conversation are scored."
+        default="last",
+        description="Which assistant turns of a conversation are scored, of those that are to be "
+        "trained on.",
+    )
+    reasoning: Reasoning = Field(
+        default="keep",
+        description="Reasoning beside the content of an assistant turn (reasoning_content, "
+        "reasoning, thinking). keep: it opens the response in <think> tags, scored and exported "
+        "with it. separate: it stays a field of its own, exported as reasoning_content, and is "
+        "scored where the chat template writes it. strip: it is left out. What the content itself "
+        "holds in <think> tags always stays.",
     )
     prompt_format: PromptFormat = Field(
         default="plain",

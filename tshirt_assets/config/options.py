@@ -18,6 +18,8 @@ InputFormat = Literal["auto", "alpaca", "prompt_response", "sharegpt", "messages
 """Shapes that the rows of a file may have."""
 PromptFormat = Literal["plain", "alpaca", "chat_template"]
 """How instruction and input become the prompt of a model."""
+Reasoning = Literal["keep", "separate", "strip"]
+"""What becomes of the reasoning that stands beside the content of a turn."""
 ExportFormat = Literal["messages", "alpaca", "sharegpt", "parquet"]
 """Files that may be written for a selected subset."""
 Estimator = Literal["sampled", "analytic", "hybrid"]

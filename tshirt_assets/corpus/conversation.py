@@ -1,12 +1,16 @@
 """Conversations in ShareGPT (from/value) and OpenAI (role/content) form as canonical messages."""
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
-from tshirt_assets.corpus.draft import Draft, json_text
+from tshirt_assets.config.options import ColumnOptions, Reasoning
+from tshirt_assets.corpus.draft import Draft, is_missing, json_text, well_formed
 from tshirt_assets.corpus.sample import Message
 from tshirt_assets.corpus.status import Status
+from tshirt_assets.corpus.turn_fields import add_fields
 
 ROLES = {
     "system": "system",
@@ -27,7 +31,7 @@ ROLES = {
 OBJECT_ROLES = ("function_call", "tool", "function", "observation")  # may hold an object as content
 
 
-def read_turns(draft: Draft, turns: Any, name: str) -> None:
+def read_turns(draft: Draft, turns: Any, name: str, reasoning: Reasoning = "keep") -> None:
     """Append every turn to the draft. `turns` is a list of objects, or JSON text of one."""
     if isinstance(turns, str):
         try:
@@ -42,9 +46,35 @@ def read_turns(draft: Draft, turns: Any, name: str) -> None:
     for number, turn in enumerate(turns, start=1):
         where = f"turn {number} of {name}"
         if isinstance(turn, dict):
-            _read_turn(draft, turn, where)
+            draft.messages.append(_read_turn(draft, turn, where, reasoning))
         else:
             draft.refuse(Status.MISSING_FIELD, f"{where} is not an object")
+
+
+def as_list(turns: Any) -> Any:
+    """Turns as a list of objects, also where `datasets` made one object of lists of them."""
+    if not isinstance(turns, dict) or not all(isinstance(part, list) for part in turns.values()):
+        return turns
+    if len({len(part) for part in turns.values()}) != 1:
+        return turns
+    return [dict(zip(turns, values, strict=True)) for values in zip(*turns.values(), strict=True)]
+
+
+def add_opening(draft: Draft, fields: Mapping[str, Any], columns: ColumnOptions) -> None:
+    """Put what stands beside a conversation, system prompt and tools, into its system message."""
+    system_name = columns.system or "system"
+    own_system = bool(draft.messages) and draft.messages[0].role == "system"
+    system = None
+    if fields.get(system_name) is not None and not own_system:
+        system = draft.text(fields[system_name], system_name)
+        draft.used.add(system_name)
+    tools = fields.get("tools")
+    if isinstance(tools, list):
+        tools = json_text(tools)
+    if isinstance(tools, str):
+        draft.used.add("tools")
+        tools = well_formed(tools.strip()).removeprefix("[]")
+    add_system(draft, system, tools if isinstance(tools, str) else None)
 
 
 def add_system(draft: Draft, system: str | None, tools: str | None) -> None:
@@ -53,14 +83,14 @@ def add_system(draft: Draft, system: str | None, tools: str | None) -> None:
     A system turn of the conversation wins over the row's field. Tools follow the system prompt
     after a blank line and the words "Available tools:".
     """
-    has_own = bool(draft.messages) and draft.messages[0].role == "system"
-    if has_own:
-        system = draft.messages.pop(0).content
-    parts = [system or ""] if system and system.strip() else []
+    message = Message("system", system or "")
+    if draft.messages and draft.messages[0].role == "system":
+        message = draft.messages.pop(0)
+    parts = [message.content] if message.content.strip() else []
     if tools:
         parts.append(f"Available tools:\n{tools}")
-    if parts:
-        draft.messages.insert(0, Message("system", "\n\n".join(parts)))
+    if parts or message.extra:
+        draft.messages.insert(0, replace(message, content="\n\n".join(parts)))
 
 
 def flatten(history: list[Message]) -> str:
@@ -75,16 +105,17 @@ def flatten(history: list[Message]) -> str:
     return "\n\n".join(f"{message.role.capitalize()}: {message.content}" for message in history)
 
 
-def _read_turn(draft: Draft, turn: dict[str, Any], where: str) -> None:
-    source_role = _first(turn, "from", "role")
+def _read_turn(draft: Draft, turn: dict[str, Any], where: str, reasoning: Reasoning) -> Message:
+    rest = {key: value for key, value in turn.items() if not is_missing(value)}
+    source_role = _take(rest, "from", "role")
     name = source_role.strip().lower() if isinstance(source_role, str) else ""
     role = ROLES.get(name)
     if source_role is None:
         draft.refuse(Status.MISSING_FIELD, f"{where} has no role")
     elif role is None:
         draft.refuse(Status.UNKNOWN_ROLE, f"{where} has the role {json_text(source_role)}")
-    content = _first(turn, "value", "content")
-    calls = [_call_text(call) for call in _calls(turn)]
+    content = _take(rest, "value", "content")
+    calls = [_call_text(call) for call in _take_calls(rest)]
     if content is None and calls:
         parts = calls
     elif isinstance(content, dict) and name in OBJECT_ROLES:
@@ -92,11 +123,17 @@ def _read_turn(draft: Draft, turn: dict[str, Any], where: str) -> None:
     else:
         parts = [_content(draft, content, where), *calls]
     text = "\n".join(part for part in parts if part)
-    draft.messages.append(Message(role or json_text(source_role).strip('"'), text))
+    message = Message(role or json_text(source_role).strip('"'), text)
+    return add_fields(draft, message, rest, where, reasoning)
 
 
-def _first(turn: dict[str, Any], *names: str) -> Any:
-    return next((turn[name] for name in names if turn.get(name) is not None), None)
+def _take(fields: dict[str, Any], *names: str) -> Any:
+    """The first of these fields that is there; it is taken out, and so are others equal to it."""
+    value = next((fields[name] for name in names if name in fields), None)
+    for name in names:
+        if name in fields and fields[name] == value:
+            del fields[name]
+    return value
 
 
 def _content(draft: Draft, content: Any, where: str) -> str:
@@ -110,16 +147,16 @@ def _content(draft: Draft, content: Any, where: str) -> str:
                 kind = json_text(part["type"])
                 draft.refuse(Status.NOT_TEXT, f"{where} has a part of type {kind}")
                 continue
-            part = _first(part, "text", "value")
+            part = next((part[n] for n in ("text", "value") if part.get(n) is not None), None)
         texts.append(draft.text(part, f"a text part of {where}"))
     return "".join(texts)
 
 
-def _calls(turn: dict[str, Any]) -> list[Any]:
-    calls = turn.get("tool_calls")
-    if isinstance(calls, list):
+def _take_calls(fields: dict[str, Any]) -> list[Any]:
+    if isinstance(fields.get("tool_calls"), list) and (calls := fields.pop("tool_calls")):
         return calls
-    return [turn["function_call"]] if turn.get("function_call") else []
+    call = fields.pop("function_call", None)
+    return [call] if call else []
 
 
 def _call_text(call: Any) -> str:

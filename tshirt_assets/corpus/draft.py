@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,8 +25,9 @@ _NOT_FINITE = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN')
 class Draft:
     """What a format reader has found in one row; reading goes on after a fault.
 
-    `instruction` stays None where it is to be flattened from the messages. `used` are the source
-    fields that need not be kept as extra.
+    `instruction` stays None where it is to be flattened from the messages; it and `input` are of
+    the last turn. `used` are the source fields that need not be kept as extra, `leftover` are
+    fields to keep beside the others.
     """
 
     messages: list[Message] = field(default_factory=list)
@@ -71,6 +73,11 @@ def well_formed(text: str) -> str:
 def is_missing(value: Any) -> bool:
     """Whether a value stands for none: null, or the NaN that pandas writes for it."""
     return value is None or (isinstance(value, float) and value != value)
+
+
+def without_missing(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields with None for every value that stands for none."""
+    return {key: None if is_missing(value) else value for key, value in fields.items()}
 
 
 def json_text(value: Any) -> str:

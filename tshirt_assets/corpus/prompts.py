@@ -1,6 +1,7 @@
 """The text in front of a response, in each prompt format."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,25 @@ def conversation_text(sample: Sample, tokenizer: "PreTrainedTokenizerBase") -> s
     return _render(sample.messages, tokenizer, prompt=False)
 
 
+def response_text(sample: Sample, prompt_format: str, tokenizer: "PreTrainedTokenizerBase") -> str:
+    """What is scored behind the prompt: the response, behind its reasoning if the template says so.
+
+    Only reasoning that is kept apart (`reasoning: separate`) and a chat template that writes it
+    between the prompt and the content make a difference. Raises `TemplateError` and `CorpusError`
+    like `prompt_text`.
+    """
+    reasoning = sample.messages[-1].reasoning.strip() if sample.messages else ""
+    if prompt_format != "chat_template" or not reasoning:
+        return sample.response
+    prompt = _render(sample.messages[:-1], tokenizer, prompt=True)
+    whole = _render(sample.messages, tokenizer, prompt=False)
+    written = whole.removeprefix(prompt) if whole.startswith(prompt) else ""
+    end = written.rfind(sample.response.strip())
+    if end < 0 or reasoning not in written[:end]:
+        return sample.response
+    return written[:end] + sample.response.strip()
+
+
 def one_shot_prompt_text(
     demo: Sample, sample: Sample, prompt_format: str, tokenizer: "PreTrainedTokenizerBase"
 ) -> tuple[str, str]:
@@ -84,8 +104,14 @@ def shared_length(one: Iterable[str], other: Iterable[str]) -> int:
 def _render(
     messages: Iterable[Message], tokenizer: "PreTrainedTokenizerBase", *, prompt: bool
 ) -> str:
-    turns = [{"role": message.role, "content": message.content} for message in messages]
-    return render(turns, tokenizer, prompt=prompt)
+    return render([_turn(message) for message in messages], tokenizer, prompt=prompt)
+
+
+def _turn(message: Message) -> dict[str, str]:
+    """A turn as chat templates know it; they differ in the name of the reasoning."""
+    turn = {"role": message.role, "content": message.content}
+    names = ("reasoning_content", "thinking") if message.reasoning else ()
+    return turn | dict.fromkeys(names, message.reasoning)
 
 
 def _split_system(
@@ -99,6 +125,5 @@ def _as_exchange(messages: tuple[Message, ...], shared: list[Message]) -> list[M
     """A demo's messages without a system message of their own."""
     system, turns = _split_system(messages)
     if system and system != shared:
-        first = turns[0]
-        turns[0] = Message(first.role, f"{system[0].content}\n\n{first.content}")
+        turns[0] = replace(turns[0], content=f"{system[0].content}\n\n{turns[0].content}")
     return turns

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Final, Self
 
 import pyarrow as pa
 
@@ -30,12 +31,46 @@ SAMPLES_SCHEMA = pa.schema(
 )
 
 
+TURN_FIELDS_KEY: Final = "turn_fields"
+"""Key of `extra`, in a stored table, under which the fields of the turns stand; always the first.
+
+Its value is a list with an object per message, empty where a turn is role and content alone.
+"""
+_TURN_FIELDS_FIRST: Final = f'{{"{TURN_FIELDS_KEY}": '
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn. `role` is system, user, assistant or tool."""
+    """One turn. `role` is system, user, assistant or tool.
+
+    `reasoning` is what an assistant turn holds beside its content with `reasoning: separate`.
+    `trained` is False for an assistant turn that is not to be trained on. `extra` keeps the turn's
+    other source fields as a JSON object.
+    """
 
     role: str
     content: str
+    reasoning: str = ""
+    trained: bool = True
+    extra: str | None = None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What the turn has beside role and content, by the names that exports give it."""
+        reasoning = {"reasoning_content": self.reasoning} if self.reasoning else {}
+        weight = {} if self.trained else {"weight": 0}
+        return reasoning | weight | ({"extra": self.extra} if self.extra else {})
+
+    @classmethod
+    def of(cls, turn: Mapping[str, Any]) -> Self:
+        """The turn that has this role and content, and these `fields`."""
+        return cls(
+            turn["role"],
+            turn["content"],
+            reasoning=turn.get("reasoning_content") or "",
+            trained=turn.get("weight") != 0,
+            extra=turn.get("extra"),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +79,8 @@ class Sample:
 
     `messages` ends with the scored assistant turn. `instruction` holds the flattened history of
     a multi-turn row; `input` is the Alpaca input or the empty string; `response` is the content
-    of the last message. `extra` keeps the other source fields as a JSON object.
+    of the last message, which is always one to be trained on. `extra` keeps the other source
+    fields as a JSON object.
     """
 
     sample_id: str
@@ -68,9 +104,13 @@ class Sample:
 def content_id(messages: Iterable[Message], input_text: str = "") -> str:
     """Content hash of the canonical messages: 32 hex digits, independent of file and position.
 
-    The Alpaca input takes part because some prompt formats set it apart from the instruction.
+    It covers what a score depends on: roles, contents and reasoning kept apart, and the Alpaca
+    input, because some prompt formats set it apart from the instruction.
     """
-    canonical = [[message.role, message.content] for message in messages]
+    canonical = [
+        [message.role, message.content, *([message.reasoning] if message.reasoning else [])]
+        for message in messages
+    ]
     payload = json.dumps([canonical, input_text], ensure_ascii=False, separators=(",", ":"))
     return raw_id(payload)
 
@@ -78,6 +118,35 @@ def content_id(messages: Iterable[Message], input_text: str = "") -> str:
 def raw_id(text: str) -> str:
     """Hash of a text that could not be parsed into messages: 32 hex digits."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def with_turn_fields(messages: Iterable[Message], extra: str | None) -> str | None:
+    """A sample's `extra` as tables store it: the fields of its turns, if any has some, in front."""
+    fields = [message.fields for message in messages]
+    if not any(fields):
+        return extra
+    rest = f", {extra[1:]}" if extra else "}"
+    return f"{_TURN_FIELDS_FIRST}{json.dumps(fields, ensure_ascii=False)}{rest}"
+
+
+def split_turn_fields(stored: str | None) -> tuple[list[dict[str, Any]], str | None]:
+    """The fields of the turns, an empty list if none has any, and a sample's own `extra`.
+
+    The rest is never parsed: it may be nested more deeply than Python can read.
+    """
+    if stored is None or not stored.startswith(_TURN_FIELDS_FIRST):
+        return [], stored
+    fields, end = json.JSONDecoder().raw_decode(stored, len(_TURN_FIELDS_FIRST))
+    rest = stored[end:].removeprefix(", ")
+    return fields, None if rest == "}" else f"{{{rest}"
+
+
+def stored_messages(
+    turns: Sequence[Mapping[str, Any]], fields: Sequence[Mapping[str, Any]]
+) -> tuple[Message, ...]:
+    """Messages of the turns in a table, with the fields that `split_turn_fields` found for them."""
+    more = fields or [{}] * len(turns)
+    return tuple(Message.of({**turn, **own}) for turn, own in zip(turns, more, strict=True))
 
 
 def to_table(samples: Iterable[Sample]) -> pa.Table:
@@ -95,7 +164,7 @@ def to_table(samples: Iterable[Sample]) -> pa.Table:
             "response": sample.response,
             "n_turns": sample.n_turns,
             "domain": sample.domain,
-            "extra": sample.extra,
+            "extra": with_turn_fields(sample.messages, sample.extra),
         }
         for sample in samples
     ]
@@ -104,19 +173,21 @@ def to_table(samples: Iterable[Sample]) -> pa.Table:
 
 def from_table(table: pa.Table) -> list[Sample]:
     """Samples of an Arrow table in `SAMPLES_SCHEMA`."""
-    return [
-        Sample(
-            sample_id=row["sample_id"],
-            shard=row["shard"],
-            row=row["row"],
-            status=Status(row["status"]),
-            status_detail=row["status_detail"],
-            messages=tuple(Message(m["role"], m["content"]) for m in row["messages"] or ()),
-            instruction=row["instruction"] or "",
-            input=row["input"] or "",
-            response=row["response"] or "",
-            domain=row["domain"],
-            extra=row["extra"],
-        )
-        for row in table.to_pylist()
-    ]
+    return [_from_row(row) for row in table.to_pylist()]
+
+
+def _from_row(row: dict[str, Any]) -> Sample:
+    fields, extra = split_turn_fields(row["extra"])
+    return Sample(
+        sample_id=row["sample_id"],
+        shard=row["shard"],
+        row=row["row"],
+        status=Status(row["status"]),
+        status_detail=row["status_detail"],
+        messages=stored_messages(row["messages"] or (), fields),
+        instruction=row["instruction"] or "",
+        input=row["input"] or "",
+        response=row["response"] or "",
+        domain=row["domain"],
+        extra=extra,
+    )

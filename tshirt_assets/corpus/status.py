@@ -18,6 +18,7 @@ class Status(StrEnum):
     EMPTY_INSTRUCTION = "empty_instruction"
     EMPTY_RESPONSE = "empty_response"
     NO_ASSISTANT_TURN = "no_assistant_turn"
+    NO_TRAINED_TURN = "no_trained_turn"
     # Found while tokenising or scoring.
     TEMPLATE_ERROR = "template_error"
     PROMPT_TOO_LONG = "prompt_too_long"
@@ -38,6 +39,7 @@ EXPLANATIONS: Final[Mapping[Status, str]] = {
     Status.EMPTY_INSTRUCTION: "There is no question to answer.",
     Status.EMPTY_RESPONSE: "There is no response to learn from.",
     Status.NO_ASSISTANT_TURN: "The conversation has no turn of the assistant.",
+    Status.NO_TRAINED_TURN: "Every turn of the assistant is marked as not to be trained on.",
     Status.TEMPLATE_ERROR: "The model's chat template refused the conversation.",
     Status.PROMPT_TOO_LONG: "The prompt leaves no room for the response in the model's context.",
     Status.RESPONSE_TOO_SHORT: "Fewer than two response tokens: nothing to compare.",

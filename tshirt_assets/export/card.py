@@ -57,6 +57,19 @@ above tau, 0 elsewhere; a first token without a delta has weight 1. It is only m
 that tokenizer.
 """
 
+MARKED: Final = """\
+**Answers not to be trained on.** In {rows} answers in front of the last one are marked with
+`weight: 0`. axolotl follows the mark with `message_field_training: weight`. TRL and LLaMA-Factory
+do not know it and would train on them: with TRL give the last message as `completion` and those
+before it as `prompt`, with LLaMA-Factory set `mask_history: true`.
+"""
+
+REASONING: Final = """\
+**Reasoning.** In {rows} turns have their reasoning in a field, `reasoning_content`. TRL and axolotl
+give it to the chat template, which must know the name; LLaMA-Factory does not read it. The Alpaca
+file has it in `<think>` tags. With `reasoning: keep` every file has.
+"""
+
 
 def dataset_card(
     rows: pl.DataFrame,
@@ -80,6 +93,7 @@ def dataset_card(
         "[tshirt_assets]. The texts come from the source files and keep their licence.",
         "## Files\n\n" + _files_table(files, rows.height, dataset_name(corpus, recipe)),
         "## Counts\n\n" + _facts(("what", "value"), _counts(rows)),
+        *(["## Turns\n\n" + notes] if (notes := _turn_notes(rows)) else []),
         "## Methods\n\n" + METHODS + (WEIGHTS if "token_weights" in rows.columns else ""),
         "## Provenance\n\n" + _facts(("key", "value"), dotted(provenance.shown())),
         "## Citation\n\n" + CITATION,
@@ -129,7 +143,10 @@ def _files_table(files: Sequence[ExportedFile], n_rows: int, stem: str) -> str:
         )
         missing = n_rows - file.rows
         if missing:
-            usage += f" {missing:,} rows are left out: their turns do not fit this format."
+            usage += (
+                f" {missing:,} rows are left out: their turns do not fit this format (other roles, "
+                "another order, or answers that are not to be trained on)."
+            )
         lines.append((f"`{file.path.name}`", f"{file.rows:,}", usage))
     return markdown_lines(("file", "rows", "how to load it"), lines)
 
@@ -147,6 +164,24 @@ def _counts(rows: pl.DataFrame) -> Iterator[tuple[str, str]]:
     domains = rows["domain"].drop_nulls().value_counts(sort=True)
     for domain, count in domains.head(20).iter_rows():
         yield f"domain {domain}", f"{count:,}"
+
+
+def _turn_notes(rows: pl.DataFrame) -> str:
+    turn = pl.element().struct
+    names = {field.name for field in rows["messages"].dtype.inner.fields}  # type: ignore[attr-defined]
+    tests = {"weight": (turn["weight"] == 0, MARKED)} if "weight" in names else {}
+    if "reasoning_content" in names:
+        tests["reasoning_content"] = (turn["reasoning_content"].is_not_null(), REASONING)
+    notes = []
+    for test, note in tests.values():
+        count = rows.select(pl.col("messages").list.eval(test.any()).list.any().sum()).item()
+        if count:
+            notes.append(note.format(rows=_rows(count)))
+    return "\n".join(notes)
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def _facts(head: tuple[str, str], facts: Iterable[tuple[str, str]]) -> str:

@@ -5,21 +5,30 @@
 - alpaca: `instruction`, `input`, `output`, and LLaMA-Factory's `system` and `history`.
 - sharegpt: `conversations` of `from`/`value`, with the roles of LLaMA-Factory.
 
-Every record also carries where it comes from: sample_id, shard, row, recipe, rank, score. A row
-is a mapping with the columns of `join_selected`. Tool descriptions are part of the system message,
+Every record also carries where it comes from: sample_id, shard, row, recipe, rank, score, and, in
+files where any row has them, what its format has no place for: `input`, `domain`, and `extra`, the
+other source fields as JSON. Turns carry `reasoning_content`, `weight` (0: not to be trained on, as
+in OpenAI's files) and `extra` in the same way. A row is a mapping with the columns of
+`join_selected`. Tool descriptions are part of the system message,
 as the row was scored, so that no record has a `tools` field beside it.
 """
 
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
+
+from tshirt_assets.corpus.own_exports import PROVENANCE
+from tshirt_assets.corpus.sample import Message, with_turn_fields
+from tshirt_assets.corpus.turn_fields import with_reasoning
+from tshirt_assets.export.turns import TURN_TYPES
 
 Row = Mapping[str, Any]
 Record = dict[str, Any]
 
-PROVENANCE: Final = ("sample_id", "shard", "row", "recipe", "rank", "score")
+OPTIONAL: Final = ("input", "domain", "extra")
+"""Columns that a record has only where any row of its file has a value."""
 SHAREGPT_ROLES: Final = {"system": "system", "user": "human", "assistant": "gpt"}
 FUNCTION_CALL: Final = "function_call"
 OBSERVATION: Final = "observation"
@@ -27,28 +36,39 @@ OBSERVATION: Final = "observation"
 
 def messages_record(row: Row) -> Record:
     """The row as chat messages."""
-    messages = [{"role": m["role"], "content": m["content"]} for m in row["messages"]]
+    messages = [
+        {"role": turn["role"], "content": turn["content"]} | _turn_fields(turn)
+        for turn in row["messages"]
+    ]
     weights = {"token_weights": row["token_weights"]} if "token_weights" in row else {}
-    return {"messages": messages} | _provenance(row) | weights
+    return {"messages": messages} | _beside(row) | weights
 
 
 def alpaca_record(row: Row) -> Record | None:
     """The row as instruction, input, output, with earlier exchanges in `history`.
 
-    None when Alpaca cannot express the conversation: turns that do not alternate between user
-    and assistant, or tool turns.
+    Reasoning that is kept apart opens its answer in <think> tags; the other fields of the turns
+    stay in `extra`. None when Alpaca cannot express the conversation: turns that do not alternate
+    between user and assistant, tool turns, or an answer that is not to be trained on.
     """
-    messages = row["messages"]
-    system = messages[0]["content"] if messages[0]["role"] == "system" else ""
-    turns = messages[1:] if messages[0]["role"] == "system" else messages
+    messages = [Message.of(turn) for turn in row["messages"]]
+    system = messages[0].content if messages[0].role == "system" else ""
+    turns = messages[1:] if messages[0].role == "system" else messages
     expected = ["user", "assistant"] * (len(turns) // 2)
-    if not turns or [turn["role"] for turn in turns] != expected:
+    if not turns or [turn.role for turn in turns] != expected:
         return None
-    contents = [turn["content"] for turn in turns]
+    if not all(turn.trained for turn in turns):
+        return None
+    contents = [with_reasoning(turn) for turn in turns]
     history = [list(pair) for pair in zip(contents[:-2:2], contents[1:-2:2], strict=True)]
     instruction, input_text = _split_input(contents[-2], row.get("input") or "")
     record: Record = {"instruction": instruction, "input": input_text, "output": contents[-1]}
-    return record | {"system": system, "history": history} | _provenance(row)
+    record |= {"system": system, "history": history}
+    beside = _beside(row)
+    if "extra" in row["messages"][0]:
+        said = [replace(message, reasoning="") for message in messages]
+        beside["extra"] = with_turn_fields(said, row.get("extra"))
+    return record | {name: beside[name] for name in beside if name != "input"}
 
 
 def sharegpt_record(row: Row) -> Record:
@@ -57,9 +77,10 @@ def sharegpt_record(row: Row) -> Record:
     following = [message["role"] for message in messages[1:]] + [""]
     conversations = [
         {"from": _sharegpt_role(message, after), "value": message["content"]}
+        | _turn_fields(message)
         for message, after in zip(messages, following, strict=True)
     ]
-    return {"conversations": conversations} | _provenance(row)
+    return {"conversations": conversations} | _beside(row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +164,7 @@ FORMATS: Final[Mapping[str, Format]] = {format.name: format for format in _ALL}
 """Every export format by the name that the option `exports` gives it."""
 
 
-def _sharegpt_role(message: Mapping[str, str], following: str) -> str:
+def _sharegpt_role(message: Mapping[str, Any], following: str) -> str:
     if message["role"] == "tool":
         return OBSERVATION
     if following == "tool" and _is_call(message["content"]):
@@ -167,8 +188,16 @@ def _split_input(content: str, input_text: str) -> tuple[str, str]:
     return content, ""
 
 
-def _provenance(row: Row) -> Record:
-    return {name: _finite(row[name]) for name in PROVENANCE}
+def _turn_fields(turn: Mapping[str, Any]) -> Record:
+    """What a turn has beside role and content. Only an assistant turn has a weight."""
+    names = [name for name in TURN_TYPES if name in turn]
+    return {name: turn[name] for name in names if name != "weight" or turn[name] is not None}
+
+
+def _beside(row: Row) -> Record:
+    """What a record has beside the conversation, however its format writes that."""
+    more = {name: row[name] for name in OPTIONAL if name in row}
+    return {name: _finite(row[name]) for name in PROVENANCE} | more
 
 
 def _finite(value: Any) -> Any:

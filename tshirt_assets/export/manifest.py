@@ -11,9 +11,10 @@ from tshirt_assets.incremental.facts import Facts, Provenance
 
 
 class ManifestFile(Facts):
-    """What the manifest says of one file."""
+    """What the manifest says of one file; `left_out`: rows that its format cannot hold."""
 
     rows: int
+    left_out: int = 0
     sha256: str
 
 

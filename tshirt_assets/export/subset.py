@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from tshirt_assets.export.turns import with_turn_fields_in_messages
 from tshirt_assets.incremental.stored_rows import PLACE, TEXT_COLUMNS
 
 
@@ -9,8 +10,8 @@ def join_selected(samples: pl.DataFrame, selected: pl.DataFrame) -> pl.DataFrame
     """Rows of `selected` (a selected_subset table) with the texts of `samples`, in order of rank.
 
     Both carry sample_id, shard and row, by which they are joined; columns of `selected` follow
-    those of `samples`. Raises `ValueError` when a selected row has no sample: the samples were
-    materialized again after the selection.
+    those of `samples`, and turns have all their fields in `messages`. Raises `ValueError` when a
+    selected row has no sample: the samples were materialized again after the selection.
     """
     texts = samples.select(TEXT_COLUMNS)
     scores = selected.drop([*TEXT_COLUMNS[len(PLACE) :]], strict=False)
@@ -22,4 +23,4 @@ def join_selected(samples: pl.DataFrame, selected: pl.DataFrame) -> pl.DataFrame
             f"(first: {', '.join(missing)}): the samples have changed since the selection; "
             "materialize selected_subset again"
         )
-    return joined
+    return with_turn_fields_in_messages(joined)

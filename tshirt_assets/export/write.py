@@ -14,7 +14,7 @@ import polars as pl
 
 from tshirt_assets.export.card import dataset_card, dataset_name
 from tshirt_assets.export.exported import CARD, DATASET_INFO, MANIFEST, ExportedFile
-from tshirt_assets.export.formats import FORMATS, Format, Record
+from tshirt_assets.export.formats import FORMATS, OPTIONAL, Format, Record
 from tshirt_assets.export.manifest import Manifest, ManifestFile
 from tshirt_assets.incremental.facts import Provenance
 
@@ -78,7 +78,14 @@ def _stage(
         corpus=corpus,
         recipe=recipe,
         rows=rows.height,
-        files={f.path.name: ManifestFile(rows=f.rows, sha256=f.sha256) for f in files},
+        files={
+            file.path.name: ManifestFile(
+                rows=file.rows,
+                left_out=rows.height - file.rows if file in data else 0,
+                sha256=file.sha256,
+            )
+            for file in files
+        },
         provenance=provenance,
     )
     yield from files
@@ -101,7 +108,8 @@ def _write_rows(rows: pl.DataFrame, staging: Path, form: Format) -> ExportedFile
     if form.record is None:
         rows.write_parquet(path)
         return _finished(path, form.name, rows.height)
-    converted = (form.record(row) for row in rows.iter_rows(named=True))
+    empty = [name for name in OPTIONAL if rows[name].is_in(["", None], nulls_equal=True).all()]
+    converted = (form.record(row) for row in rows.drop(empty).iter_rows(named=True))
     records = (record for record in converted if record is not None)
     with path.open("w", encoding="utf-8", newline="\n") as file:
         count = _write_lines(file, records, array=path.suffix == ".json")

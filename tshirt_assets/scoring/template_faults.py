@@ -17,7 +17,12 @@ from tshirt_assets.corpus.chat_template import (
     missing_header,
 )
 from tshirt_assets.corpus.errors import TemplateError
-from tshirt_assets.corpus.prompts import conversation_text, prompt_text, shared_length
+from tshirt_assets.corpus.prompts import (
+    conversation_text,
+    prompt_text,
+    response_text,
+    shared_length,
+)
 from tshirt_assets.corpus.sample import Message, Sample
 from tshirt_assets.corpus.status import Status
 
@@ -58,12 +63,13 @@ def template_faults(
     for sample in samples:
         try:
             prompt = prompt_text(sample, "chat_template", tokenizer)
+            response = response_text(sample, "chat_template", tokenizer)
             whole = conversation_text(sample, tokenizer)
         except TemplateError as error:
             refused.append(str(error))
             continue
-        scored = prompt + sample.response
-        if kind := _fault(prompt, sample.response, whole, tokenizer):
+        scored = prompt + response
+        if kind := _fault(prompt, response, whole, tokenizer):
             at = len(prompt) if whole.startswith(scored) else shared_length(scored, whole)
             texts = f"Scored: {shown(scored, at)}. Whole conversation: {shown(whole, at)}"
             found[kind].append(texts)

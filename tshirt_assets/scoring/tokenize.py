@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tshirt_assets.corpus.errors import TemplateError
-from tshirt_assets.corpus.prompts import one_shot_prompt_text, prompt_text
+from tshirt_assets.corpus.prompts import one_shot_prompt_text, prompt_text, response_text
 from tshirt_assets.corpus.sample import Sample
 from tshirt_assets.corpus.status import Status
 
@@ -92,11 +92,12 @@ def tokenize_sample(
         return refused(Status.UPSTREAM, str(sample.status))
     try:
         text = prompt_text(sample, prompt_format, tokenizer)
+        answer = response_text(sample, prompt_format, tokenizer)
     except TemplateError as error:
         return refused(Status.TEMPLATE_ERROR, _one_line(error))
     try:
         prompt = _with_bos(_ids(tokenizer, text), tokenizer, has_bos)
-        response = _ids(tokenizer, sample.response)
+        response = _ids(tokenizer, answer)
     except (TypeError, ValueError) as error:  # such as half of a surrogate pair
         return refused(Status.NOT_TEXT, _one_line(error))
 
