@@ -63,7 +63,7 @@ def test_layers_with_a_span_that_short_sequences_do_not_show_are_not_packed(monk
     [("gemma3n", "losses from embeddings are off by"), ("gemma4", "fails on perturbed embeddings")],
 )
 def test_a_model_that_needs_its_ids_is_fed_with_them(kind, reason, caplog):
-    with caplog.at_level(logging.WARNING, logger=LOG):
+    with caplog.at_level(logging.INFO, logger=LOG):
         forward = choose_forward(tiny(kind), FP32, CPU, slack=0.0)
     assert forward.by_ids
     assert reason in caplog.text

@@ -322,13 +322,8 @@ def test_a_model_that_needs_its_ids_gives_its_own_clean_losses_and_refuses_noise
     assert not engine.takes_noise
     batch = [request_of(seed, length, length // 2) for seed, length in enumerate((30, 21, 21, 9))]
     for request, own in zip(batch, engine.losses(batch), strict=True):
-        ids = torch.from_numpy(request.ids)
-        with torch.no_grad():
-            logits = model(input_ids=ids[None]).logits[0, -request.n_scored - 1 : -1]
-        expected = torch.nn.functional.cross_entropy(
-            logits, ids[-request.n_scored :], reduction="none"
-        )
-        assert own == pytest.approx(expected.numpy(), abs=5e-5)
+        expected = token_losses(model, request.ids, request.n_scored)
+        assert own == pytest.approx(expected, abs=5e-5)
     with pytest.raises(ValueError, match="takes no perturbed embeddings"):
         engine.losses([request_of(0, 9, 4, eps=0.1)])
     with pytest.raises(ValueError, match="takes no perturbed embeddings"):

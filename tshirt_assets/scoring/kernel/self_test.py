@@ -86,7 +86,7 @@ def choose_forward(
         expected = _own_losses(model, probe)
         by_ids = (reason := _against_embeddings(model, probe, expected)) is not None
         if by_ids:
-            logger.warning("token losses: from token ids alone, never with noise: %s", reason)
+            logger.info("token losses: from token ids alone, never with noise: %s", reason)
         for packed in (True, False):
             if packed and (reason := _length_dependence(model.config.get_text_config())):
                 logger.info("token losses: sequences are not packed: %s", reason)
