@@ -18,7 +18,7 @@ from tshirt_assets.models.model_files import (
     safetensors_copy,
 )
 from tshirt_assets.models.remarks import FROM_IDS, UNWRAPPED, noise_refusal, remarks
-from tshirt_assets.models.weight_names import unwrapping, weights_fault
+from tshirt_assets.models.weight_names import unwrapping, weights_fault, without_report
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -126,25 +126,28 @@ def _read(options: CausalLMOptions) -> tuple["PreTrainedModel", tuple[str, ...]]
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = {"float16": torch.float16, "bfloat16": torch.bfloat16}.get(options.dtype, torch.float32)
+    name = f"model {options.path!r}"
     try:
-        renamed = unwrapping(shapes(weight_files(folder, options)))
-        model, info = AutoModelForCausalLM.from_pretrained(
-            folder,
-            dtype=dtype,
-            use_safetensors=None if options.allow_pickle else True,
-            trust_remote_code=options.trust_remote_code,
-            local_files_only=True,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,  # weights_fault says it better
-            key_mapping=renamed or None,
-        )
+        files = weight_files(folder, name, allow_pickle=options.allow_pickle)
+        renamed = unwrapping(shapes(files))
+        with without_report():
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                folder,
+                dtype=dtype,
+                use_safetensors=None if options.allow_pickle else True,
+                trust_remote_code=options.trust_remote_code,
+                local_files_only=True,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # a fault too, of which weights_fault says more
+                key_mapping=renamed or None,
+            )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         if isinstance(error, ModelError | torch.OutOfMemoryError):
             raise
-        reason = first_line(error)
-        raise ModelError(f"model {options.path!r}: cannot be loaded: {reason}") from error
+        raise ModelError(f"{name}: cannot be loaded: {first_line(error)}") from error
+    model, info = loaded
     if fault := weights_fault(info, type(model).__name__):
-        raise ModelError(f"model {options.path!r}: {fault}")
+        raise ModelError(f"{name}: {fault}")
     model.eval().requires_grad_(False)
     model = torch.nn.Module.to(model, torch.device(device))
     logger.info("loaded %s on %s", options.path, device)

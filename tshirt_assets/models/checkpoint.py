@@ -1,17 +1,22 @@
 """The files of a causal LM, before its weights are read: config.json, names and shapes."""
 
 import json
+import logging
 import re
 import zipfile
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tshirt_assets.config import CausalLMOptions
 from tshirt_assets.models.model_files import ModelError, first_line
+from tshirt_assets.models.weight_names import without_report
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig
+    from transformers import PreTrainedConfig, PreTrainedModel
+
+logger = logging.getLogger(__name__)
 
 _OTHER_HEAD = re.compile(r"For(?!CausalLM|ConditionalGeneration)[A-Z]\w*$|Reward")
 
@@ -24,7 +29,8 @@ def read_config(folder: Path, options: CausalLMOptions) -> "PreTrainedConfig":
     if (folder / "adapter_config.json").is_file():
         raise ModelError(
             f"{name}: adapter_config.json makes it a PEFT adapter, not a model; merge it into its "
-            "base model (`merge_and_unload()`, then `save_pretrained(folder)`) and give that folder"
+            "base model (`merge_and_unload()`, then `save_pretrained(folder)`) and give that "
+            "folder, or delete the file where that is done"
         )
     if not (folder / "config.json").is_file():
         raise ModelError(f"{name}: no config.json, so not a transformers model")
@@ -36,8 +42,8 @@ def read_config(folder: Path, options: CausalLMOptions) -> "PreTrainedConfig":
         raise ModelError(f"{name}: config.json cannot be used: {first_line(error)}") from error
     if kind := _other_kind(config):
         raise ModelError(
-            f"{name}: {kind}, not a causal LM, so that its losses would mean nothing; choose a "
-            "model that predicts the next token (in config.json, `architectures`: ...ForCausalLM)"
+            f"{name}: config.json describes {kind}, no causal LM, so that losses would mean "
+            "nothing; choose a model that predicts the next token (`architectures`: ...ForCausalLM)"
         )
     return config
 
@@ -51,35 +57,35 @@ def _other_kind(config: "PreTrainedConfig") -> str | None:
         return f"an encoder-decoder ({named})"
     own_code = getattr(config, "auto_map", None) or {}
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING and "AutoModelForCausalLM" not in own_code:
-        return f"of the type {config.model_type!r}"
+        return f"a model of type {config.model_type!r}"
     if any(_OTHER_HEAD.search(name) for name in config.architectures or ()):
-        return f"a {named}"
+        return named
     return None
 
 
-def weight_files(folder: Path, options: CausalLMOptions) -> list[Path]:
+def weight_files(folder: Path, name: str, *, allow_pickle: bool = False) -> list[Path]:
     """The files that transformers would read the weights from; some of them may not be there.
 
-    Raises `ModelError` where there are none, or none that are allowed.
+    Raises `ModelError`, for the model called `name`, where there are none that are allowed.
     """
-    for name in ("model.safetensors", *["pytorch_model.bin"] * options.allow_pickle):
-        index = folder / f"{name}.index.json"
-        if (folder / name).is_file():
-            return [folder / name]
+    for single in ("model.safetensors", *["pytorch_model.bin"] * allow_pickle):
+        index = folder / f"{single}.index.json"
+        if (folder / single).is_file():
+            return [folder / single]
         if index.is_file():
             try:
                 parts = set(json.loads(index.read_text())["weight_map"].values())
             except (OSError, ValueError, LookupError, AttributeError) as error:
                 raise ModelError(
-                    f"model {options.path!r}: {index.name} cannot be used: {first_line(error)}"
+                    f"{name}: {index.name} cannot be used: {first_line(error)}"
                 ) from error
             return [folder / part for part in sorted(parts)]
     if others := sorted(folder.glob("*.safetensors")):  # under a name that config.json gives
         return others
-    if options.allow_pickle:
-        raise ModelError(f"model {options.path!r}: no weights beside config.json")
+    if allow_pickle:
+        raise ModelError(f"{name}: no weights beside config.json")
     raise ModelError(
-        f"model {options.path!r}: no safetensors weights; convert them, or set "
+        f"{name}: no safetensors weights; convert them, or set "
         "`allow_pickle: true` if you trust the file"
     )
 
@@ -100,3 +106,36 @@ def shapes(files: Iterable[Path]) -> dict[str, Any]:
                 shape = weights.get_slice(name).get_shape()
                 found[name] = torch.empty(shape, device="meta")
     return found
+
+
+def load_without_values(
+    model: "PreTrainedModel", weights: dict[str, Any], renamed: dict[str, str]
+) -> tuple["PreTrainedModel", dict[str, Any]] | None:
+    """A model of that kind on the meta device, and what transformers says of weights' names.
+
+    Goes through transformers' own load, which knows what is tied, renamed or fused. weights: from
+    `shapes`. None where that is not possible: without accelerate, for quantized weights, or where
+    the load needs values.
+    """
+    import torch
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    if getattr(model.config, "quantization_config", None) or find_spec("accelerate") is None:
+        return None
+    try:
+        with without_report():
+            loaded: Any = type(model).from_pretrained(
+                None,
+                config=model.config,
+                state_dict=weights,
+                device_map={"": "meta"},
+                dtype=torch.float32,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,
+                key_mapping=renamed or None,
+            )
+        return loaded
+    except Exception as error:
+        logger.info("the names of weights are only known once they are loaded: %r", error)
+        return None

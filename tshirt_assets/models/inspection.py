@@ -1,15 +1,18 @@
 """Whether a causal LM can be used, from its small files and the headers of its weights alone."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tshirt_assets.config import CausalLMOptions, Recipe
 from tshirt_assets.models.causal_lm import read_tokenizer
-from tshirt_assets.models.checkpoint import read_config, shapes, weight_files
+from tshirt_assets.models.checkpoint import (
+    load_without_values,
+    read_config,
+    shapes,
+    weight_files,
+)
 from tshirt_assets.models.model_files import (
     ModelError,
     copy_folder,
@@ -23,8 +26,6 @@ from tshirt_assets.models.weight_names import unwrapping, weights_fault
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -108,63 +109,28 @@ def _skeleton(
 
     Raises `ModelError` if they are not the model's.
     """
-    try:
-        files = weight_files(folder, options)
-        if not all(file.is_file() for file in files) and is_hub_id(options.path):
-            return None, ()
-        weights = shapes(files)
-    except ModelError:
-        if is_hub_id(options.path):
-            return None, ()
-        raise
-    except Exception as error:
-        raise ModelError(
-            f"model {options.path!r}: cannot be loaded: {first_line(error)}"
-        ) from error
-    renamed = unwrapping(weights)
-    adaptations = (UNWRAPPED,) if renamed else ()
-    quantized = getattr(config, "quantization_config", None)
-    if quantized or find_spec("accelerate") is None:  # which the meta device needs
-        return None, adaptations
-    model, info = _load_without_values(config, weights, renamed, options)
-    if model is not None and (fault := weights_fault(info, type(model).__name__)):
-        raise ModelError(f"model {options.path!r}: {fault}")
-    return model, adaptations
-
-
-def _load_without_values(
-    config: "PreTrainedConfig",
-    weights: dict[str, Any],
-    renamed: dict[str, str],
-    options: CausalLMOptions,
-) -> tuple["PreTrainedModel | None", dict[str, Any]]:
-    """The model on the meta device, and what transformers says of the weights' names and shapes.
-
-    Goes through transformers' own load, which knows of weights that are tied, renamed or fused.
-    None where that needs values.
-    """
     import torch
     from transformers import AutoModelForCausalLM
-    from transformers.utils import logging as transformers_logging
 
-    transformers_logging.disable_progress_bar()
+    name = f"model {options.path!r}"
     try:
-        with torch.device("meta"):
-            kind = type(
-                AutoModelForCausalLM.from_config(
-                    config, trust_remote_code=options.trust_remote_code
-                )
-            )
-        return kind.from_pretrained(
-            None,
-            config=config,
-            state_dict=weights,
-            device_map={"": "meta"},
-            dtype=torch.float32,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,
-            key_mapping=renamed or None,
-        )
+        weights = shapes(weight_files(folder, name, allow_pickle=options.allow_pickle))
     except Exception as error:
-        logger.info("%s is only checked when it is loaded: %r", options.path, error)
-        return None, {}
+        if is_hub_id(options.path):  # not downloaded yet
+            return None, ()
+        if isinstance(error, ModelError):
+            raise
+        raise ModelError(f"{name}: cannot be loaded: {first_line(error)}") from error
+    renamed = unwrapping(weights)
+    adaptations = (UNWRAPPED,) if renamed else ()
+    with torch.device("meta"):
+        empty = AutoModelForCausalLM.from_config(
+            config, trust_remote_code=options.trust_remote_code
+        )
+    found = load_without_values(empty, weights, renamed)
+    if found is None:
+        return None, adaptations
+    model, info = found
+    if fault := weights_fault(info, type(model).__name__):
+        raise ModelError(f"{name}: {fault}")
+    return model, adaptations

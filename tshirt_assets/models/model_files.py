@@ -7,8 +7,9 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from tshirt_assets.models.weight_names import weights_fault
+from tshirt_assets.models.weight_names import weights_fault, without_report
 
 SAFE_PATTERNS = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "*/config.json"]
 PICKLE_PATTERNS = ["*.bin", "*.pt"]
@@ -92,7 +93,8 @@ def _from_hub(path: str, revision: str | None, patterns: list[str]) -> Path:
     except Exception as error:
         raise ModelError(
             f"model {path!r}: not a local folder, and the hub did not provide it "
-            f"({type(error).__name__}: {first_line(error)}); check the id, the network, or use a local path"
+            f"({type(error).__name__}: {first_line(error)}); check the id, the network, or use a "
+            "local path"
         ) from error
 
 
@@ -181,11 +183,13 @@ def _convert(gguf: Path, folder: Path) -> None:
     source = str(gguf.parent)
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=gguf.name)
-        model, info = AutoModelForCausalLM.from_pretrained(
-            source, gguf_file=gguf.name, dtype=torch.float32, output_loading_info=True
-        )
+        with without_report():
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                source, gguf_file=gguf.name, dtype=torch.float32, output_loading_info=True
+            )
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"model {gguf.name!r}: cannot be loaded: {first_line(error)}") from error
+    model, info = loaded
     if fault := weights_fault(info, type(model).__name__):
         raise ModelError(f"model {gguf.name!r}: {fault}")
     # save_pretrained refuses to write a model that still carries its (undone) quantisation.

@@ -35,8 +35,8 @@ def remarks(
     if beyond:
         first, token = beyond[0]
         yield (
-            f"{name}: {len(beyond)} of its tokenizer's tokens have ids beyond the {vocabulary} that "
-            f"it knows (the first: {token!r}, {first}); rows with them get no score"
+            f"{name}: {len(beyond)} of its tokenizer's tokens have ids beyond the {vocabulary} "
+            f"that it knows (the first: {token!r}, {first}); rows with them get no score"
         )
     if positions is not None and positions < options.max_length:
         yield f"{name}: it takes {positions} tokens, fewer than max_length {options.max_length}"

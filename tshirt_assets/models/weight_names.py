@@ -1,11 +1,13 @@
 """The names of weights: what wrappers put in front of them, and whether they are a model's own.
 
-What is wrong with them is said here, in one way, for the check that reads no weights and for the
+What is wrong with them is said here, in one way, for the check that reads no values and for the
 load itself.
 """
 
+import logging
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 # Computed from the config, whether a checkpoint has them or not: masks, positions, frequencies.
@@ -34,27 +36,24 @@ def unwrapping(names: Iterable[str]) -> dict[str, str]:
 
 
 def weights_fault(info: Mapping[str, Collection[Any]], architecture: str) -> str | None:
-    """What is wrong with a checkpoint, from transformers' loading info, in a phrase.
+    """What is wrong with a checkpoint, from transformers' loading info, with the remedy.
 
     Tied weights and buffers are no fault; transformers itself leaves out those that it knows.
     """
-    missing = _weights(info["missing_keys"])
-    unexpected = _weights(info["unexpected_keys"])
-    differing = _weights(key for key, *_ in info["mismatched_keys"])
     found = [
         f"{len(names)} {what} ({_few(names)})"
-        for names, what in (
-            (missing, "are missing, and would be random"),
-            (differing, "have another shape"),
-            (unexpected, f"are none of {architecture}'s, and would be ignored"),
+        for what, names in (
+            ("missing, which would be random", _weights(info["missing_keys"])),
+            ("of another shape", _weights(key for key, *_ in info["mismatched_keys"])),
+            ("unexpected, which would be ignored", _weights(info["unexpected_keys"])),
         )
         if names
     ]
     if not found:
         return None
     return (
-        f"the weights are not those of {architecture}: {'; '.join(found)}; give the folder of a "
-        "whole causal LM, as `model.save_pretrained(folder)` writes it"
+        f"its weights are not those of {architecture}: {'; '.join(found)}; give the folder of a "
+        "whole model, as `save_pretrained(folder)` writes it"
     )
 
 
@@ -65,3 +64,18 @@ def _weights(names: Iterable[str]) -> list[str]:
 def _few(names: Collection[str]) -> str:
     named = ", ".join(list(names)[:_NAMED])
     return f"{named}, ..." if len(names) > _NAMED else named
+
+
+@contextmanager
+def without_report() -> Iterator[None]:
+    """Inside, transformers logs no table of the weights that it misses: `weights_fault` does."""
+    logger = logging.getLogger("transformers.modeling_utils")
+
+    def is_error(record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.ERROR
+
+    logger.addFilter(is_error)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_error)

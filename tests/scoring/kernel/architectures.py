@@ -76,9 +76,13 @@ def tiny(kind: str) -> hf.PreTrainedModel:
     """The model of that kind, in eval mode; shared, so leave it as it is."""
     torch.manual_seed(0)
     build = OddHead if kind == "odd_head" else hf.AutoModelForCausalLM.from_config
-    model = build(_CONFIGS[kind]()).eval()
+    return noticing_ids(build(_CONFIGS[kind]()).eval())
+
+
+def noticing_ids(model: hf.PreTrainedModel) -> hf.PreTrainedModel:
+    """The model; a Gemma-3n without the initial zeros with which its layers ignore the ids."""
     for name, weight in model.named_parameters():
-        if name.endswith("correct_output_scale"):  # with the initial zeros, layers ignore the ids
+        if name.endswith("correct_output_scale"):
             torch.nn.init.ones_(weight)
     return model
 
