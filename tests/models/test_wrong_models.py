@@ -127,12 +127,12 @@ def test_a_model_that_sees_what_comes_is_refused_when_it_is_tried(tmp_path: Path
 
 @pytest.mark.parametrize("prefix", ["_orig_mod.", "module.", "module._orig_mod."])
 def test_prefixes_of_wrappers_are_stripped_and_said_so(
-    prefix: str, tmp_path: Path, tiny_models: Path, caplog: pytest.LogCaptureFixture
+    prefix: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = prefixed(tmp_path / "lm", prefix)
     loaded = load_causal_lm(options(folder, max_length=99))
-    for name, weight in causal_lm().state_dict().items():
-        assert torch.equal(read_model(options(folder)).state_dict()[name], weight)
+    read = read_model(options(folder)).state_dict()
+    assert all(torch.equal(read[name], w) for name, w in causal_lm().state_dict().items())
     assert "left in the names of its weights (_orig_mod., module.) are stripped" in caplog.text
     # Their scores were random under this fingerprint; those must not be taken for these.
     assert loaded.identity["adaptations"] == ["names unwrapped"]
@@ -149,8 +149,8 @@ def test_layers_that_were_compiled_one_by_one_are_known(tmp_path: Path) -> None:
         },
     )
     assert model_faults(options(folder)) == []
-    for name, weight in causal_lm().state_dict().items():
-        assert torch.equal(read_model(options(folder)).state_dict()[name], weight)
+    read = read_model(options(folder)).state_dict()
+    assert all(torch.equal(read[name], w) for name, w in causal_lm().state_dict().items())
 
 
 BUFFERS = {
