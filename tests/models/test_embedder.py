@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
+from tests.corpora import save_embedder
 from tshirt_assets.config import EmbedderOptions
 from tshirt_assets.models.embedder import load_embedder
 from tshirt_assets.models.model_files import ModelError
@@ -39,3 +41,18 @@ def test_pooling_is_part_of_an_embedder_and_of_its_identity(tiny_models: Path) -
     )
     assert mean is not own
     assert mean.identity != own.identity
+
+
+def test_an_embedder_with_random_weights_is_refused(tmp_path: Path) -> None:
+    save_embedder(tmp_path / "embedder")
+    file = tmp_path / "embedder" / "model.safetensors"
+    weights = load_file(file)
+    kept = {name: w for name, w in weights.items() if "pooler" not in name}
+    save_file(kept | {"cls.bias": torch.ones(3)}, file, metadata={"format": "pt"})
+    load_embedder(EmbedderOptions(path=str(tmp_path / "embedder"), device="cpu"))
+
+    renamed = {f"_orig_mod.{name}": w for name, w in weights.items()}
+    save_file(renamed, file, metadata={"format": "pt"})
+    with pytest.raises(ModelError, match="missing, which would be random") as caught:
+        load_embedder(EmbedderOptions(path=str(tmp_path / "embedder"), device="cpu", batch_size=3))
+    assert str(caught.value).startswith(f"embedder {str(tmp_path / 'embedder')!r}: its weights")

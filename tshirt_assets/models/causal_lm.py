@@ -1,19 +1,24 @@
 """A causal language model, scorer or target: loaded safely, on first use, once per process."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tshirt_assets.config import CausalLMOptions
+from tshirt_assets.config import CausalLMOptions, Recipe
 from tshirt_assets.models import cache
+from tshirt_assets.models.checkpoint import read_config, shapes, weight_files
 from tshirt_assets.models.model_files import (
     ModelError,
     fingerprint,
+    first_line,
     locate_model,
     safetensors_copy,
 )
+from tshirt_assets.models.remarks import FROM_IDS, UNWRAPPED, noise_refusal, remarks
+from tshirt_assets.models.weight_names import unwrapping, weights_fault, without_report
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -27,7 +32,10 @@ PRECISIONS = {"auto": "auto", "float32": "fp32", "float16": "fp16", "bfloat16": 
 
 @dataclass(frozen=True)
 class LoadedCausalLM:
-    """A model ready to score: the token-loss engine over it, its tokenizer, its fingerprint."""
+    """A model ready to score: the token-loss engine over it, its tokenizer, its fingerprint.
+
+    adaptations: in what it is read otherwise than its files and the engine would have it.
+    """
 
     engine: "TokenLossEngine"
     tokenizer: Any
@@ -35,22 +43,30 @@ class LoadedCausalLM:
     revision: str | None
     fingerprint: str
     max_length: int
+    adaptations: tuple[str, ...] = ()
 
     @property
     def identity(self) -> dict[str, Any]:
         """Everything about this model that changes a score; part of every score identity."""
-        return {
+        identity = {
             "model": self.fingerprint,
             "precision": self.engine.precision,
             "max_length": self.max_length,
         }
+        # Without them such a model was scored too, wrongly, under the identity above.
+        return identity | ({"adaptations": list(self.adaptations)} if self.adaptations else {})
+
+    def require_noise(self, recipes: Mapping[str, Recipe]) -> None:
+        """Raises `ModelError` if one of the recipes needs noise that the model cannot take."""
+        if FROM_IDS in self.adaptations and (refusal := noise_refusal(self.path, recipes)):
+            raise ModelError(refusal)
 
 
 def load_causal_lm(options: CausalLMOptions) -> LoadedCausalLM:
     """The model that `options` names, loaded at most once per process.
 
-    Raises `ModelError` with the remedy if it is missing, has no tokenizer, or is not in a safe
-    file format.
+    Raises `ModelError` with the remedy if it is missing, has no tokenizer, is not in a safe file
+    format, is no causal LM, or if its weights are not those that its config wants.
     """
     return cache.shared(("causal_lm", options), lambda: _load(options))
 
@@ -58,9 +74,13 @@ def load_causal_lm(options: CausalLMOptions) -> LoadedCausalLM:
 @lru_cache(maxsize=4)
 def load_tokenizer(options: CausalLMOptions) -> Any:
     """The tokenizer alone, without the weights. Raises `ModelError` with the remedy."""
+    return read_tokenizer(_folder(options)[0], options)
+
+
+def read_tokenizer(folder: Path, options: CausalLMOptions) -> Any:
+    """The tokenizer in a model's folder. Raises `ModelError` with the remedy."""
     from transformers import AutoTokenizer
 
-    folder, _ = _folder(options)
     try:
         return AutoTokenizer.from_pretrained(
             folder, trust_remote_code=options.trust_remote_code, local_files_only=True
@@ -73,7 +93,7 @@ def load_tokenizer(options: CausalLMOptions) -> Any:
 
 
 def _folder(options: CausalLMOptions) -> tuple[Path, Path]:
-    """Folder of a transformers model, and the file or folder that `path` stands for."""
+    """Folder of a causal LM by its config, and the file or folder that `path` stands for."""
     location = locate_model(
         options.path,
         options.revision,
@@ -81,8 +101,7 @@ def _folder(options: CausalLMOptions) -> tuple[Path, Path]:
         trust_remote_code=options.trust_remote_code,
     )
     folder = safetensors_copy(location) if location.suffix == ".gguf" else location
-    if not (folder / "config.json").is_file():
-        raise ModelError(f"model {options.path!r}: no config.json, so not a transformers model")
+    read_config(folder, options)
     return folder, location
 
 
@@ -91,6 +110,11 @@ def read_model(options: CausalLMOptions) -> "PreTrainedModel":
 
     Raises `ModelError` as `load_causal_lm` does.
     """
+    return _read(options)[0]
+
+
+def _read(options: CausalLMOptions) -> tuple["PreTrainedModel", tuple[str, ...]]:
+    """The model of `read_model`, and what had to be mended to read it."""
     import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
@@ -98,37 +122,52 @@ def read_model(options: CausalLMOptions) -> "PreTrainedModel":
 
     transformers_logging.disable_progress_bar()
     folder, _ = _folder(options)
-    if not any(folder.glob("*.safetensors")) and not options.allow_pickle:
-        raise ModelError(
-            f"model {options.path!r}: no safetensors weights; convert them, or set "
-            "`allow_pickle: true` if you trust the file"
-        )
     device = options.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = {"float16": torch.float16, "bfloat16": torch.bfloat16}.get(options.dtype, torch.float32)
+    name = f"model {options.path!r}"
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            folder,
-            dtype=dtype,
-            use_safetensors=None if options.allow_pickle else True,
-            trust_remote_code=options.trust_remote_code,
-            local_files_only=True,
-        )
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ModelError(f"model {options.path!r}: cannot be loaded: {reason}") from error
+        files = weight_files(folder, name, allow_pickle=options.allow_pickle)
+        renamed = unwrapping(shapes(files))
+        with without_report():
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                folder,
+                dtype=dtype,
+                use_safetensors=None if options.allow_pickle else True,
+                trust_remote_code=options.trust_remote_code,
+                local_files_only=True,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # a fault too, of which weights_fault says more
+                key_mapping=renamed or None,
+            )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        if isinstance(error, ModelError | torch.OutOfMemoryError):
+            raise
+        raise ModelError(f"{name}: cannot be loaded: {first_line(error)}") from error
+    model, info = loaded
+    if fault := weights_fault(info, type(model).__name__):
+        raise ModelError(f"{name}: {fault}")
     model.eval().requires_grad_(False)
     model = torch.nn.Module.to(model, torch.device(device))
     logger.info("loaded %s on %s", options.path, device)
-    return model
+    return model, (UNWRAPPED,) if renamed else ()
 
 
 def _load(options: CausalLMOptions) -> LoadedCausalLM:
     from tshirt_assets.scoring.kernel.token_loss import TokenLossEngine
 
     tokenizer = load_tokenizer(options)  # first: its absence is cheaper to find
-    engine = TokenLossEngine(read_model(options), precision=PRECISIONS[options.dtype])
+    model, adaptations = _read(options)
+    try:
+        engine = TokenLossEngine(model, precision=PRECISIONS[options.dtype])
+    except ValueError as error:
+        raise ModelError(f"model {options.path!r}: {error}") from error
+    if not engine.takes_noise:
+        adaptations += (FROM_IDS,)
+    known = engine.vocabulary, engine.max_positions
+    for remark in remarks(options, adaptations, tokenizer, *known):
+        logger.warning(remark)
     return LoadedCausalLM(
         engine=engine,
         tokenizer=tokenizer,
@@ -136,4 +175,5 @@ def _load(options: CausalLMOptions) -> LoadedCausalLM:
         revision=options.revision,
         fingerprint=fingerprint(_folder(options)[1]),
         max_length=min(options.max_length, engine.max_positions or options.max_length),
+        adaptations=adaptations,
     )

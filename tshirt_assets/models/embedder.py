@@ -3,13 +3,21 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tshirt_assets.config import EmbedderOptions
 from tshirt_assets.models import cache
-from tshirt_assets.models.model_files import ModelError, fingerprint, locate_model
+from tshirt_assets.models.checkpoint import load_without_values, shapes, weight_files
+from tshirt_assets.models.model_files import (
+    ModelError,
+    fingerprint,
+    first_line,
+    locate_model,
+)
+from tshirt_assets.models.weight_names import weights_fault
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +69,7 @@ def _load(options: EmbedderOptions) -> LoadedEmbedder:
     location = locate_model(
         options.path, options.revision, trust_remote_code=options.trust_remote_code
     )
+    name = f"embedder {options.path!r}"
     try:
         model = SentenceTransformer(
             str(location),
@@ -70,11 +79,29 @@ def _load(options: EmbedderOptions) -> LoadedEmbedder:
             model_kwargs={"use_safetensors": True},
         )
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"embedder {options.path!r}: cannot be loaded: {reason}") from error
+        raise ModelError(f"{name}: cannot be loaded: {first_line(error)}") from error
+    for module in model:
+        if fault := _weights_fault(module, name):
+            raise ModelError(f"{name}: {fault}")
     if options.pooling == "mean":
         for module in model:
             if isinstance(module, Pooling):
                 module.pooling_mode = "mean"
     logger.info("loaded %s on %s", options.path, model.device)
     return LoadedEmbedder(model=model, options=options, fingerprint=fingerprint(location))
+
+
+def _weights_fault(module: Any, name: str) -> str | None:
+    """Which weights of an embedder's transformer its files lack, so that they are random.
+
+    Heads that embedding has no use for may be too many in the files, or missing (the pooler).
+    """
+    transformer = getattr(module, "auto_model", None)
+    if transformer is None:
+        return None
+    weights = shapes(weight_files(Path(transformer.name_or_path), name))
+    if (found := load_without_values(transformer, weights, {})) is None:
+        return None
+    missing = [key for key in found[1]["missing_keys"] if not key.startswith("pooler.")]
+    info = found[1] | {"missing_keys": missing, "unexpected_keys": []}
+    return weights_fault(info, type(transformer).__name__)

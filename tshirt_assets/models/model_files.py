@@ -7,16 +7,25 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+from tshirt_assets.models.weight_names import weights_fault, without_report
 
 SAFE_PATTERNS = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "*/config.json"]
 PICKLE_PATTERNS = ["*.bin", "*.pt"]
 REMOTE_CODE_PATTERNS = ["*.py"]
+WEIGHT_PATTERNS = ["*.safetensors", *PICKLE_PATTERNS]
 _SAMPLED_BLOCKS = 64
 _BLOCK_BYTES = 1 << 16
 
 
 class ModelError(RuntimeError):
-    """A model that cannot be loaded; the message is one line and names the remedy."""
+    """A model that cannot be used; the message is one line and names the remedy."""
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, or the name of its type."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def cache_dir() -> Path:
@@ -33,21 +42,32 @@ def locate_model(
     *,
     allow_pickle: bool = False,
     trust_remote_code: bool = False,
+    weights: bool = True,
 ) -> Path:
     """Local folder or .gguf file of a model.
 
     `path` is a local path, `package:NAME/inside`, or a hub id, which is downloaded (only
-    safetensors and text files, unless more is allowed) or taken from the local hub cache.
-    Raises `ModelError`.
+    safetensors and text files, unless more is allowed; without `weights` only text files) or
+    taken from the local hub cache. Raises `ModelError`.
     """
     if path.startswith("package:"):
         return _in_package(path)
-    local = Path(path).expanduser()
-    if local.exists():
+    if not is_hub_id(path):
+        local = Path(path).expanduser()
+        if not local.exists():
+            raise ModelError(f"model {path!r}: no such file or folder; check `path`")
         return local
-    if path.startswith((".", "/", "~")) or path.endswith(".gguf") or path.count("/") > 1:
-        raise ModelError(f"model {path!r}: no such file or folder; check `path`")
-    return _from_hub(path, revision, allow_pickle, trust_remote_code)
+    patterns = SAFE_PATTERNS + PICKLE_PATTERNS * allow_pickle
+    patterns += REMOTE_CODE_PATTERNS * trust_remote_code
+    if not weights:
+        patterns = [pattern for pattern in patterns if pattern not in WEIGHT_PATTERNS]
+    return _from_hub(path, revision, patterns)
+
+
+def is_hub_id(path: str) -> bool:
+    """Whether a model's path can only be an id of the hub: there is nothing of that name here."""
+    elsewhere = path.startswith((".", "/", "~", "package:")) or path.endswith(".gguf")
+    return not (elsewhere or path.count("/") > 1 or Path(path).exists())
 
 
 def _in_package(path: str) -> Path:
@@ -65,18 +85,16 @@ def _in_package(path: str) -> Path:
     return found
 
 
-def _from_hub(path: str, revision: str | None, allow_pickle: bool, trust_remote_code: bool) -> Path:
+def _from_hub(path: str, revision: str | None, patterns: list[str]) -> Path:
     from huggingface_hub import snapshot_download
 
-    patterns = SAFE_PATTERNS + PICKLE_PATTERNS * allow_pickle
-    patterns += REMOTE_CODE_PATTERNS * trust_remote_code
     try:
         return Path(snapshot_download(path, revision=revision, allow_patterns=patterns))
     except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
             f"model {path!r}: not a local folder, and the hub did not provide it "
-            f"({type(error).__name__}: {reason}); check the id, the network, or use a local path"
+            f"({type(error).__name__}: {first_line(error)}); check the id, the network, or use a "
+            "local path"
         ) from error
 
 
@@ -111,6 +129,11 @@ def _model_files(location: Path) -> Iterator[Path]:
             yield file
 
 
+def copy_folder(gguf: Path) -> Path:
+    """Where `safetensors_copy` keeps the copy of a GGUF file, made already or not."""
+    return cache_dir() / f"{gguf.stem}-{fingerprint(gguf)}"
+
+
 def safetensors_copy(gguf: Path) -> Path:
     """Folder with the dequantised model and tokenizer of a GGUF file, converted once and kept.
 
@@ -118,7 +141,7 @@ def safetensors_copy(gguf: Path) -> Path:
     second with identical weights. Written to a temporary folder and renamed, so that a crash or
     a second process never leaves a half-written copy.
     """
-    target = cache_dir() / f"{gguf.stem}-{fingerprint(gguf)}"
+    target = copy_folder(gguf)
     if target.is_dir():
         return target
     try:
@@ -141,7 +164,8 @@ def safetensors_copy(gguf: Path) -> Path:
     return target
 
 
-def _convert(gguf: Path, folder: Path) -> None:
+def require_gguf(gguf: Path) -> None:
+    """Raises `ModelError` if what reads GGUF files is not installed."""
     try:
         import accelerate  # noqa: F401
         import gguf as _gguf  # noqa: F401
@@ -149,12 +173,25 @@ def _convert(gguf: Path, folder: Path) -> None:
         raise ModelError(
             f"model {gguf.name!r}: GGUF files need `pip install 'tshirt-assets[gguf]'` ({error})"
         ) from error
+
+
+def _convert(gguf: Path, folder: Path) -> None:
+    require_gguf(gguf)
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     source = str(gguf.parent)
-    tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=gguf.name)
-    model = AutoModelForCausalLM.from_pretrained(source, gguf_file=gguf.name, dtype=torch.float32)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=gguf.name)
+        with without_report():
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                source, gguf_file=gguf.name, dtype=torch.float32, output_loading_info=True
+            )
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"model {gguf.name!r}: cannot be loaded: {first_line(error)}") from error
+    model, info = loaded
+    if fault := weights_fault(info, type(model).__name__):
+        raise ModelError(f"model {gguf.name!r}: {fault}")
     # save_pretrained refuses to write a model that still carries its (undone) quantisation.
     for attribute in ("hf_quantizer", "quantization_method"):
         vars(model).pop(attribute, None)

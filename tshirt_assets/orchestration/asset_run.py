@@ -41,8 +41,10 @@ class Run:
 
     @property
     def scorer(self) -> "LoadedCausalLM":
-        """The surrogate LM."""
-        return self._resource("scorer").load()
+        """The surrogate LM. Raises `ModelError` if a recipe needs noise that it cannot take."""
+        scorer: LoadedCausalLM = self._resource("scorer").load()
+        scorer.require_noise(self.config.recipes)
+        return scorer
 
     @property
     def target(self) -> "LoadedCausalLM":

@@ -20,6 +20,14 @@ _COMMON = {
     "initializer_range": 0.3,
 }
 _GEMMA = _COMMON | {"head_dim": 8}
+_PER_LAYER = {
+    "sliding_window": WINDOW,
+    "layer_types": ["sliding_attention", "full_attention"],
+    "vocab_size_per_layer_input": VOCABULARY,
+    "hidden_size_per_layer_input": 8,
+    "num_kv_shared_layers": 0,
+    "pad_token_id": 0,
+}
 _CONFIGS = {
     # Absolute positions, Conv1D layers with biases.
     "gpt2": lambda: hf.GPT2Config(
@@ -47,6 +55,17 @@ _CONFIGS = {
     "bloom": lambda: hf.BloomConfig(
         vocab_size=VOCABULARY, hidden_size=32, n_layer=2, n_head=4, initializer_range=0.3
     ),
+    # Embeddings of their own in every layer, looked up by id.
+    "gemma3n": lambda: hf.Gemma3nTextConfig(
+        **_GEMMA | {"intermediate_size": [48] * 2}, **_PER_LAYER, laurel_rank=4,
+        altup_num_inputs=2, activation_sparsity_pattern=[0.0] * 2,
+    ),
+    "gemma4": lambda: hf.Gemma4TextConfig(**_GEMMA, **_PER_LAYER, global_head_dim=8),
+    # Every token attends to all others.
+    "bert": lambda: hf.BertConfig(
+        vocab_size=VOCABULARY, hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
+        intermediate_size=48, max_position_embeddings=POSITIONS, initializer_range=0.3,
+    ),
     # A head that does something unknown to its logits.
     "odd_head": lambda: hf.LlamaConfig(**_COMMON),
 }  # fmt: skip
@@ -57,7 +76,15 @@ def tiny(kind: str) -> hf.PreTrainedModel:
     """The model of that kind, in eval mode; shared, so leave it as it is."""
     torch.manual_seed(0)
     build = OddHead if kind == "odd_head" else hf.AutoModelForCausalLM.from_config
-    return build(_CONFIGS[kind]()).eval()
+    return noticing_ids(build(_CONFIGS[kind]()).eval())
+
+
+def noticing_ids(model: hf.PreTrainedModel) -> hf.PreTrainedModel:
+    """The model; a Gemma-3n without the initial zeros with which its layers ignore the ids."""
+    for name, weight in model.named_parameters():
+        if name.endswith("correct_output_scale"):
+            torch.nn.init.ones_(weight)
+    return model
 
 
 class OddHead(hf.LlamaForCausalLM):

@@ -1,27 +1,17 @@
-import logging
-
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from tests.scoring.kernel.architectures import POSITIONS, tiny
-from tshirt_assets.scoring.kernel.forward import (
-    LogitsForward,
-    _length_dependence,
-    choose_forward,
-    recomputed,
-)
+from tshirt_assets.scoring.kernel.forward import LogitsForward, recomputed
 from tshirt_assets.scoring.kernel.packing import Pack
 from tshirt_assets.scoring.kernel.precision import Precision
+from tshirt_assets.scoring.kernel.self_test import choose_forward
 
 CPU = torch.device("cpu")
 FP32 = Precision("fp32", "cpu")
 ELEMENTS = 10_000
-
-
-def chosen(model):
-    return choose_forward(model, FP32, CPU, slack=0.0).name
 
 
 def pack_of(lengths, slack=0.0):
@@ -34,43 +24,6 @@ def own_losses(model, embeds, targets):
     """Losses of one sequence (L, C) from the model's full logits; the targets end it."""
     logits = model(inputs_embeds=embeds[None]).logits[0, -len(targets) - 1 : -1]
     return F.cross_entropy(logits, targets, reduction="none")
-
-
-@pytest.mark.parametrize(
-    ("kind", "name"),
-    [
-        ("gpt2", "packed"),
-        ("llama", "packed"),
-        ("qwen2", "packed"),
-        ("mistral", "packed"),
-        ("gemma", "packed"),
-        ("gemma2", "separate"),  # soft-capped attention
-        ("gemma3", "packed"),
-        ("cohere", "packed"),
-        ("granite", "packed"),
-        ("bloom", "separate"),  # attention of its own
-        ("odd_head", "logits"),
-    ],
-)
-def test_fastest_exact_way_is_chosen_and_named_in_the_log(kind, name, caplog):
-    with caplog.at_level(logging.INFO, logger="tshirt_assets.scoring.kernel.forward"):
-        assert chosen(tiny(kind)) == name
-    last = caplog.records[-1].getMessage()
-    assert ("own logits" if name == "logits" else f"{name} forward in fp32") in last
-
-
-@pytest.mark.parametrize("rope", ["dynamic", "longrope"])
-def test_rotary_frequencies_that_follow_the_longest_sequence_are_not_packed(rope, monkeypatch):
-    model = tiny("llama")
-    monkeypatch.setattr(model.config, "rope_parameters", {"rope_type": rope})
-    assert chosen(model) == "separate"
-
-
-def test_layers_with_a_span_that_short_sequences_do_not_show_are_not_packed(monkeypatch):
-    model = tiny("gemma3")
-    layers = ["chunked_attention", "full_attention"]
-    monkeypatch.setattr(model.config, "layer_types", layers, raising=False)
-    assert _length_dependence(model.config) == "layers of type chunked_attention"
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "llama", "mistral", "gemma", "gemma2", "odd_head"])

@@ -314,3 +314,17 @@ def test_short_formats_stay_close_to_float32(precision):
     assert found.dtype == np.float32
     error = np.abs(found - exact).max()
     assert 1e-5 < error < {"fp16": 0.05, "bf16": 0.4}[precision]
+
+
+@pytest.mark.parametrize("kind", ["gemma3n", "gemma4"])
+def test_a_model_that_needs_its_ids_gives_its_own_clean_losses_and_refuses_noise(kind):
+    model, engine = tiny(kind), engine_of(kind, 100)
+    assert not engine.takes_noise
+    batch = [request_of(seed, length, length // 2) for seed, length in enumerate((30, 21, 21, 9))]
+    for request, own in zip(batch, engine.losses(batch), strict=True):
+        expected = token_losses(model, request.ids, request.n_scored)
+        assert own == pytest.approx(expected, abs=5e-5)
+    with pytest.raises(ValueError, match="takes no perturbed embeddings"):
+        engine.losses([request_of(0, 9, 4, eps=0.1)])
+    with pytest.raises(ValueError, match="takes no perturbed embeddings"):
+        next(engine.embedding_gradients(batch, [np.ones(r.n_scored) for r in batch]))

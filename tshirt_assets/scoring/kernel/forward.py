@@ -1,39 +1,36 @@
-"""Ways to get token losses out of a causal LM, and the self-test that chooses among them.
+"""Ways to get token losses out of a causal LM; `self_test` chooses among them.
 
 1. `packed`: the decoder runs once over many concatenated sequences, our LM head follows.
 2. `separate`: the decoder runs over one sequence at a time, our LM head follows.
 3. `logits`: the model's own logits, one sequence at a time: any model, the slowest.
+
+Each runs on embeddings, which may be perturbed, or on the token ids alone (`by_ids`).
 """
 
 import functools
 import inspect
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch.utils.checkpoint import checkpoint
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 
 from .attention import packed_attention_in
 from .lm_head import LMHead
 from .packing import Pack
 from .precision import Precision
 
-logger = logging.getLogger(__name__)
-
-_SELF_TEST_LENGTHS = (11, 9, 9, 4)
 _PART_FACTOR = 8
-_TOLERANCE = {"fp32": 1e-4, "fp16": 3e-2, "bf16": 3e-1}
 
 
 class Forward(Protocol):
-    """Losses of the scored tokens of a pack, from its embeddings."""
+    """Losses of the scored tokens of a pack, from its embeddings or its ids."""
 
     name: str
+    by_ids: bool  # the model looks the embeddings up itself; those given are ignored
 
     def losses(self, embeds: torch.Tensor, pack: Pack, elements: int) -> torch.Tensor:
         """-log p of the S scored tokens, (S,) float32, for embeddings (N, C).
@@ -53,7 +50,8 @@ class Forward(Protocol):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The losses (S,), and d(sum of coefficients * losses)/d(embeds), (N, C) float32.
 
-        With `recompute`, layers keep their input only and run again in the backward pass.
+        With `recompute`, layers keep their input only and run again in the backward pass. Not
+        for a forward `by_ids`, whose embeddings are out of reach.
         """
         ...
 
@@ -61,8 +59,11 @@ class Forward(Protocol):
 class DecoderForward:
     """The decoder over whole packs or over one sequence at a time, then our LM head."""
 
-    def __init__(self, model: PreTrainedModel, precision: Precision, *, packed: bool) -> None:
+    def __init__(
+        self, model: PreTrainedModel, precision: Precision, *, packed: bool, by_ids: bool = False
+    ) -> None:
         self.name = "packed" if packed else "separate"
+        self.by_ids = by_ids
         self._model = model
         self._decoder = model.get_decoder()
         self._head = LMHead.of(model)
@@ -100,20 +101,26 @@ class DecoderForward:
     def _set_up(self) -> Iterator[None]:
         """What must hold while layers run, in the backward pass too."""
         packed = packed_attention_in(self._model) if self._packed else nullcontext()
-        with self._precision.matmuls(), packed:
+        own = float_embeddings(self._model) if self.by_ids else nullcontext()
+        with self._precision.matmuls(), own, packed:
             yield
 
     def _hidden(self, embeds: torch.Tensor, pack: Pack) -> torch.Tensor:
         """Last hidden states (N, C) for embeddings (N, C)."""
         with self._precision.layers():
             if self._packed:
-                return self._decode(embeds, position_ids=pack.positions[None], groups=pack.groups)
+                where = {"position_ids": pack.positions[None], "groups": pack.groups}
+                return self._decode(embeds, pack, slice(None), **where)
             own = sorted(zip(pack.starts, pack.lengths, strict=True))
-            return torch.cat([self._decode(embeds[at : at + length]) for at, length in own])
+            return torch.cat(
+                [self._decode(embeds, pack, slice(at, at + length)) for at, length in own]
+            )
 
-    def _decode(self, embeds: torch.Tensor, **kwargs: object) -> torch.Tensor:
-        output = self._decoder(inputs_embeds=embeds[None], use_cache=False, **kwargs)
-        return output.last_hidden_state[0]
+    def _decode(
+        self, embeds: torch.Tensor, pack: Pack, tokens: slice, **kwargs: object
+    ) -> torch.Tensor:
+        inputs = model_inputs(embeds, pack, tokens, by_ids=self.by_ids)
+        return self._decoder(**inputs, use_cache=False, **kwargs).last_hidden_state[0]
 
 
 class LogitsForward:
@@ -126,7 +133,10 @@ class LogitsForward:
 
     name = "logits"
 
-    def __init__(self, model: PreTrainedModel, precision: Precision) -> None:
+    def __init__(
+        self, model: PreTrainedModel, precision: Precision, *, by_ids: bool = False
+    ) -> None:
+        self.by_ids = by_ids
         self._model = model
         self._precision = precision
         self._vocabulary = model.config.get_text_config().vocab_size
@@ -134,10 +144,15 @@ class LogitsForward:
 
     def losses(self, embeds: torch.Tensor, pack: Pack, elements: int) -> torch.Tensor:
         """See `Forward`."""
-        with self._precision.matmuls():
+        own = float_embeddings(self._model) if self.by_ids else nullcontext()
+        with self._precision.matmuls(), own:
             return torch.cat(
                 [
-                    self._part(embeds[tokens], predicting, pack.targets[scored])
+                    self._part(
+                        model_inputs(embeds, pack, tokens, by_ids=self.by_ids),
+                        predicting,
+                        pack.targets[scored],
+                    )
                     for tokens, predicting, scored in self._parts(pack, elements)
                 ]
             )
@@ -159,7 +174,8 @@ class LogitsForward:
         with self._precision.matmuls(), frozen(self._model), layers, torch.enable_grad():
             for tokens, predicting, scored in self._parts(pack, elements):
                 piece = embeds[tokens].detach().requires_grad_()
-                part = self._part(piece, predicting, pack.targets[scored])
+                inputs = {"inputs_embeds": piece[None]}
+                part = self._part(inputs, predicting, pack.targets[scored])
                 weighted = (coefficients[scored] * part).sum()
                 gradient[tokens] += torch.autograd.grad(weighted, piece)[0]
                 losses.append(part.detach())
@@ -177,13 +193,36 @@ class LogitsForward:
             first += n
 
     def _part(
-        self, embeds: torch.Tensor, predicting: torch.Tensor, targets: torch.Tensor
+        self,
+        inputs: dict[str, torch.Tensor],
+        predicting: torch.Tensor,
+        targets: torch.Tensor,
     ) -> torch.Tensor:
         keep = {"logits_to_keep": predicting} if self._keeps else {}
         with self._precision.layers():
-            logits = self._model(inputs_embeds=embeds[None], use_cache=False, **keep).logits[0]
+            logits = self._model(**inputs, use_cache=False, **keep).logits[0]
         logits = logits if self._keeps else logits[predicting]  # (n, V)
         return F.cross_entropy(logits.float(), targets, reduction="none")
+
+
+def model_inputs(
+    embeds: torch.Tensor, pack: Pack, tokens: slice, *, by_ids: bool
+) -> dict[str, torch.Tensor]:
+    """What the model is called with for these tokens of a pack: their ids, or embeddings."""
+    if by_ids:
+        return {"input_ids": pack.ids[tokens][None]}
+    return {"inputs_embeds": embeds[tokens][None]}
+
+
+@contextmanager
+def float_embeddings(model: PreTrainedModel) -> Iterator[None]:
+    """Inside, the model embeds ids in float32, the type of the embeddings that it is given."""
+    embedding = model.get_input_embeddings()
+    hook = embedding.register_forward_hook(lambda module, args, output: output.float())
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 @contextmanager
@@ -225,56 +264,3 @@ def recomputed(decoder: torch.nn.Module, precision: Precision) -> Iterator[None]
             del layer.forward
             if forward is not None:
                 layer.forward = forward
-
-
-def choose_forward(
-    model: PreTrainedModel, precision: Precision, device: torch.device, *, slack: float
-) -> Forward:
-    """The fastest way that gives the model's own losses on a few short random sequences.
-
-    The test runs in float32 (with half-precision weights: in `precision`), where a leak between
-    packed sequences, or a head that does something unknown, differs by more than rounding.
-    """
-    embedding = model.get_input_embeddings()
-    weight: torch.Tensor = embedding.weight  # type: ignore[assignment]
-    exact = Precision("fp32", device.type) if weight.dtype == torch.float32 else precision
-    draw = np.random.default_rng(0)
-    vocabulary = min(len(weight), model.config.get_text_config().vocab_size)
-    ids = [draw.integers(0, vocabulary, length) for length in _SELF_TEST_LENGTHS]
-    pack = Pack.of(ids, [length - 1 for length in _SELF_TEST_LENGTHS], device, slack=slack)
-    elements = pack.n_scored[0] * vocabulary
-    with torch.no_grad():
-        embeds = embedding(pack.ids).float()
-        expected = LogitsForward(model, exact).losses(embeds, pack, elements)
-        for packed in (True, False):
-            if packed and (reason := _length_dependence(model.config.get_text_config())):
-                logger.info("token losses: sequences are not packed: %s", reason)
-                continue
-            name = "packed" if packed else "separate"
-            try:
-                candidate = DecoderForward(model, exact, packed=packed)
-                difference = (candidate.losses(embeds, pack, elements) - expected).abs().max()
-            except torch.OutOfMemoryError:
-                raise
-            except Exception as error:  # whatever an unknown architecture does not support
-                logger.info("token losses: %s forward fails: %r", name, error)
-                continue
-            if difference.item() <= _TOLERANCE[exact.name]:
-                logger.info("token losses: %s forward in %s", name, precision.name)
-                return DecoderForward(model, precision, packed=packed)
-            logger.info("token losses: %s forward is off by %.2g nats", name, difference.item())
-    logger.info("token losses: the model's own logits in %s", precision.name)
-    return LogitsForward(model, precision)
-
-
-def _length_dependence(config: PreTrainedConfig) -> str | None:
-    """Why short sequences cannot show that packing is exact, if so."""
-    rope = getattr(config, "rope_parameters", None) or {}
-    for parameters in (rope, *(part for part in rope.values() if isinstance(part, dict))):
-        if parameters.get("rope_type") in ("dynamic", "longrope"):
-            return f"rotary frequencies ({parameters['rope_type']}) follow the longest sequence"
-    unknown = set(getattr(config, "layer_types", None) or ()) - {
-        "full_attention",
-        "sliding_attention",
-    }
-    return f"layers of type {', '.join(sorted(unknown))}" if unknown else None

@@ -14,18 +14,20 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from .forward import choose_forward
 from .memory import Limits, choose_limits
 from .noise import CounterNoise, Noise, counter_noise
 from .packing import Pack, n_fitting, to_device
 from .precision import resolve_precision
 from .schedule import schedule
+from .self_test import choose_forward
 
 __all__ = ["LossRequest", "Noise", "TokenLossEngine"]
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_NO_NOISE = "the model takes no perturbed embeddings: it gives clean losses only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +47,15 @@ class TokenLossEngine:
     of one that the decoder applies to its input (Granite's `embedding_multiplier`).
 
     Args:
-        model: any Hugging Face causal LM that accepts `inputs_embeds`.
+        model: any Hugging Face causal LM. One that does not give its own losses from
+            (perturbed) `inputs_embeds` gives clean losses only: `takes_noise` is False.
         precision: `auto` or a name that `resolve_precision` knows.
         token_budget: tokens per forward pass; chosen from the model's size and the free memory
             if None. A longer request gets a pass of its own.
 
     Raises:
-        ValueError: the model is in training mode, or cannot compute in that precision.
+        ValueError: the model is in training mode, cannot compute in that precision, or fails
+            the self-test: it is not causal, or gives no numbers.
     """
 
     def __init__(
@@ -62,7 +66,7 @@ class TokenLossEngine:
         self._embedding = model.get_input_embeddings()
         weight: torch.Tensor = self._embedding.weight  # type: ignore[assignment]
         head = getattr(model.get_output_embeddings(), "weight", weight)
-        self._vocabulary = min(len(weight), len(head))
+        self.vocabulary = min(len(weight), len(head))
         self.width = weight.shape[1]
         self.device = weight.device
         resolved = resolve_precision(precision, self.device, weight.dtype)
@@ -72,6 +76,7 @@ class TokenLossEngine:
         )
         self._slack = 0.25 if self.device.type == "cuda" else 0.0
         self._forward = choose_forward(model, resolved, self.device, slack=self._slack)
+        self.takes_noise = not self._forward.by_ids
         self._limits, self._gradient_limits = choose_limits(model, self.device, token_budget)
 
     def losses(self, requests: Sequence[LossRequest]) -> list[np.ndarray]:
@@ -80,7 +85,8 @@ class TokenLossEngine:
         A request with a token id that the embedding matrix or the LM head lacks gets NaN losses.
 
         Raises:
-            ValueError: a request that is too long for the model, or scores no or all tokens.
+            ValueError: a request that is too long for the model, scores no or all tokens, or has
+                noise that the model cannot take.
             torch.OutOfMemoryError: even one request does not fit.
         """
 
@@ -111,8 +117,11 @@ class TokenLossEngine:
             Requests with a token id that the model lacks are left out.
 
         Raises:
-            ValueError, torch.OutOfMemoryError: as for `losses`.
+            ValueError: as for `losses`; the model takes no perturbed embeddings.
+            torch.OutOfMemoryError: as for `losses`.
         """
+        if not self.takes_noise:
+            raise ValueError(_NO_NOISE)
 
         def run(
             pack: Pack, embeds: torch.Tensor, indices: list[int]
@@ -182,7 +191,9 @@ class TokenLossEngine:
             raise ValueError(f"{request.n_scored} of {length} tokens cannot be scored")
         if self.max_positions is not None and length > self.max_positions:
             raise ValueError(f"{length} tokens, but the model has {self.max_positions} positions")
-        return bool(request.ids.min() >= 0 and request.ids.max() < self._vocabulary)
+        if request.noise is not None and not self.takes_noise:
+            raise ValueError(_NO_NOISE)
+        return bool(request.ids.min() >= 0 and request.ids.max() < self.vocabulary)
 
     def _pack(self, requests: Sequence[LossRequest], shared: Sequence[int]) -> Pack:
         return Pack.of(
