@@ -11,6 +11,8 @@ TRIES = 25
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 2.0  # seconds
 LONGEST_CAUSE = 300  # characters
 
+PANIC = "rust future panicked"
+
 # Texts of Lance errors that another writer's commit causes; the same commit succeeds when repeated.
 CONFLICTS = (
     "retryable commit conflict",
@@ -18,11 +20,12 @@ CONFLICTS = (
     "preempted by concurrent",
     "incompatible transaction",
     "already exists",
-    "rust future panicked",
+    PANIC,
     "too many concurrent writers",
 )
 
-# Texts of Lance errors about files that are missing or cut off.
+# Texts of Lance errors about files that are missing or cut off. Of a table that is being read any
+# other failure means the same, unless it is one of the ENVIRONMENT.
 DAMAGE = (
     "not found: ",
     "file size is too small",
@@ -31,8 +34,11 @@ DAMAGE = (
     "invalid magic",
 )
 
-# (texts in the message, what it means and what to do); the first that fits counts
-REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
+Remedy = tuple[tuple[str, ...], str]
+"""Texts in a message, and what they mean and what to do."""
+
+# What is wrong around the store; its tables may be whole.
+ENVIRONMENT: tuple[Remedy, ...] = (
     (
         ("no space left on device", "disk quota exceeded", "storage full"),
         "the disk is full; what was stored before is unchanged. Free space (`tshirt-assets "
@@ -65,14 +71,36 @@ REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
         "the object store cannot be reached; check `endpoint` in `storage_options` and the network",
     ),
     (
+        (
+            "generic s3 error",
+            "generic gcs error",
+            "generic microsoftazure error",
+            "generic http error",
+            "service unavailable",
+            "slow down",
+            "connection reset",
+        ),
+        "the object store failed; run again when it answers",
+    ),
+    (("please upgrade lance",), "a newer version of Lance wrote this table; upgrade lancedb"),
+    (
+        ("too many open files", "cannot allocate memory", "out of memory", "input/output error"),
+        "this machine failed, not the table; correct the cause and run again",
+    ),
+)
+DAMAGE_REMEDY = (
+    "the stored table is damaged; materialize its shard again, or restore it from a backup"
+)
+# The first that fits counts.
+REMEDIES: tuple[Remedy, ...] = (
+    *ENVIRONMENT[:-3],
+    (
         ("no field named", "invalid input, schema error"),
         "the table lacks a column that was asked for; materialize its shard again with this "
         "version of the package",
     ),
-    (
-        DAMAGE,
-        "the stored table is damaged; materialize its shard again, or restore it from a backup",
-    ),
+    (DAMAGE, DAMAGE_REMEDY),
+    *ENVIRONMENT[-3:],
     (
         ("not a directory", "no such file or directory", "file exists", "file name too long"),
         "the store path cannot be used; set `store` to a folder that can be created",
@@ -87,13 +115,21 @@ class StoreError(RuntimeError):
 
 
 class DamagedTableError(StoreError):
-    """A table whose files are missing or cut off: after a power failure, or by hand."""
+    """A table that is not what was written: files are missing, cut off or changed.
+
+    A run takes it for missing: it is computed again, and replaced.
+    """
 
 
 def is_conflict(error: Exception) -> bool:
     """True when another writer's commit got in between and the same commit may be repeated."""
     text = str(error).lower()
     return any(conflict in text for conflict in CONFLICTS)
+
+
+def is_panic(error: Exception) -> bool:
+    """True when Lance itself failed, over a commit of another writer or a damaged table."""
+    return PANIC in str(error).lower()
 
 
 def retried(action: Callable[[], Result]) -> Result:
@@ -108,16 +144,26 @@ def retried(action: Callable[[], Result]) -> Result:
     return action()
 
 
-def explained(subject: str, error: Exception, secrets: Iterable[str]) -> StoreError:
-    """`error` as one line about `subject`, with its remedy and without any of the `secrets`."""
+def explained(
+    subject: str, error: Exception, secrets: Iterable[str], *, reading: bool = False
+) -> StoreError:
+    """`error` as one line about `subject`, with its remedy and without any of the `secrets`.
+
+    reading: it came up while a stored table was read. It is a `DamagedTableError` then unless the
+    cause lies in the environment: permissions, the disk, the network, memory.
+    """
     text = str(error).lower()
     known = [(signs, remedy) for signs, remedy in REMEDIES if any(sign in text for sign in signs)]
     signs, remedy = known[0] if known else ((), DEFAULT_REMEDY)
-    if is_conflict(error):
-        signs, remedy = CONFLICTS, CONFLICT_REMEDY
+    around = isinstance(error, MemoryError) or (signs, remedy) in ENVIRONMENT
+    damaged = signs is DAMAGE or (reading and not around)
+    if damaged and not known:
+        remedy = DAMAGE_REMEDY
+    elif is_conflict(error) and not damaged:
+        remedy = CONFLICT_REMEDY
     cause = " ".join(str(error).split())
     for secret in sorted(secrets, key=len, reverse=True):  # one may be part of another
         cause = cause.replace(secret, "***")
     cause = cause if len(cause) <= LONGEST_CAUSE else f"{cause[:LONGEST_CAUSE]}..."
-    kind = DamagedTableError if signs is DAMAGE else StoreError
+    kind = DamagedTableError if damaged else StoreError
     return kind(f"{subject}: {remedy} (cause: {cause})")
