@@ -20,6 +20,7 @@ from tshirt_assets.incremental.recorded_inputs import (
     input_faults,
     unlike_recorded,
 )
+from tshirt_assets.incremental.retention import export_folders
 from tshirt_assets.incremental.table_checks import CheckedTables
 from tshirt_assets.incremental.table_list import Place, expected_names, list_tables
 from tshirt_assets.orchestration.binding import Binding
@@ -175,8 +176,9 @@ def _check_subset(checked: CheckedTables, config: CorpusConfig, recipe: str) -> 
             found.add_all(str(folder / name), place, [problem])
         found.files += len(manifest.files)
         found.bytes += sum(_size(folder / name) for name in manifest.files)
-    if problem := page_fault(report, unsigned=unsigned):
-        found.add_all(str(report), place, [problem])
+    broken = page_fault(report, unsigned=unsigned)
+    if broken:
+        found.add_all(str(report), place, [broken])
     elif not is_signed(report):
         found.notes.append(f"{report} is of an earlier version: it cannot be told if it changed")
     found.bytes += _size(report)
@@ -187,7 +189,6 @@ def _size(path: Path) -> int:
 
 
 def _check_leftovers(config: CorpusConfig, found: Verification) -> None:
-    exports = Path(config.export_dir) / config.name
-    for folder in (exports, *(exports / recipe for recipe in config.recipes)):
+    for folder in export_folders(config):
         for path in leftovers(folder):
             found.add(str(path), "was left by a run that was killed", "run again, or `maintain`")

@@ -23,16 +23,20 @@ def input_faults(
             present = tables.get((asset, shard))
             if (asset, shard) not in there:
                 yield f"was made from {asset} {shard}, which is gone"
-            elif present is not None and present.data_version != recorded.data_version:
-                if not _still_readable(store, present, recorded):
-                    yield (
-                        f"was made from version {recorded.version} of {asset} {shard}, which is "
-                        "not stored any more"
-                    )
+            elif present is not None and not _still_readable(store, present, recorded):
+                yield (
+                    f"was made from version {recorded.version} of {asset} {shard}, which is not "
+                    "stored any more"
+                )
 
 
 def _still_readable(store: Store, table: TableInfo, recorded: RecordedTable) -> bool:
-    """Whether the rows of a recorded version of a table can be read as they were."""
+    """Whether the rows of a recorded version of a table can be read as they were.
+
+    The present version is read by itself: what it says of its rows is enough here.
+    """
+    if table.data_version == recorded.data_version:
+        return True
     try:
         rows = store.read(table.corpus, table.asset, table.shard, version=recorded.version)
     except StoreError:

@@ -1,5 +1,6 @@
 """Rows that were scored before under the same identity, wherever they are stored."""
 
+import logging
 from collections.abc import Collection
 from contextlib import suppress
 from typing import Any
@@ -12,6 +13,8 @@ from tshirt_assets.store.faults import DamagedTableError
 from tshirt_assets.store.frames import to_frame, with_ids
 from tshirt_assets.store.store import Store
 
+logger = logging.getLogger(__name__)
+
 
 class Reuse:
     """Finds stored rows of an asset by sample id, so that only what is missing is computed.
@@ -22,7 +25,13 @@ class Reuse:
     """
 
     def __init__(
-        self, store: Store, corpus: str, asset: str, identity: str, schema: pa.Schema, log: Any
+        self,
+        store: Store,
+        corpus: str,
+        asset: str,
+        identity: str,
+        schema: pa.Schema,
+        log: Any = logger,
     ):
         self._store = store
         self._place = (corpus, asset)

@@ -7,8 +7,14 @@ from tshirt_assets.incremental.catalog import SELECTED_SUBSET, owner
 from tshirt_assets.incremental.findings import Verification, place_of
 from tshirt_assets.incremental.table_shapes import TABLES
 from tshirt_assets.store.faults import DamagedTableError, StoreError
-from tshirt_assets.store.store import STAGING_PREFIX, Store
-from tshirt_assets.store.table_info import NewerTableError, TableInfo, misplaced, table_name
+from tshirt_assets.store.store import Store
+from tshirt_assets.store.table_info import (
+    STAGING_PREFIX,
+    NewerTableError,
+    TableInfo,
+    misplaced,
+    table_name,
+)
 
 Place = tuple[str, str | None]  # a table, and its shard or recipe
 CONTINUE = "run the asset again to go on from them; `maintain` drops them when they are old"
