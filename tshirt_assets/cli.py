@@ -150,24 +150,31 @@ def reports(corpora: tuple[str, ...], port: int) -> None:
 @CORPUS
 @one_line_errors
 def verify_command(corpus: str) -> None:
-    """Check the stored tables of a corpus against each other, and its exports.
+    """Check all that is stored of a corpus: tables, what they were made from, exports, reports.
 
-    Prints one line per fault, with what to do about it, and exits with 1 if there is any.
+    Prints one line per fault, with what to do about it, and exits with 1 if there is any. Reads
+    every table and every exported file in whole, and changes nothing.
     """
     from tshirt_assets.commands.instance import open_instance
+    from tshirt_assets.commands.verify import recorded_versions
     from tshirt_assets.commands.verify import verify as check
     from tshirt_assets.store.store import Store
 
     config = CorpusConfig.from_yaml(corpus)
     with open_instance(config) as instance:
         registered = instance.get_dynamic_partitions(config.name)
-    found = check(Store(config.store, config.storage_options), config, registered)
+        recorded = recorded_versions(instance, config)
+    found = check(Store(config.store, config.storage_options), config, registered, recorded)
     for fault in found.faults:
         say(str(fault))
+    for note in found.notes:
+        say(f"note: {note}", err=True)
     say(
         f"{len(found.faults)} faults in {found.tables:,} tables with {found.rows:,} rows "
-        f"and {found.files:,} exported files"
+        f"and {found.files:,} exported files; {found.bytes:,} bytes were checked"
     )
+    if any(fault.remedy.startswith("materialize") for fault in found.faults):
+        say(f"`tshirt-assets run {corpus}` materializes all of it again", err=True)
     if found.faults:
         sys.exit(1)
 

@@ -13,6 +13,7 @@ from tshirt_assets.incremental.checks import CheckOutcome
 from tshirt_assets.incremental.columns import NEIGHBOURS as COLUMNS
 from tshirt_assets.incremental.dataset import Dataset
 from tshirt_assets.incremental.identity import identity_hash
+from tshirt_assets.incremental.soundness import reusable_rows
 from tshirt_assets.incremental.writing import write_table
 from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.orchestration.binding import Binding
@@ -82,10 +83,17 @@ def find_neighbours(
             flat = vectors.flatten().to_numpy()
             yield batch.column("sample_id").to_pylist(), flat.reshape(len(vectors), -1)
 
-    before = dataset.store.info(config.name, NEIGHBOURS.name)
+    stored = reusable_rows(
+        dataset.store,
+        config.name,
+        NEIGHBOURS.name,
+        None,
+        identity=identity,
+        schema=COLUMNS,
+        log=log,
+    )
     previous = None
-    if before is not None and before.identity == identity:
-        stored = dataset.store.read(config.name, NEIGHBOURS.name, version=before.version)
+    if stored is not None:
         previous = to_frame(stored).select("sample_id", "neighbour_id", "similarity")
     return nearest(
         blocks,

@@ -1,6 +1,8 @@
 """search: one table of all texts and vectors of a corpus, for semantic search."""
 
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
@@ -8,18 +10,19 @@ import pyarrow as pa
 from tshirt_assets.incremental.catalog import SEARCH
 from tshirt_assets.incremental.columns import search_schema
 from tshirt_assets.incremental.dataset import Dataset
+from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.incremental.identity import combined_version
+from tshirt_assets.incremental.search_copies import changed_copies, search_rows
 from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.declaring import corpus_asset
 from tshirt_assets.orchestration.recording import column_schema, describe_shards
 from tshirt_assets.orchestration.shard_loop import Report
-from tshirt_assets.store.frames import to_frame, to_schema
+from tshirt_assets.store.faults import DamagedTableError
 from tshirt_assets.store.table_info import TableInfo
 
 INDEX_FROM = 50_000  # rows; below, comparing all of them takes a fraction of a second
-TEXTS = ["sample_id", "row", "instruction", "input", "response", "domain"]
 
 
 def build(binding: Binding) -> dg.AssetsDefinition:
@@ -36,7 +39,7 @@ def make(run: Run) -> Report:
     facts = TableFacts(
         embedder=run.config.embedder.model_dump(mode="json", exclude={"device"}), fingerprint=model
     )
-    info, published = publish(embeddings, samples, width, facts)
+    info, published = publish(embeddings, samples, width, facts, run.log)
     indexed = info.rows >= INDEX_FROM
     if indexed and not has_index(run.store, info.name, "vector"):
         run.log.info(f"{SEARCH.name}: indexing {info.rows:,} vectors")
@@ -57,23 +60,33 @@ def make(run: Run) -> Report:
 
 
 def publish(
-    embeddings: Dataset, samples: Dataset, width: int, facts: TableFacts
+    embeddings: Dataset, samples: Dataset, width: int, facts: TableFacts, log: Any
 ) -> tuple[TableInfo, bool]:
-    """The search table, and whether it had to be written: its rows or its model have changed."""
+    """The search table, and whether it had to be written.
+
+    It is where its rows or its model have changed, or where it is not what was written.
+    """
     store, corpus = embeddings.store, embeddings.corpus
     identity = embeddings.identity
     version = combined_version(embeddings.versions | {"": samples.version})
-    info = store.info(corpus, SEARCH.name)
-    if info is not None and (info.identity, info.data_version) == (identity, version):
-        stored = TableFacts.of(info)
-        if (stored.embedder, stored.fingerprint) == (facts.embedder, facts.fingerprint):
-            return info, False
+    with suppress(DamagedTableError, UpstreamError):  # then it is written again
+        info = store.info(corpus, SEARCH.name)
+        if info is not None and (info.identity, info.data_version) == (identity, version):
+            stored = TableFacts.of(info)
+            if (stored.embedder, stored.fingerprint) == (facts.embedder, facts.fingerprint):
+                changed = changed_copies(store, info, samples.tables, embeddings.tables)
+                if not changed:
+                    return info, False
+                log.warning(
+                    f"{SEARCH.name}: its rows of {', '.join(changed)} have changed since they were "
+                    "written; it is published again"
+                )
     written = store.write_batches(
         corpus,
         SEARCH.name,
         None,
         search_schema(width),
-        lambda: search_batches(embeddings, samples, width),
+        lambda: search_batches(embeddings, samples),
         {"identity": identity, "data_version": version} | facts.to_meta(),
     )
     return written, True
@@ -97,23 +110,9 @@ def embedded_with(embeddings: Dataset) -> tuple[str, int]:
     return "", width
 
 
-def search_batches(embeddings: Dataset, samples: Dataset, width: int) -> Iterator[pa.RecordBatch]:
+def search_batches(embeddings: Dataset, samples: Dataset) -> Iterator[pa.RecordBatch]:
     """The rows of the search table, one shard in memory at a time."""
     for shard, info in samples.tables.items():
-        if shard not in embeddings.tables:
-            continue
-        texts = samples.store.read(
-            samples.corpus, "samples", shard, columns=TEXTS, version=info.version
-        )
-        vectors = embeddings.store.read(
-            embeddings.corpus,
-            "embeddings",
-            shard,
-            columns=["sample_id", "shard", "row", "vector"],
-            where="status = 'ok'",
-            version=embeddings.tables[shard].version,
-        )
-        rows = to_frame(vectors).join(
-            to_frame(texts), on=["sample_id", "row"], maintain_order="left"
-        )
-        yield from to_schema(rows, search_schema(width)).to_batches()
+        if shard in embeddings.tables:
+            rows = search_rows(samples.store, info, embeddings.tables[shard])
+            yield from rows.to_batches()

@@ -3,8 +3,6 @@
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +15,7 @@ from tshirt_assets.export.exported import CARD, DATASET_INFO, MANIFEST, Exported
 from tshirt_assets.export.formats import FORMATS, OPTIONAL, Format, Record
 from tshirt_assets.export.manifest import Manifest, ManifestFile
 from tshirt_assets.incremental.facts import Provenance
+from tshirt_assets.incremental.leftovers import staged_folder
 
 WRITTEN: Final = {CARD, DATASET_INFO, MANIFEST, *(form.file_name for form in FORMATS.values())}
 """Every file that an export may consist of; what is not asked for any more is removed."""
@@ -46,12 +45,9 @@ def write_exports(
         weights = [token_weights.get(key) for key in rows["sample_id"]]
         rows = rows.with_columns(pl.Series("token_weights", weights, pl.List(pl.Float32)))
     directory.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
-    try:
+    with staged_folder(directory) as staging:
         staged = list(_stage(rows, staging, corpus, recipe, formats, provenance))
         return _publish(staged, directory)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _stage(

@@ -1,12 +1,16 @@
 """Which stored tables must stay: what recorded subsets were made from, and what is orphaned."""
 
 from collections.abc import Collection
+from contextlib import nullcontext, suppress
 from datetime import timedelta
+from pathlib import Path
 
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.shards import discover_shards
 from tshirt_assets.incremental.catalog import SELECTED_SUBSET
+from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.facts import TableFacts
+from tshirt_assets.incremental.leftovers import remove_leftovers
 from tshirt_assets.store.compaction import Pin, Upkeep, maintain
 from tshirt_assets.store.store import Store
 from tshirt_assets.store.table_info import table_name
@@ -23,19 +27,31 @@ def maintain_corpus(
 ) -> Upkeep:
     """Compact and prune the tables of a corpus, minding what its subsets were made from.
 
-    `orphans`: also drop the tables of shards whose file is gone and of recipes that are no longer
-    configured. Raises `PinnedError` naming the subsets that could no longer be re-read.
+    Also removes what killed runs left beside exports and reports. `orphans`: also drop the tables
+    of shards whose file is gone and of recipes that are no longer configured. Raises `PinnedError`
+    naming the subsets that could no longer be re-read; `UpstreamError` where it cannot be read
+    what a subset was made from, unless `force`.
     """
     dropped = orphaned_tables(store, config) if orphans else []
-    return maintain(
+    report = maintain(
         store,
         config.name,
         older_than=older_than,
-        pins=recorded_pins(store, config.name, dropped),
+        pins=recorded_pins(store, config.name, dropped, skip_unreadable=force),
         orphans=dropped,
         force=force,
         dry_run=dry_run,
     )
+    if not dry_run:
+        for folder in export_folders(config):
+            remove_leftovers(folder)
+    return report
+
+
+def export_folders(config: CorpusConfig) -> list[Path]:
+    """The folders in which exports and reports of a corpus are written, those that are there."""
+    exports = Path(config.export_dir) / config.name
+    return [folder for folder in (exports, *sorted(exports.glob("*"))) if folder.is_dir()]
 
 
 def describe_upkeep(report: Upkeep) -> str:
@@ -46,28 +62,36 @@ def describe_upkeep(report: Upkeep) -> str:
         f"of {len(report.pruned):,} tables pruned, {len(report.dropped):,} tables dropped",
         *(f"dropped {name}" for name in report.dropped),
     ]
+    if report.damaged:
+        damaged = ", ".join(report.damaged)
+        lines.append(f"cannot be opened, left as they are until they are made again: {damaged}")
     if report.lost:
         subsets = ", ".join(report.lost_subsets)
         lines.append(f"recorded subsets that cannot be re-read any more: {subsets}")
     return "\n".join(lines)
 
 
-def recorded_pins(store: Store, corpus: str, dropped: Collection[str] = ()) -> list[Pin]:
+def recorded_pins(
+    store: Store, corpus: str, dropped: Collection[str] = (), *, skip_unreadable: bool = False
+) -> list[Pin]:
     """The table versions that subsets were made from and that are not the present ones.
 
     A table that was written again with the same rows pins nothing. `dropped`: names of tables,
-    and of subsets, that are about to go.
+    and of subsets, that are about to go. Raises `UpstreamError` where it cannot be read what a
+    subset was made from, unless `skip_unreadable`.
     """
     stored = [info for info in store.stored(corpus) if info.name not in dropped]
     present = {info.name: info.data_version for info in stored}
-    return [
-        Pin(name, recorded.version, str(subset.shard))
-        for subset in stored
-        if subset.asset == SELECTED_SUBSET.name
-        for asset, shards in TableFacts.of(subset).inputs.items()
-        for shard, recorded in shards.items()
-        if present.get(name := table_name(corpus, asset, shard)) != recorded.data_version
-    ]
+    pins = []
+    for subset in (info for info in stored if info.asset == SELECTED_SUBSET.name):
+        with suppress(UpstreamError) if skip_unreadable else nullcontext():
+            pins += [
+                Pin(name, recorded.version, str(subset.shard))
+                for asset, shards in TableFacts.of(subset).inputs.items()
+                for shard, recorded in shards.items()
+                if present.get(name := table_name(corpus, asset, shard)) != recorded.data_version
+            ]
+    return pins
 
 
 def orphaned_tables(store: Store, config: CorpusConfig) -> list[str]:

@@ -1,14 +1,19 @@
 """Rows that were scored before under the same identity, wherever they are stored."""
 
+import logging
 from collections.abc import Collection
 from contextlib import suppress
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
 
+from tshirt_assets.incremental.soundness import reusable_rows, sound_chunks
 from tshirt_assets.store.faults import DamagedTableError
 from tshirt_assets.store.frames import to_frame, with_ids
 from tshirt_assets.store.store import Store
+
+logger = logging.getLogger(__name__)
 
 
 class Reuse:
@@ -16,15 +21,24 @@ class Reuse:
 
     It looks at the shard's own table and its unfinished chunks first; only when rows are missing
     there, once per run, at every other table of the asset with the same identity. So renaming or
-    splitting files recomputes nothing.
+    splitting files recomputes nothing. Rows of a table that is not what was written are not used.
     """
 
-    def __init__(self, store: Store, corpus: str, asset: str, identity: str, schema: pa.Schema):
+    def __init__(
+        self,
+        store: Store,
+        corpus: str,
+        asset: str,
+        identity: str,
+        schema: pa.Schema,
+        log: Any = logger,
+    ):
         self._store = store
         self._place = (corpus, asset)
-        self._identity = identity
-        self._columns = schema.names
+        self._identity, self._schema = identity, schema
+        self._log = log
         self._elsewhere: dict[str, str] | None = None  # sample_id -> shard
+        self._sound: dict[str, bool] = {}  # by shard, of the tables looked at so far
 
     def find(self, ids: Collection[str], shard: str | None) -> pl.DataFrame | None:
         """Stored rows with these sample ids, one each; None when there are none."""
@@ -37,25 +51,40 @@ class Reuse:
             frame = to_frame(table).filter(pl.col("sample_id").is_in(list(wanted)))
             frame = frame.unique("sample_id", keep="first", maintain_order=True)
             wanted.difference_update(frame["sample_id"])
-            found.append(frame.select(self._columns))
+            found.append(frame.select(self._schema.names))
 
-        keep(self._own(shard))
-        keep(self._store.staging(*self._place, shard, self._identity).read())
+        keep(self._rows(shard))
+        keep(self._staged(shard))
         for other, ids_there in self._by_shard(wanted, shard).items():
             # Since it was listed, the table may have been replaced by another configuration's.
             where = f"identity = '{self._identity}' AND {with_ids(ids_there)}"
             with suppress(DamagedTableError):
-                keep(self._store.read(*self._place, other, where=where))
+                if self._is_sound(other):
+                    keep(self._store.read(*self._place, other, where=where))
         found = [frame for frame in found if frame.height]
         return pl.concat(found) if found else None
 
-    def _own(self, shard: str | None) -> pa.Table | None:
-        """The shard's own table, if it is of this identity; a damaged one is computed again."""
-        with suppress(DamagedTableError):
-            own = self._store.info(*self._place, shard)
-            if own is not None and own.identity == self._identity:
-                return self._store.read(*self._place, shard, version=own.version)
-        return None
+    def _rows(self, shard: str | None) -> pa.Table | None:
+        """All rows of a shard's table, if it is of this identity and sound."""
+        return reusable_rows(
+            self._store,
+            *self._place,
+            shard,
+            identity=self._identity,
+            schema=self._schema,
+            log=self._log,
+        )
+
+    def _is_sound(self, shard: str) -> bool:
+        """Whether rows of another shard may be taken; its table is read in whole once per run."""
+        if shard not in self._sound:
+            self._sound[shard] = self._rows(shard) is not None
+        return self._sound[shard]
+
+    def _staged(self, shard: str | None) -> pa.Table | None:
+        """The rows of the shard's unfinished chunks."""
+        staged = self._store.staging(*self._place, shard, self._identity).read()
+        return None if staged is None else sound_chunks(staged, self._schema)
 
     def _by_shard(self, wanted: set[str], shard: str | None) -> dict[str, list[str]]:
         if not wanted:

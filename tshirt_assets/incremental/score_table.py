@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from tshirt_assets.incremental.catalog import owner
 from tshirt_assets.incremental.reuse import Reuse
+from tshirt_assets.incremental.soundness import numbered_chunk
 from tshirt_assets.incremental.writing import write_table
 from tshirt_assets.store.frames import to_frame, to_schema
 from tshirt_assets.store.store import Store
@@ -46,7 +47,7 @@ class ScoreTable:
         self.identity, self.schema = identity, schema
         self._log = log
         self._chunk = FIRST_CHUNK
-        self._reuse = Reuse(store, corpus, asset, identity, schema)
+        self._reuse = Reuse(store, corpus, asset, identity, schema, log)
 
     def score(
         self,
@@ -76,7 +77,7 @@ class ScoreTable:
         staging = self.store.staging(self.corpus, self.asset, shard, self.identity)
         for chunk, tokens in self._chunks(missing, compute):
             frame = _placed(chunk, rows, self.identity, self.schema)
-            staging.append(to_schema(frame, self.schema))
+            staging.append(numbered_chunk(to_schema(frame, self.schema)))
             parts.append(frame)
             progress.add(chunk.height, tokens)
         table = self._assembled(rows, parts)

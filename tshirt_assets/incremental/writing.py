@@ -7,6 +7,7 @@ import pyarrow as pa
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.incremental.identity import data_version
+from tshirt_assets.incremental.soundness import sound_rows
 from tshirt_assets.store.store import Store
 from tshirt_assets.store.table_info import TableInfo
 
@@ -42,9 +43,11 @@ def read_upstream(
     """Rows of an upstream asset's shard, and the data version of just these rows.
 
     Another process may replace the table at any time: what is recorded as the input must be what
-    was read.
+    was read. Of a table that is read in whole, `DamagedTableError` when it is not what was written.
     """
     info = store.info(corpus, asset, shard)
+    if info is not None and columns is None:
+        return sound_rows(store, info), info.data_version
     version = info.version if info else None
     table = store.read(corpus, asset, shard, columns=columns, version=version)
     return table, info.data_version if info else ""

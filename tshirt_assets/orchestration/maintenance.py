@@ -5,6 +5,7 @@ from datetime import timedelta
 import dagster as dg
 from pydantic import Field
 
+from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.retention import describe_upkeep, maintain_corpus
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.store.compaction import PinnedError
@@ -40,7 +41,7 @@ def build_maintenance_job(binding: Binding) -> dg.JobDefinition:
                 older_than=timedelta(days=config.retention_days),
                 force=config.force,
             )
-        except PinnedError as error:
+        except (PinnedError, UpstreamError) as error:
             raise dg.Failure(str(error)) from None
         context.log.info(describe_upkeep(report))
 

@@ -2,17 +2,17 @@
 
 import base64
 import hashlib
-import os
 import re
-import tempfile
 from importlib import resources
 from pathlib import Path
 from typing import Final
 
+from tshirt_assets.incremental.leftovers import staged_file
 from tshirt_assets.report.data import ReportData
 from tshirt_assets.report.markup import Html, el, join, text
 from tshirt_assets.report.sections import SECTIONS
 from tshirt_assets.report.sections.headline import headline
+from tshirt_assets.report.signing import signed
 
 PLACEHOLDER: Final = re.compile(r"\{\{(\w+)\}\}")
 
@@ -23,15 +23,8 @@ def write_report(data: ReportData, path: Path) -> None:
     Raises `OSError` where the disk refuses; the old file then stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, staged = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with open(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(report_html(data))
-        os.chmod(staged, 0o644)
-        os.replace(staged, path)
-    except BaseException:
-        os.unlink(staged)
-        raise
+    with staged_file(path) as staged:
+        staged.write_bytes(signed(report_html(data)))
 
 
 def report_html(data: ReportData) -> str:

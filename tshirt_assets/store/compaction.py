@@ -3,11 +3,15 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tshirt_assets.store.database import Database
-from tshirt_assets.store.faults import StoreError
-from tshirt_assets.store.store import STAGING_PREFIX, Store
+from tshirt_assets.store.faults import DamagedTableError, StoreError
+from tshirt_assets.store.store import Store
+from tshirt_assets.store.table_info import STAGING_PREFIX
+
+if TYPE_CHECKING:
+    from lancedb.table import Table
 
 NEVER = timedelta(days=36_500)
 
@@ -33,6 +37,7 @@ class Upkeep:
     compacted: tuple[str, ...]  # tables of several files: merged where they are small
     pruned: dict[str, tuple[int, ...]]  # deleted versions by table
     dropped: tuple[str, ...]  # orphaned tables, and staging tables that nobody continued
+    damaged: tuple[str, ...]  # tables that cannot be opened: left for a run to mend
     lost: tuple[Pin, ...]  # pins whose version is among the deleted ones
 
     @property
@@ -63,7 +68,8 @@ def maintain(
     names = database.names()
     own = [name for name in names if name.startswith(f"{corpus}.")]
     kept = [name for name in own if name not in orphans]
-    plans = [plan for plan in (_plan(database, name, now - older_than) for name in kept) if plan]
+    found = {name: _plan(database, name, now - older_than) for name in kept}
+    plans = [plan for plan in found.values() if isinstance(plan, _Plan)]
     pruned = {plan.name: plan.versions for plan in plans if plan.versions}
     abandoned = _abandoned(database, names, corpus, now - older_than)
     lost = tuple(
@@ -74,6 +80,7 @@ def maintain(
         compacted=tuple(plan.name for plan in plans if plan.compacts),
         pruned=pruned,
         dropped=(*sorted({*own} & {*orphans}), *abandoned),
+        damaged=tuple(name for name, plan in found.items() if isinstance(plan, DamagedTableError)),
         lost=lost,
     )
     if dry_run:
@@ -100,12 +107,17 @@ class _Plan:
     versions: tuple[int, ...]  # to be deleted
 
 
-def _plan(database: Database, name: str, limit: datetime) -> _Plan | None:
+def _plan(database: Database, name: str, limit: datetime) -> "_Plan | DamagedTableError | None":
     """The plan for one table; None for a table that was never completed."""
-    table = database.open(name)
-    if table is None:
-        return None
-    with database.reporting(f"table {name}"):
+    try:
+        table = database.open(name)
+        return None if table is None else _planned(database, name, table, limit)
+    except DamagedTableError as error:
+        return error
+
+
+def _planned(database: Database, name: str, table: "Table", limit: datetime) -> _Plan:
+    with database.reading(name):
         # Compaction writes a new version, so that the present one is no longer the latest.
         stats: Any = table.stats()  # a dict, whatever its annotation says
         compacts = stats["fragment_stats"]["num_small_fragments"] > 1
@@ -118,12 +130,19 @@ def _abandoned(
     database: Database, names: Sequence[str], corpus: str, limit: datetime
 ) -> Iterator[str]:
     for name in names:
-        table = database.open(name) if name.startswith(f"{STAGING_PREFIX}{corpus}.") else None
-        if table is not None:
-            with database.reporting(f"table {name}"):
+        if not name.startswith(f"{STAGING_PREFIX}{corpus}."):
+            continue
+        try:
+            table = database.open(name)
+            if table is None:
+                continue
+            with database.reading(name):
                 last = max(_written(version) for version in table.list_versions())
-            if last < limit:
-                yield name
+        except DamagedTableError:
+            yield name  # nothing can be taken from it
+            continue
+        if last < limit:
+            yield name
 
 
 def _written(version: dict) -> datetime:

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -26,6 +26,7 @@ from tshirt_assets.store.faults import (
     is_panic,
     retried,
 )
+from tshirt_assets.store.table_info import same_meta
 
 if TYPE_CHECKING:
     from lancedb.db import DBConnection
@@ -83,6 +84,8 @@ class Database:
         Raises `StoreError` when the version was pruned, or the table is damaged beyond repair.
         """
         with self.reporting(f"table {name}"):
+            self.connection()  # a store that cannot be opened is no damaged table
+        with self.reading(name):
             return self._open(name, version)
 
     def each(
@@ -175,7 +178,7 @@ class Database:
         return {key: _resolved(key, value) for key, value in self._options.items()}
 
     @contextmanager
-    def reporting(self, subject: str) -> Iterator[None]:
+    def reporting(self, subject: str, *, reading: bool = False) -> Iterator[None]:
         """Turn any failure inside into a `StoreError` about `subject` that holds no secrets."""
         try:
             yield
@@ -184,8 +187,13 @@ class Database:
         except BaseException as error:
             if not (isinstance(error, Exception) or is_panic(error)):
                 raise
+            about = f"{self.uri}: {subject}"
             # `from None`: the original message may hold what must not be shown.
-            raise explained(f"{self.uri}: {subject}", error, self._secrets()) from None
+            raise explained(about, error, self._secrets(), reading=reading) from None
+
+    def reading(self, name: str) -> AbstractContextManager[None]:
+        """Like `reporting`, around the reading of a table: see `explained` for what is damage."""
+        return self.reporting(f"table {name}", reading=True)
 
     def _secrets(self) -> list[str]:
         values = [*self._options.values()]
@@ -209,23 +217,38 @@ class Database:
             stored = self._open_unless_damaged(name)
             if stored is None:
                 return self.connection().create_table(name, data(), **options).version
-            same = stored.schema.names == schema.names
-            same = same and stored.schema.metadata == schema.metadata
+            same = stored.schema.names == schema.names and same_meta(stored.schema, schema)
             mode: Literal["append", "overwrite"] = "append" if append and same else "overwrite"
-            return stored.add(data(), mode=mode, **options).version
+            try:
+                return stored.add(data(), mode=mode, **options).version
+            except Exception as error:
+                if not isinstance(explained(name, error, ()), DamagedTableError):
+                    raise
+                self._drop_damaged(name)
+            return self.connection().create_table(name, data(), **options).version
 
         with self.reporting(f"table {name}"):
-            return retried(commit)
+            try:
+                return retried(commit)
+            except Exception as error:
+                if not is_panic(error):
+                    raise
+                # Other writers do not make every single try panic: the old table does.
+                self._drop_damaged(name)
+                return commit()
 
     def _open_unless_damaged(self, name: str) -> "Table | None":
         try:
             return self._open(name)
         except Exception as error:
-            if not isinstance(explained(name, error, ()), DamagedTableError):
+            if not isinstance(explained(name, error, (), reading=True), DamagedTableError):
                 raise
-            logger.warning("table %s is damaged: deleted, to be written again", name)
-            self.drop(name)
+            self._drop_damaged(name)
             return None
+
+    def _drop_damaged(self, name: str) -> None:
+        logger.warning("table %s is damaged: deleted, to be written again", name)
+        self.drop(name)
 
     def _open(self, name: str, version: int | None = None) -> "Table | None":
         try:

@@ -10,9 +10,11 @@ from tshirt_assets.config.credentials import masked
 Result = TypeVar("Result")
 
 TRIES = 25
-PANICS_TAKEN = 5  # of the tries: some conflicts make Lance panic, but so do damage and its bugs
+PANICS_TAKEN = 8  # in a row: some conflicts make Lance panic, but so do damaged tables
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 2.0  # seconds
 LONGEST_CAUSE = 300  # characters
+
+PANIC = "rust future panicked"
 
 # Texts of Lance errors that another writer's commit causes; the same commit succeeds when repeated.
 CONFLICTS = (
@@ -26,7 +28,8 @@ CONFLICTS = (
 
 PANICS = ("rust future panicked", "panicked at", "panicexception")
 
-# Texts of Lance errors about files that are missing or cut off.
+# Texts of Lance errors about files that are missing or cut off. Of a table that is being read any
+# other failure means the same, unless it is one of the ENVIRONMENT.
 DAMAGE = (
     "not found: ",
     "file size is too small",
@@ -35,8 +38,11 @@ DAMAGE = (
     "invalid magic",
 )
 
-# (texts in the message, what it means and what to do); the first that fits counts
-REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
+Remedy = tuple[tuple[str, ...], str]
+"""Texts in a message, and what they mean and what to do."""
+
+# What is wrong around the store; its tables may be whole.
+ENVIRONMENT: tuple[Remedy, ...] = (
     (
         ("no space left on device", "disk quota exceeded", "storage full"),
         "the disk is full; what was stored before is unchanged. Free space (`tshirt-assets "
@@ -69,6 +75,30 @@ REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
         "the object store cannot be reached; check `endpoint` in `storage_options` and the network",
     ),
     (
+        (
+            "generic s3 error",
+            "generic gcs error",
+            "generic microsoftazure error",
+            "generic http error",
+            "service unavailable",
+            "slow down",
+            "connection reset",
+        ),
+        "the object store failed; run again when it answers",
+    ),
+    (("please upgrade lance",), "a newer version of Lance wrote this table; upgrade lancedb"),
+    (
+        ("too many open files", "cannot allocate memory", "out of memory", "input/output error"),
+        "this machine failed, not the table; correct the cause and run again",
+    ),
+)
+DAMAGE_REMEDY = (
+    "the stored table is damaged; materialize its shard again, or restore it from a backup"
+)
+# The first that fits counts.
+REMEDIES: tuple[Remedy, ...] = (
+    *ENVIRONMENT[:-3],
+    (
         ("no field named", "invalid input, schema error"),
         "the table lacks a column that was asked for; materialize its shard again with this "
         "version of the package",
@@ -78,10 +108,8 @@ REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
         "LanceDB failed inside (a panic); run again, and if it stays, `tshirt-assets verify` "
         "tells whether the table is damaged",
     ),
-    (
-        DAMAGE,
-        "the stored table is damaged; materialize its shard again, or restore it from a backup",
-    ),
+    (DAMAGE, DAMAGE_REMEDY),
+    *ENVIRONMENT[-3:],
     (
         ("not a directory", "no such file or directory", "file exists", "file name too long"),
         "the store path cannot be used; set `store` to a folder that can be created",
@@ -96,7 +124,10 @@ class StoreError(RuntimeError):
 
 
 class DamagedTableError(StoreError):
-    """A table whose files are missing or cut off: after a power failure, or by hand."""
+    """A table that is not what was written: files are missing, cut off or changed.
+
+    A run takes it for missing: it is computed again, and replaced.
+    """
 
 
 def is_conflict(error: BaseException) -> bool:
@@ -118,21 +149,31 @@ def retried(action: Callable[[], Result]) -> Result:
         try:
             return action()
         except BaseException as error:
-            panics += is_panic(error)
+            panics = panics + 1 if is_panic(error) else 0
             if not is_conflict(error) and (not is_panic(error) or panics >= PANICS_TAKEN):
                 raise
         time.sleep(random.uniform(SHORTEST_PAUSE, min(LONGEST_PAUSE, 0.1 * 2**attempt)))
     return action()
 
 
-def explained(subject: str, error: BaseException, secrets: Iterable[str]) -> StoreError:
-    """`error` as one line about `subject`, with its remedy and without any of the `secrets`."""
+def explained(
+    subject: str, error: BaseException, secrets: Iterable[str], *, reading: bool = False
+) -> StoreError:
+    """`error` as one line about `subject`, with its remedy and without any of the `secrets`.
+
+    reading: it came up while a stored table was read. It is a `DamagedTableError` then unless the
+    cause lies in the environment: permissions, the disk, the network, memory.
+    """
     text = f"{type(error).__name__}: {error}".lower()
     known = [(signs, remedy) for signs, remedy in REMEDIES if any(sign in text for sign in signs)]
     signs, remedy = known[0] if known else ((), DEFAULT_REMEDY)
-    if is_conflict(error):
-        signs, remedy = CONFLICTS, CONFLICT_REMEDY
+    around = isinstance(error, MemoryError) or (signs, remedy) in ENVIRONMENT
+    damaged = signs is DAMAGE or (reading and not around)
+    if damaged and signs in ((), PANICS):
+        remedy = DAMAGE_REMEDY
+    elif is_conflict(error) and not damaged:
+        remedy = CONFLICT_REMEDY
     cause = " ".join(masked(str(error), secrets).split())
     cause = cause if len(cause) <= LONGEST_CAUSE else f"{cause[:LONGEST_CAUSE]}..."
-    kind = DamagedTableError if signs is DAMAGE else StoreError
+    kind = DamagedTableError if damaged else StoreError
     return kind(f"{subject}: {remedy} (cause: {cause})")

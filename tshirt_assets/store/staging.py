@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from tshirt_assets.store.database import Database
 from tshirt_assets.store.faults import DamagedTableError
-from tshirt_assets.store.table_info import check_vectors, read_meta
+from tshirt_assets.store.table_info import check_vectors, read_meta, sealed
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Staging:
     def append(self, chunk: pa.Table) -> None:
         """Keep `chunk`, all of its rows or none; chunks of another identity are discarded."""
         check_vectors(self._name, chunk)
-        self._database.append(self._name, chunk.replace_schema_metadata(self._meta))
+        self._database.append(self._name, chunk.replace_schema_metadata(sealed(self._meta)))
 
     def read(self) -> pa.Table | None:
         """All kept rows of this identity in the order of `append`; None when there are none."""
@@ -40,7 +40,7 @@ class Staging:
             table = self._database.open(self._name)
             if table is None or read_meta(self._name, table.schema) != self._meta:
                 return None
-            with self._database.reporting(f"table {self._name}"):
+            with self._database.reading(self._name):
                 rows = table.search().to_arrow()
         except DamagedTableError as error:
             # A deletion that was cut short: the chunks are computed again.

@@ -13,10 +13,14 @@ import pyarrow as pa
 from tshirt_assets.store.database import Database
 from tshirt_assets.store.faults import DamagedTableError, StoreError
 from tshirt_assets.store.table_info import (
+    STAGING_PREFIX,
     TableInfo,
     check_vectors,
     full_meta,
+    misplaced,
     read_meta,
+    sealed,
+    table_at,
     table_name,
 )
 
@@ -24,8 +28,6 @@ if TYPE_CHECKING:
     from lancedb.table import AsyncTable
 
     from tshirt_assets.store.staging import Staging
-
-STAGING_PREFIX = "_staging."  # corpus names start with a letter
 
 
 class Store:
@@ -57,7 +59,7 @@ class Store:
         name = table_name(corpus, asset, shard)
         check_vectors(name, table)
         full = self._meta_to_write(corpus, asset, shard, meta)
-        version = self.database.replace(name, table.replace_schema_metadata(full))
+        version = self.database.replace(name, table.replace_schema_metadata(sealed(full)))
         return TableInfo(name, version, table.num_rows, full)
 
     def write_batches(
@@ -82,12 +84,16 @@ class Store:
                 rows += batch.num_rows
                 yield batch
 
-        version = self.database.replace_by_batches(name, schema.with_metadata(full), checked)
+        schema = schema.with_metadata(sealed(full))
+        version = self.database.replace_by_batches(name, schema, checked)
         return TableInfo(name, version, rows, full)
 
     def info(self, corpus: str, asset: str, shard: str | None = None) -> TableInfo | None:
-        """Version, row count and metadata; None when there is no readable table."""
-        return self.inspect(table_name(corpus, asset, shard))
+        """Version, row count and metadata; None when there is no readable table.
+
+        Raises `DamagedTableError` also when another table was put in its place.
+        """
+        return _in_place(self.inspect(table_name(corpus, asset, shard)))
 
     def read(
         self,
@@ -114,7 +120,7 @@ class Store:
     ) -> Iterator[pa.RecordBatch]:
         """Like `read`, in batches of bounded size, all of one version."""
         name = table_name(corpus, asset, shard)
-        with self.database.reporting(f"table {name}"):
+        with self.database.reading(name):
             scan = self._scan(name, columns, where, version)
         return self._batches(name, scan)
 
@@ -136,7 +142,7 @@ class Store:
     def infos(self, corpus: str, asset: str, shards: Sequence[str]) -> list[TableInfo | None]:
         """`info` of many shards, in their order."""
         names = [table_name(corpus, asset, shard) for shard in shards]
-        return self._inspected(names, self.inspect)
+        return [_in_place(info) for info in self._inspected(names, self.inspect)]
 
     def read_many(
         self,
@@ -175,7 +181,7 @@ class Store:
             )
             if version == 0:
                 raise DamagedTableError(name)
-            return TableInfo(name, version, rows, read_meta(name, schema))
+            return table_at(name, version, rows, schema)
 
         found = self.database.each(names, inspect)
         return [
@@ -188,8 +194,8 @@ class Store:
         table = self.database.open(name)
         if table is None:
             return None
-        with self.database.reporting(f"table {name}"):
-            return TableInfo(name, table.version, table.count_rows(), read_meta(name, table.schema))
+        with self.database.reading(name):
+            return table_at(name, table.version, table.count_rows(), table.schema)
 
     def drop(self, corpus: str, asset: str, shard: str | None = None) -> None:
         """Delete a table with all its versions, also one that cannot be opened."""
@@ -213,7 +219,7 @@ class Store:
     def _read(
         self, name: str, columns: Sequence[str] | None, where: str | None, version: int | None
     ) -> pa.Table:
-        with self.database.reporting(f"table {name}"):
+        with self.database.reading(name):
             rows = self._scan(name, columns, where, version).read_all()
         return rows.replace_schema_metadata(None)
 
@@ -239,9 +245,15 @@ class Store:
 
     def _batches(self, name: str, scan: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         while True:
-            with self.database.reporting(f"table {name}"):
+            with self.database.reading(name):
                 try:
                     batch = scan.read_next_batch()
                 except StopIteration:
                     return
             yield batch
+
+
+def _in_place(info: TableInfo | None) -> TableInfo | None:
+    if info is not None and (other := misplaced(info)):
+        raise DamagedTableError(f"table {info.name} {other}; materialize it again")
+    return info
