@@ -19,7 +19,7 @@ import zstandard
 
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.errors import CorpusError
-from tshirt_assets.corpus.files import count_records, read_records
+from tshirt_assets.corpus.files import index_records, read_records
 from tshirt_assets.corpus.readers import incomplete_reason
 from tshirt_assets.corpus.records import Record
 from tshirt_assets.corpus.rows import samples_of
@@ -102,7 +102,7 @@ def read(path: Path) -> list[Record] | None:
         found = list(read_records(str(path), max_row_bytes=LIMIT))
     except CorpusError:
         return None
-    assert count_records(str(path), max_row_bytes=LIMIT) == len(found)
+    assert index_records(str(path), max_row_bytes=LIMIT).rows == len(found)
     assert not any(record.ends_early for record in found[:-1])
     samples = [s for row, r in enumerate(found) for s in samples_of(r, "shard", row, CONFIG)]
     assert len(samples) == len(found)

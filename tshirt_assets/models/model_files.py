@@ -2,11 +2,12 @@
 
 import hashlib
 import importlib.util
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from tshirt_assets.config.cache_folder import cache_dir
 
 SAFE_PATTERNS = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "*/config.json"]
 PICKLE_PATTERNS = ["*.bin", "*.pt"]
@@ -17,14 +18,6 @@ _BLOCK_BYTES = 1 << 16
 
 class ModelError(RuntimeError):
     """A model that cannot be loaded; the message is one line and names the remedy."""
-
-
-def cache_dir() -> Path:
-    """Folder for converted models: `$TSHIRT_ASSETS_CACHE`, or the user's cache folder."""
-    chosen = os.environ.get("TSHIRT_ASSETS_CACHE")
-    if chosen:
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "tshirt_assets"
 
 
 def locate_model(
