@@ -152,7 +152,7 @@ def _from_place(
     place = index.before(start) if index else None
     row = place.row if place else 0
     reader = _reader(path, limit, index.frames if index and place else None, place)
-    return iter(reader), start - row, None if stop is None else stop - row
+    return iter(reader), start - row, None if stop is None else max(stop - row, 0)
 
 
 def _reader(
