@@ -40,7 +40,7 @@ class Places:
         if len(self.found) > MOST_PLACES:
             del self.found[::2]
             self.step *= 2
-        self.next = row + self.step
+        self.next = self.found[-1][0] + self.step
 
 
 @dataclass(frozen=True)
