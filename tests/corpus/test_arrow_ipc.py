@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from tshirt_assets.corpus.errors import CorpusError
-from tshirt_assets.corpus.files import count_records, read_records
+from tshirt_assets.corpus.files import index_records, read_records
 
 ROWS: list[dict[str, Any]] = [{"prompt": f"q {n}", "response": "a"} for n in range(50)]
 
@@ -24,7 +24,7 @@ def write(path: Path, kind: str) -> str:
 def test_ranges_are_slices(tmp_path: Path, kind: str, start: int, stop: int | None) -> None:
     path = write(tmp_path / "x.arrow", kind)
     assert [record.fields for record in read_records(path, start, stop)] == ROWS[start:stop]
-    assert count_records(path) == 50
+    assert index_records(path).rows == 50
 
 
 @pytest.mark.parametrize("kind", ["file", "stream"])
@@ -45,7 +45,7 @@ def test_a_cut_stream_keeps_the_rows_before_the_cut(tmp_path: Path) -> None:
     assert last.ends_early
     assert "cannot be read" in (last.fault or "")
     assert "nor anything after it" in (last.fault or "")
-    assert count_records(str(path)) == len(good) + 1
+    assert index_records(str(path)).rows == len(good) + 1
 
 
 def test_a_broken_batch_of_a_file_hides_no_other(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_broken_batch_of_a_file_hides_no_other(tmp_path: Path) -> None:
     assert [record.fields for record in good] == ROWS[20:]
     assert last.ends_early
     assert "batch 1 cannot be read" in (last.fault or "")
-    assert count_records(str(path)) == len(good) + 1
+    assert index_records(str(path)).rows == len(good) + 1
 
 
 @pytest.mark.parametrize("data", [b"", b"ARROW1", b"no Arrow at all"])

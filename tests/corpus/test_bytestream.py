@@ -8,7 +8,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tshirt_assets.corpus.bytestream import LongLine, StreamFault, byte_chunks, lines
+from tshirt_assets.corpus.bytestream import LongLine, StreamFault, byte_chunks, line_end, lines
 from tshirt_assets.corpus.errors import CorpusError
 
 NOISE = random.Random(0).randbytes(100_000)  # does not compress: many pieces
@@ -78,7 +78,8 @@ def test_byte_order_mark_is_no_content(tmp_path: Path) -> None:
 
 
 def split(chunks: list[bytes], limit: int = 1 << 20) -> list[bytes]:
-    return list(lines(iter(chunks), limit))
+    end, found = line_end(iter(chunks))
+    return list(lines(found, limit, end))
 
 
 @given(st.lists(st.binary(max_size=8) | st.sampled_from([b"\n", b"a\nb", b"\r\n", b"\r"])))
@@ -106,7 +107,7 @@ def test_no_line_is_longer_than_the_limit(chunks: list[bytes], limit: int) -> No
 def test_an_endless_line_is_never_held() -> None:
     tracemalloc.start()
     chunks = (b"x" * (1 << 20) for _ in range(256))
-    [line] = lines(chunks, 1 << 21)
+    [line] = lines(chunks, 1 << 21, b"\n")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert isinstance(line, LongLine)

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tshirt_assets.corpus.bytestream import StreamFault
-from tshirt_assets.corpus.csv_rows import csv_records
+from tshirt_assets.corpus.csv_rows import CsvRows
 from tshirt_assets.corpus.errors import CorpusError
 
 LIMIT = 1 << 20
 
 
 def read(text: str, limit: int = LIMIT) -> list[dict[str, str] | str]:
-    found = csv_records("x.csv", iter([text.encode("utf-8", "surrogateescape")]), limit)
+    found = CsvRows("x.csv", iter([text.encode("utf-8", "surrogateescape")]), limit)
     return [record.fields if record.fault is None else record.fault for record in found]
 
 
@@ -60,7 +60,7 @@ def test_lines_that_give_no_row_are_counted() -> None:
 
 def test_where_no_row_follows_the_file_ends_early() -> None:
     text = 'q,a\n1,2\n"x\nonly\nonly\n'
-    *_, last = csv_records("x.csv", iter([text.encode()]), LIMIT)
+    *_, last = CsvRows("x.csv", iter([text.encode()]), LIMIT)
     assert last.ends_early
 
 
@@ -87,7 +87,7 @@ def test_a_stream_that_breaks_off_is_named() -> None:
         yield b"q,a\n1,2\n3,"
         raise StreamFault("the gzip data is cut off")
 
-    first, last = csv_records("x.csv", broken(), LIMIT)
+    first, last = CsvRows("x.csv", broken(), LIMIT)
     assert first.fields == {"q": "1", "a": "2"}
     assert (last.fault, last.ends_early) == ("after line 2: the gzip data is cut off", True)
 

@@ -9,6 +9,7 @@ import gzip
 import io
 import json
 import random
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,12 @@ import pytest
 import zstandard
 
 from tshirt_assets.config import CorpusConfig
+from tshirt_assets.corpus import bytestream, json_window
+from tshirt_assets.corpus import files as files_module
+from tshirt_assets.corpus import places as places_module
 from tshirt_assets.corpus.errors import CorpusError
-from tshirt_assets.corpus.files import count_records, read_records
+from tshirt_assets.corpus.files import index_records, read_records
+from tshirt_assets.corpus.places import FileIndex
 from tshirt_assets.corpus.readers import incomplete_reason
 from tshirt_assets.corpus.records import Record
 from tshirt_assets.corpus.rows import samples_of
@@ -102,7 +107,7 @@ def read(path: Path) -> list[Record] | None:
         found = list(read_records(str(path), max_row_bytes=LIMIT))
     except CorpusError:
         return None
-    assert count_records(str(path), max_row_bytes=LIMIT) == len(found)
+    assert index_records(str(path), max_row_bytes=LIMIT).rows == len(found)
     assert not any(record.ends_early for record in found[:-1])
     samples = [s for row, r in enumerate(found) for s in samples_of(r, "shard", row, CONFIG)]
     assert len(samples) == len(found)
@@ -214,6 +219,65 @@ def fuzz(seed: int, wanted: int, folder: Path) -> int:
     return records
 
 
+def in_frames(draw: Draw, path: Path) -> None:
+    """Write a compressed file again, in several frames that begin anywhere in its rows."""
+    unpack = {".gz": gzip.decompress, ".zst": zstandard.ZstdDecompressor().decompress}
+    if (how := path.suffix) in unpack:
+        data = unpack[how](path.read_bytes())
+        cuts = sorted(draw.choices(range(len(data) + 1), k=draw.randint(0, 9)))
+        parts = [data[i:j] for i, j in pairwise([0, *cuts, len(data)])]
+        path.write_bytes(b"".join(packed(part, how) for part in parts if part))
+
+
+def read_from_places(draw: Draw, path: Path) -> int:
+    """Read ranges of a file with its index: they are slices of the whole. How many were read."""
+    try:
+        found = list(read_records(str(path), max_row_bytes=LIMIT))
+    except CorpusError:
+        return 0
+    index = index_records(str(path), max_row_bytes=LIMIT)
+    index = FileIndex.from_json(index.to_json())
+    assert index.rows == len(found)
+    for _ in range(8):
+        start, stop = draw.randint(0, len(found)), draw.choice([None, draw.randint(0, len(found))])
+        expected = found[start:stop]
+        ranges = [(start, stop)]
+        if stop is not None and start < stop:  # also in two steps, as two shards in order
+            middle = draw.randint(start, stop)
+            ranges = [(start, middle), (middle, stop)]
+        read = [
+            record
+            for first, last in ranges
+            for record in read_records(str(path), first, last, max_row_bytes=LIMIT, index=index)
+        ]
+        assert repr(read) == repr(expected)  # NaN is not equal to itself
+    return len(index.places)
+
+
+def fuzz_places(seed: int, files: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Compare ranges with the whole; from how many places."""
+    draw, places = Draw(seed), 0
+    for _ in range(files):
+        for path in folder.iterdir():
+            path.unlink()
+        draw.choice([fuzz_lines, fuzz_arrays, fuzz_arrays, fuzz_csv, fuzz_columns])(draw, folder)
+        [path] = folder.iterdir()
+        in_frames(draw, path)
+        with monkeypatch.context() as patch:  # many chunks, windows and places in a small file
+            size = draw.choice([64, 500, 3000])
+            patch.setattr(bytestream, "CHUNK", size)
+            patch.setattr(bytestream, "PIECES", {"gzip": draw.choice([16, 300]), "zstd": 64})
+            patch.setattr(files_module, "HEAD", size)
+            patch.setattr(json_window, "STEP", size)
+            patch.setattr(places_module, "STEP", draw.randint(1, 7))
+            patch.setattr(places_module, "MOST_PLACES", draw.choice([4, 100]))
+            places += read_from_places(draw, path)
+            data = path.read_bytes()
+            path.write_bytes(draw.flipped(draw.cut(data), draw.randint(0, 3)))
+            places += read_from_places(draw, path)
+    return places
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_a_few_files(tmp_path: Path, seed: int) -> None:
     assert fuzz(seed, 500, tmp_path) >= 500
@@ -223,3 +287,18 @@ def test_a_few_files(tmp_path: Path, seed: int) -> None:
 @pytest.mark.parametrize("seed", range(100, 110))
 def test_many_files(tmp_path: Path, seed: int) -> None:
     assert fuzz(seed, 6_000, tmp_path) >= 6_000
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_reading_from_a_place_gives_what_reading_from_the_start_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    assert fuzz_places(seed, 25, tmp_path, monkeypatch) > 100
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 110))
+def test_reading_from_a_place_in_many_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    assert fuzz_places(seed, 400, tmp_path, monkeypatch) > 2_000

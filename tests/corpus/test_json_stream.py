@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tshirt_assets.corpus import json_window
 from tshirt_assets.corpus.bytestream import StreamFault
 from tshirt_assets.corpus.json_stream import Refused, json_values
-from tshirt_assets.corpus.json_window import Fault
+from tshirt_assets.corpus.json_window import Fault, Window
 from tshirt_assets.corpus.records import Undecodable
 
 LIMIT = 1 << 20
@@ -29,7 +29,7 @@ def read(text: str, limit: int = LIMIT, size: int = 1 << 20) -> list[Any]:
     """The values; of a fault its excerpt, as a tuple, with whether nothing follows."""
     return [
         (found.text, found.ends) if isinstance(found, Fault) else found
-        for found in json_values(pieces(text, size), limit)
+        for found in json_values(Window(pieces(text, size), limit))
     ]
 
 
@@ -218,7 +218,7 @@ def test_a_syntax_error_does_not_pull_in_the_rest_of_the_file() -> None:
         while True:
             yield '{"a": "' + "x" * 1000 + '"},'
 
-    found = list(islice(json_values(endless(), LIMIT), 4))
+    found = list(islice(json_values(Window(endless(), LIMIT)), 4))
     assert [isinstance(value, Fault) for value in found] == [False, True, False, False]
 
 
@@ -227,7 +227,7 @@ def test_elements_before_a_broken_stream_are_kept() -> None:
         yield '[{"a": 1}, {"a": '
         raise StreamFault("the gzip data is cut off")
 
-    first, fault = json_values(broken(), LIMIT)
+    first, fault = json_values(Window(broken(), LIMIT))
     assert first == {"a": 1}
     assert fault == Fault("the gzip data is cut off inside the array", '{"a": ', ends=True)
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tshirt_assets.corpus.errors import CorpusError
-from tshirt_assets.corpus.files import count_records, read_records
+from tshirt_assets.corpus.files import index_records, read_records
 from tshirt_assets.corpus.records import Undecodable
 
 
@@ -24,7 +24,7 @@ def test_ranges_are_slices_whatever_the_row_groups(
     path = str(tmp_path / "x.parquet")
     pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=row_group_size)
     assert [r.fields for r in read_records(path, start, stop)] == rows[start:stop]
-    assert count_records(path) == 12
+    assert index_records(path).rows == 12
 
 
 def test_compressed_around_and_without_rows(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_compressed_around_and_without_rows(tmp_path: Path) -> None:
     assert [r.fields for r in read_records(str(packed))] == [{"a": "x"}, {"a": None}]
     pq.write_table(pa.table({"a": pa.array([], pa.string())}), plain)
     assert list(read_records(str(plain))) == []
-    assert count_records(str(plain)) == 0
+    assert index_records(str(plain)).rows == 0
 
 
 def test_text_that_is_not_utf8_spoils_only_its_field(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_broken_row_group_costs_its_own_rows(tmp_path: Path) -> None:
     data[at : at + size] = b"\xff" * size
     path.write_bytes(data)
     records = list(read_records(str(path)))
-    assert len(records) == count_records(str(path)) == 300
+    assert len(records) == index_records(str(path)).rows == 300
     assert [r.fault is None for r in records] == [True] * 100 + [False] * 100 + [True] * 100
     assert "row group 2 cannot be decoded" in (records[100].fault or "")
     assert list(read_records(str(path), 150, 250)) == records[150:250]
@@ -118,7 +118,7 @@ def test_flipped_bytes_never_raise_anything_else(tmp_path: Path, seed: int) -> N
         found = len(list(read_records(str(path))))
     except CorpusError:
         return
-    assert found == count_records(str(path))
+    assert found == index_records(str(path)).rows
 
 
 def test_dates_arrive_as_dates(tmp_path: Path) -> None:

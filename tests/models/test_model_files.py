@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tshirt_assets.models import model_files
-from tshirt_assets.models.model_files import ModelError, cache_dir, fingerprint, locate_model
+from tshirt_assets.models.model_files import ModelError, fingerprint, locate_model
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -161,14 +161,6 @@ def test_large_weights_are_sampled_from_end_to_end(
         assert fingerprint(file) != first
     file.write_bytes(content + b"\x00")
     assert fingerprint(file) != first
-
-
-def test_the_cache_folder_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("TSHIRT_ASSETS_CACHE", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", "/x")
-    assert cache_dir() == Path("/x/tshirt_assets")
-    monkeypatch.setenv("TSHIRT_ASSETS_CACHE", "/y")
-    assert cache_dir() == Path("/y")
 
 
 def test_a_converted_copy_is_made_once_and_is_whole_or_not_there(

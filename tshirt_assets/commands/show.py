@@ -36,7 +36,7 @@ def summary(instance: dg.DagsterInstance, config: CorpusConfig, source: str) -> 
                 statuses.update(column.to_pylist())
                 break
     lines = [f"corpus {config.name}: {statuses.total():,} rows in {len(registered)} shards"]
-    if not registered:  # only then: finding shards may read every file
+    if not registered:
         lines.append(f"  {_unread(config, source)}")
     lines += [f"  {status:<22}{count:>8,}" for status, count in statuses.most_common()]
     fate = "left out of selections" if left_out_if_incomplete(config) else "used as far as read"

@@ -3,7 +3,9 @@
 import codecs
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, BinaryIO
 
@@ -18,6 +20,7 @@ CHUNK = 1 << 20  # bytes read at a time from a plain file
 PIECES = {"gzip": 1 << 13, "zstd": 1 << 8}
 MAX_WINDOW = 1 << 28  # bytes of zstd's window (--long=28); a decoder allocates as much
 HEAD = 1 << 16  # bytes that decide where lines end
+MOST_FRAMES = 1024  # of a compressed file that are noted, evenly spaced
 
 GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
@@ -31,6 +34,30 @@ class StreamFault(Exception):
 class LongLine(bytes):
     """The beginning of a line that is longer than allowed; the rest of it was passed over."""
 
+    size: int  # bytes of the whole line, its end included
+
+
+@dataclass(slots=True)
+class Frames:
+    """Where decompression can begin: what lies before, in bytes of the file and of its content.
+
+    `mark`: bytes of the UTF-8 mark that the content begins with. `failed`: the operating system
+    could not read on, which may be otherwise another time.
+    """
+
+    starts: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)])
+    mark: int = 0
+    failed: bool = False
+
+    def note(self, start: tuple[int, int], apart: int) -> None:
+        """Add a place, unless there is one less than `apart` bytes of the file before it."""
+        if start[0] - self.starts[-1][0] >= max(apart, 1):
+            self.starts.append(start)
+
+    def before(self, content: int) -> tuple[int, int]:
+        """The last place that is not behind this much content."""
+        return self.starts[bisect_right(self.starts, content, key=lambda start: start[1]) - 1]
+
 
 def compression(path: str) -> str | None:
     """`gzip`, `zstd` or None, by the ending of the name."""
@@ -38,30 +65,50 @@ def compression(path: str) -> str | None:
     return "gzip" if name.endswith(".gz") else "zstd" if name.endswith(".zst") else None
 
 
-def byte_chunks(path: str) -> Iterator[bytes]:
+def content_version(path: str) -> str:
+    """Version of a file: changes whenever it is written. Raises `CorpusError` if it is gone."""
+    try:
+        stat = os.stat(path)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    return f"{stat.st_size}-{stat.st_mtime_ns}"
+
+
+def byte_chunks(path: str, frames: Frames | None = None, start: int = 0) -> Iterator[bytes]:
     """Decompressed content of a file in non-empty chunks of at most 8 MiB, without a UTF-8 mark.
+
+    From the beginning, noting in `frames` where it can be read from; or from `start`, a number of
+    bytes of content without the mark, with the `frames` of an earlier reading. The chunks end at
+    the same places then.
 
     Raises `CorpusError` for a file that cannot be read at all, `StreamFault` where the content is
     cut off, corrupt or unreadable after its first bytes.
     """
+    frames = frames or Frames()
     started = False
     try:
-        for chunk in _decoded(path):
-            if not started:
+        for chunk in _decoded(path, frames, start + frames.mark if start else 0):
+            if not started and not start:
                 _refuse_other_contents(path, chunk)
-                chunk = chunk.removeprefix(codecs.BOM_UTF8)
-                started = True
+                frames.mark = len(codecs.BOM_UTF8) if chunk.startswith(codecs.BOM_UTF8) else 0
+                chunk = chunk[frames.mark :]
+            started = True
             if chunk:
                 yield chunk
     except StreamFault as fault:
-        if started:
+        if started or start:
             raise
         raise CorpusError(f"{path}: {fault}; download or compress the file again") from None
     except OSError as error:
-        reason = f"cannot be read ({error.strerror})"
+        frames.failed = True
         if started:
-            raise StreamFault(reason) from None
-        raise CorpusError(f"{path}: {reason}; check the path and its permissions") from None
+            raise StreamFault(f"cannot be read ({error.strerror})") from None
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: str, error: OSError) -> CorpusError:
+    reason = f"cannot be read ({error.strerror})"
+    return CorpusError(f"{path}: {reason}; check the path and its permissions")
 
 
 def refuse_pointer(path: str) -> None:
@@ -77,11 +124,10 @@ def refuse_pointer(path: str) -> None:
         )
 
 
-def lines(chunks: Iterator[bytes], limit: int) -> Iterator[bytes]:
-    """Split chunks at line ends, which are kept; a last line may lack its own.
+def line_end(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """How lines end, and the chunks with those in front that were read to know.
 
-    Lines end with a newline, in a file whose beginning has none with a carriage return. One of
-    more than `limit` bytes is a `LongLine`: its beginning, so that no more is ever held.
+    Lines end with a newline, in a file whose beginning has none with a carriage return.
     """
     head: list[bytes] = []
     for chunk in chunks:
@@ -89,10 +135,17 @@ def lines(chunks: Iterator[bytes], limit: int) -> Iterator[bytes]:
         if b"\n" in chunk or sum(map(len, head)) >= HEAD:
             break
     first = b"".join(head)
-    end = b"\r" if b"\r" in first and b"\n" not in first else b"\n"
+    return b"\r" if b"\r" in first and b"\n" not in first else b"\n", chain([first], chunks)
+
+
+def lines(chunks: Iterator[bytes], limit: int, end: bytes) -> Iterator[bytes]:
+    """Split chunks at line ends, which are kept; a last line may lack its own.
+
+    A line of more than `limit` bytes is a `LongLine`: its beginning, so that no more is ever held.
+    """
     pending: list[bytes] = []
     size = 0
-    for chunk in chain([first], chunks):
+    for chunk in chunks:
         *ended, rest = chunk.split(end)
         for line in ended:
             if not pending and len(line) < limit:
@@ -112,51 +165,74 @@ def lines(chunks: Iterator[bytes], limit: int) -> Iterator[bytes]:
 
 def _joined(parts: list[bytes], size: int, limit: int) -> bytes:
     """The line made of these parts; of a longer one than the limit its beginning."""
-    return b"".join(parts) if size <= limit else LongLine(b"".join(parts)[:limit])
+    if size <= limit:
+        return b"".join(parts)
+    line = LongLine(b"".join(parts)[:limit])
+    line.size = size
+    return line
 
 
-def _decoded(path: str) -> Iterator[bytes]:
+def _decoded(path: str, frames: Frames, start: int) -> Iterator[bytes]:
     refuse_pointer(path)
     with open(path, "rb") as file:
         kind = compression(path)
         if kind is None:
-            while chunk := file.read(CHUNK):
+            file.seek(start)
+            size = CHUNK - start % CHUNK
+            while chunk := file.read(size):
                 yield chunk
+                size = CHUNK
             return
         magic = file.read(len(ZSTD_MAGIC))
-        file.seek(0, os.SEEK_SET)
         # What the file begins with says more than its name.
         if magic == ZSTD_MAGIC:
             kind = "zstd"
         elif magic.startswith(GZIP_MAGIC):
             kind = "gzip"
-        if kind == "gzip":
-            yield from _decompressed(file, lambda: zlib.decompressobj(wbits=31), kind)
-        else:
-            decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW)
-            yield from _decompressed(file, decompressor.decompressobj, kind)
+        passed = start - frames.before(start)[1]
+        for data in _decompressed(file, kind, frames, start):
+            if passed < len(data):
+                yield data[passed:]
+            passed = max(0, passed - len(data))
 
 
-def _decompressed(file: BinaryIO, new_decoder: Callable[[], Any], name: str) -> Iterator[bytes]:
-    """Decode one or several frames written one after the other, and zero bytes after them."""
+def _decompressed(file: BinaryIO, kind: str, frames: Frames, start: int) -> Iterator[bytes]:
+    """Decode one or several frames written one after the other, and zero bytes after them.
+
+    Begins with the frame that holds the byte `start` of the content, and notes frames if that is 0.
+    """
+    position, content = frames.before(start)
+    file.seek(position)
+    apart = os.fstat(file.fileno()).st_size // MOST_FRAMES
     decoder = None
-    while piece := file.read(PIECES[name]):
+    # Pieces end at the same places wherever reading begins.
+    while piece := file.read(PIECES[kind] - position % PIECES[kind]):
+        position += len(piece)
         while piece:
             if decoder is None or decoder.eof:
                 if decoder is not None:
                     piece = piece.lstrip(b"\0")  # padding to whole blocks, of tapes for example
                     if not piece:
                         break
-                decoder = new_decoder()
+                    if not start:
+                        frames.note((position - len(piece), content), apart)
+                decoder = _decoder(kind)
             try:
                 data = decoder.decompress(piece)
             except Exception as error:  # whatever a decoder raises is a fault of its input
-                raise StreamFault(_reason(name, error)) from None
+                raise StreamFault(_reason(kind, error)) from None
             if data:
+                content += len(data)
                 yield data
             piece = decoder.unused_data if decoder.eof else b""
     if decoder is not None and not decoder.eof:
-        raise StreamFault(f"the {name} data is cut off")
+        raise StreamFault(f"the {kind} data is cut off")
+
+
+def _decoder(kind: str) -> Any:
+    if kind == "gzip":
+        return zlib.decompressobj(wbits=31)
+    return zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW).decompressobj()
 
 
 def _reason(name: str, error: Exception) -> str:

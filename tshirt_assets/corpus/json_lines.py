@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tshirt_assets.corpus.bytestream import LongLine, StreamFault, lines
+from tshirt_assets.corpus.bytestream import LongLine, StreamFault, line_end, lines
 from tshirt_assets.corpus.json_decoder import DECODER
 from tshirt_assets.corpus.json_window import CUT_MARGIN
+from tshirt_assets.corpus.places import Place
 from tshirt_assets.corpus.records import EXCERPT, TURN_FIELDS, Record
 
 AROUND = "\ufeff, \t\r\n"  # what may stand around the value of a line
@@ -22,15 +23,34 @@ class Line:
     data: bytes
 
 
-def json_lines(chunks: Iterator[bytes], limit: int) -> Iterator[Line | Record]:
+class JsonLines:
     """The lines that are not blank, and a last record where the content breaks off."""
-    number = 0
-    try:
-        for number, data in enumerate(lines(chunks, limit), start=1):
-            if data.strip():
-                yield Line(number, data)
-    except StreamFault as fault:
-        yield Record({}, fault=f"after line {number}: {fault}", ends_early=True)
+
+    def __init__(self, chunks: Iterator[bytes], limit: int, place: Place | None = None) -> None:
+        self._chunks, self._limit = chunks, limit
+        self._offset = place.offset if place else 0
+        self._number = place.state[0] if place else 0
+        self._end: bytes = place.layout["end"].encode() if place else b""
+
+    def __iter__(self) -> Iterator[Line | Record]:
+        try:
+            if not self._end:
+                self._end, self._chunks = line_end(self._chunks)
+            for data in lines(self._chunks, self._limit, self._end):
+                self._number += 1
+                self._offset += data.size if isinstance(data, LongLine) else len(data)
+                if data.strip():
+                    yield Line(self._number, data)
+        except StreamFault as fault:
+            yield Record({}, fault=f"after line {self._number}: {fault}", ends_early=True)
+
+    def place(self) -> tuple[int, ...] | None:
+        """The bytes and lines so far."""
+        return self._offset, self._number
+
+    def layout(self) -> dict[str, Any]:
+        """How lines end."""
+        return {"lines": True, "end": self._end.decode()}
 
 
 def parse_line(line: Line, limit: int) -> Record:

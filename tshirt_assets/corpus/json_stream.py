@@ -19,30 +19,32 @@ class Refused(Exception):
     """The rows are laid out in a way that cannot be read; the message says what to do."""
 
 
-def json_values(chunks: Iterator[str], limit: int) -> Iterator[Any]:
+def json_values(window: Window) -> Iterator[Any]:
     """Decoded values of the text in order: the elements of arrays, and single values.
 
     One object that holds the rows as its only list of objects, `{"data": [...]}` for example,
-    stands for them. A value of more than `limit` characters is a `Fault`.
+    stands for them. A value of more than the window's limit of characters is a `Fault`.
 
     Raises `Refused` where rows are laid out in a way that is not one after the other.
     """
-    window = Window(chunks, limit)
-    if window.peek() == "{":
+    if not window.resumed and window.peek() == "{":
         first, reason = window.attempt()
         if reason is None and isinstance(first, dict) and not window.peek() and not window.broken:
+            window.lost = True  # all values were in the one
             yield from _unwrapped(first)
             return
-        name = _enter_list(window) if reason is not None else None
-        if name is not None:
-            yield from _elements(window, f"the list {name!r}")
-            yield from _after_list(window, name)
-            return
-        yield first if reason is None else window.skip(reason)
+        if reason is None or not _enter_list(window):
+            yield first if reason is None else window.skip(reason)
+    if window.inside:
+        yield from _elements(window)
+    if window.wrapper is not None:
+        yield from _after_list(window, window.wrapper)
+        return
     while found := window.peek():
         if found == "[":
             window.at += 1
-            yield from _elements(window, "the array")
+            window.inside = window.array
+            yield from _elements(window)
         elif found in "]}":  # left over from a value that was broken
             window.at += 1
         else:
@@ -51,9 +53,8 @@ def json_values(chunks: Iterator[str], limit: int) -> Iterator[Any]:
         yield Fault(window.broken, ends=True)
 
 
-def _elements(window: Window, where: str) -> Iterator[Any]:
-    """Elements of the array that was just entered, up to its end."""
-    window.inside = where
+def _elements(window: Window) -> Iterator[Any]:
+    """Elements of the array that this is in, up to its end."""
     while found := window.peek():
         if found == "]":
             window.at += 1
@@ -96,10 +97,10 @@ def _is_list_of_rows(value: Any) -> bool:
     return bool(objects) and not any(part.keys() & TURN_FIELDS for part in objects)
 
 
-def _enter_list(window: Window) -> str | None:
+def _enter_list(window: Window) -> bool:
     """Go into the first list of objects of an object that cannot be decoded as a whole.
 
-    Returns the list's name; None, without going anywhere, where the object is a row itself.
+    False, without going anywhere, where the object is a row itself.
     """
     at = window.at + 1
     while member := _NAME.match(window.text, at):
@@ -108,15 +109,16 @@ def _enter_list(window: Window) -> str | None:
             inside = SEPARATORS.match(window.text, at + 1)
             after = inside.end() if inside else at
             if window.text.startswith("{", after) and not _TURN.match(window.text, after):
-                window.at = at + 1
-                return member[1]
+                window.at, window.wrapper = at + 1, member[1]
+                window.inside = window.array
+                return True
         if member[1] in ROW_FIELDS:
-            return None
+            return False
         try:
             _, at = window.decode(window.text, at)
         except Exception:  # the fault lies in front of any list
-            return None
-    return None
+            return False
+    return False
 
 
 def _after_list(window: Window, name: str) -> Iterator[Fault]:

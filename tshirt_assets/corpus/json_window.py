@@ -9,6 +9,7 @@ from typing import Any, Final
 from tshirt_assets.corpus.bytestream import StreamFault
 from tshirt_assets.corpus.json_decoder import DECODER
 from tshirt_assets.corpus.json_recovery import Scanner
+from tshirt_assets.corpus.places import Place
 from tshirt_assets.corpus.records import EXCERPT, ROW_FIELDS, TURN_FIELDS
 
 SEPARATORS: Final = re.compile(r"[\s,\ufeff]*")
@@ -36,9 +37,10 @@ class Window:
 
     `at` is where reading goes on, `inside` names the array that this is in, `broken` says why
     the text breaks off. `ended_early` is set when a fault has said that nothing more is read.
+    `wrapper` is the name of the list in an object that stands for the rows.
     """
 
-    def __init__(self, chunks: Iterator[str], limit: int) -> None:
+    def __init__(self, chunks: Iterator[str], limit: int, place: Place | None = None) -> None:
         self.chunks, self.limit = chunks, limit
         self.text = ""
         self.at = 0
@@ -49,7 +51,53 @@ class Window:
         self.dropped = False  # whether the value that is passed over is not all there any more
         self.good = 0  # values so far
         self.shapes: dict[frozenset[str], None] = {}  # the names of the fields of good rows
+        self.wrapper: str | None = None
+        self.resumed = place is not None
+        self.lost = False  # whether nobody can say any more where in the file the text lies
+        self.known = (0, 0)  # a position in the text, and how many bytes of content lie before it
         self.decode = DECODER.raw_decode
+        if place is not None:
+            self._resume(place)
+
+    def place(self) -> tuple[int, ...] | None:
+        """What `Place` needs for a window that reads on exactly as this one; None for none.
+
+        That is its text from the beginning of the line on, since faults depend on the indent.
+        """
+        if self.lost or self.broken or self.ended_early:
+            return None
+        begin = self.text.rfind("\n", 0, self.at) + 1
+        self._forget(begin)
+        flags = (int(bool(self.inside)), int(self.ended))
+        window = (self.at - begin, len(self.text) - begin)
+        return self.known[1], *window, *flags, self.good, len(self.shapes)
+
+    def layout(self) -> dict[str, Any]:
+        """What all places share."""
+        return {"wrapper": self.wrapper, "shapes": [sorted(shape) for shape in self.shapes]}
+
+    def _resume(self, place: Place) -> None:
+        at, length, inside, ended, good, shapes = place.state
+        self.wrapper = place.layout["wrapper"]
+        self.shapes = dict.fromkeys(map(frozenset, place.layout["shapes"][:shapes]))
+        self.good = good
+        self.known = (0, place.offset)
+        if inside:
+            self.inside = self.array
+        if length:
+            self._read(length)
+        self.at, self.ended = at, self.ended or bool(ended)
+
+    @property
+    def array(self) -> str:
+        """What the array that holds the rows is called in messages."""
+        return "the array" if self.wrapper is None else f"the list {self.wrapper!r}"
+
+    def _forget(self, at: int) -> None:
+        """Note how many bytes lie before a position, which is not before the one noted last."""
+        part = self.text[self.known[0] : at]
+        size = len(part) if part.isascii() else len(part.encode("utf-8", "surrogateescape"))
+        self.known = (at, self.known[1] + size)
 
     @property
     def why_it_ends(self) -> str:
@@ -60,8 +108,11 @@ class Window:
         """Read on, at least doubling what is left, so that a long value is cheap to retry."""
         if self.ended:
             return False
+        return self._read(max(STEP, len(self.text) - self.at))
+
+    def _read(self, wanted: int) -> bool:
+        """Read at least so many characters, if there are; whether there were any."""
         parts, size = [self.text[self.at :]], 0
-        wanted = max(STEP, len(parts[0]))
         try:
             for chunk in self.chunks:
                 parts.append(chunk)
@@ -73,6 +124,8 @@ class Window:
         except StreamFault as fault:
             self.ended, self.broken = True, str(fault)
         if size:
+            self._forget(self.at)
+            self.known = (0, self.known[1])
             self.text, self.at = "".join(parts), 0
         return size > 0
 
@@ -180,7 +233,7 @@ class Window:
         closed = closed and bool(self.inside) and not self.broken and rest.endswith("]")
         self.at = len(self.text)
         if closed and not self._holds_rows(rest):
-            self.text, self.at = "]", 0
+            self.text, self.at, self.lost = "]", 0, True
             return Fault(reason, excerpt)
         self.ended_early = True
         why = f"{reason}; no row was found after it" if closed else self.why_it_ends

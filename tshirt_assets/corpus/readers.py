@@ -1,12 +1,13 @@
 """Reading one shard into canonical samples."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pyarrow as pa
 
 from tshirt_assets.config import CorpusConfig
+from tshirt_assets.corpus.bytestream import content_version
 from tshirt_assets.corpus.errors import CorpusError
+from tshirt_assets.corpus.file_index import file_index
 from tshirt_assets.corpus.files import read_records
 from tshirt_assets.corpus.rows import samples_of
 from tshirt_assets.corpus.sample import Sample, to_table
@@ -22,7 +23,10 @@ def read_shard(spec: ShardSpec, config: CorpusConfig) -> Iterator[Sample]:
 
     Raises `CorpusError` when the file cannot be read at all.
     """
-    records = read_records(spec.path, spec.start, spec.stop, max_row_bytes=config.max_row_bytes)
+    index = file_index(spec.path, config) if spec.start else None
+    records = read_records(
+        spec.path, spec.start, spec.stop, max_row_bytes=config.max_row_bytes, index=index
+    )
     for row, record in enumerate(records):
         yield from samples_of(record, spec.key, row, config)
 
@@ -30,13 +34,20 @@ def read_shard(spec: ShardSpec, config: CorpusConfig) -> Iterator[Sample]:
 def read_stable(spec: ShardSpec, config: CorpusConfig) -> tuple[pa.Table, str]:
     """The samples of a shard as a table, and the version of the file that they are of.
 
-    Reads once more if the file was replaced meanwhile; raises `CorpusError` if it keeps changing.
+    Reads once more if the file was replaced meanwhile; raises `CorpusError` if it keeps changing,
+    and if it has become too short for the shard.
     """
     for _ in range(2):
         before = file_version(spec)
         table = to_table(read_shard(spec, config))
-        if file_version(spec) == before:
-            return table, before
+        if file_version(spec) != before:
+            continue
+        if spec.start and not table.num_rows:
+            raise CorpusError(
+                f"{spec.path}: has no rows from {spec.start + 1:,} on any more; put the file back, "
+                "or delete the partition"
+            )
+        return table, before
     raise CorpusError(f"{spec.path}: the file keeps changing while it is read; try again")
 
 
@@ -49,6 +60,8 @@ def incomplete_reason(samples: pa.Table) -> str | None:
 
 
 def file_version(spec: ShardSpec) -> str:
-    """Version of a shard's source: changes whenever its file is written."""
-    stat = Path(spec.path).stat()
-    return f"{stat.st_size}-{stat.st_mtime_ns}"
+    """Version of a shard's source: changes whenever its file is written.
+
+    Raises `CorpusError` if the file is gone.
+    """
+    return content_version(spec.path)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.errors import CorpusError
-from tshirt_assets.corpus.files import count_records, file_format, is_supported
+from tshirt_assets.corpus.file_index import file_index
+from tshirt_assets.corpus.files import file_format, is_supported
 
 SLUG_LENGTH = 48
 FILES_BELOW = os.path.join("**", "*")  # what a folder in `paths` stands for
@@ -35,7 +36,7 @@ def discover_shards(
 
     A shard holds `config.rows_per_shard` rows of one file; every file has at least one shard, and
     the shards of a file are numbered, so that files and rows that are added later leave the keys
-    of the others as they are. Reads every file that may have several shards once, to count rows.
+    of the others as they are. Files that are indexed already are not read.
     `known`: keys that are registered already; a file keeps the one that an earlier version of this
     package gave it.
 
@@ -95,13 +96,12 @@ def matching_files(pattern: str, *, missing_ok: bool = False) -> list[str]:
 
 def _shard_count(path: str, config: CorpusConfig) -> int:
     file_format(path)
-    rows_per_shard = config.rows_per_shard
     try:
-        rows = count_records(path, max_row_bytes=config.max_row_bytes)
+        rows = file_index(path, config).rows
     except CorpusError:
         # One unreadable file must not hide the others: its shard says what is wrong when read.
         return 1
-    return max(1, -(-rows // rows_per_shard))
+    return max(1, -(-rows // config.rows_per_shard))
 
 
 def _common_folder(patterns: tuple[str, ...]) -> str:

@@ -2,7 +2,6 @@
 
 import hashlib
 import importlib.util
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tshirt_assets.models.weight_names import weights_fault, without_report
+
+from tshirt_assets.config.cache_folder import cache_dir
 
 SAFE_PATTERNS = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "*/config.json"]
 PICKLE_PATTERNS = ["*.bin", "*.pt"]
@@ -26,14 +27,6 @@ class ModelError(RuntimeError):
 def first_line(error: Exception) -> str:
     """The first line of an error's message, or the name of its type."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-def cache_dir() -> Path:
-    """Folder for converted models: `$TSHIRT_ASSETS_CACHE`, or the user's cache folder."""
-    chosen = os.environ.get("TSHIRT_ASSETS_CACHE")
-    if chosen:
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "tshirt_assets"
 
 
 def locate_model(

@@ -51,7 +51,10 @@ def observations(
     )
     events = []
     for spec in specs:
-        version = file_version(spec)
+        try:
+            version = file_version(spec)
+        except CorpusError:  # gone since it was listed: the next look will not find it
+            continue
         if known.get(spec.key, {}).get("dagster/data_version") == version:
             continue
         events.append(
