@@ -25,8 +25,8 @@ from tests.wrong_models import (
 from tshirt_assets.config import CausalLMOptions, Recipe
 from tshirt_assets.models import model_files
 from tshirt_assets.models.causal_lm import load_causal_lm, read_model
-from tshirt_assets.models.inspection import inspect_model, model_faults
 from tshirt_assets.models.model_files import ModelError
+from tshirt_assets.models.suitability import inspect_model, model_faults
 
 UP = "model.layers.1.mlp.up_proj.weight"
 RECIPES = {

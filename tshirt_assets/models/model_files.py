@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tshirt_assets.models.weight_names import weights_fault, without_report
-
 from tshirt_assets.config.cache_folder import cache_dir
+from tshirt_assets.models.weight_names import weights_fault, without_report
 
 SAFE_PATTERNS = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "*/config.json"]
 PICKLE_PATTERNS = ["*.bin", "*.pt"]
