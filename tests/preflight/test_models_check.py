@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 
 from tests.corpora import Corpus
-from tshirt_assets.config import CausalLMOptions
 from tshirt_assets.preflight.inspection import Inspection, ModelKind
-from tshirt_assets.preflight.model_presence import absent, context_length
 from tshirt_assets.preflight.models_check import model_findings
 
 
@@ -51,7 +49,8 @@ def changed(corpus: Corpus, tmp_path: Path, *gone: str) -> list[str]:
     for pattern in gone:
         for file in folder.glob(pattern):
             file.unlink()
-    return absent(CausalLMOptions(path=str(folder)), online=False)
+    corpus.configure(scorer=str(folder))
+    return lines(corpus, "scorer")
 
 
 def test_a_folder_without_a_tokenizer(corpus: Corpus, tmp_path: Path) -> None:
@@ -61,19 +60,38 @@ def test_a_folder_without_a_tokenizer(corpus: Corpus, tmp_path: Path) -> None:
 
 def test_a_folder_without_a_configuration(corpus: Corpus, tmp_path: Path) -> None:
     [line] = changed(corpus, tmp_path, "config.json")
-    assert line.endswith("no config.json, so not a transformers model")
+    assert "config.json" in line
+
+
+def test_a_folder_without_its_weights(corpus: Corpus, tmp_path: Path) -> None:
+    [line] = changed(corpus, tmp_path, "*.safetensors")
+    assert line.startswith("error: scorer: model ")
 
 
 def test_a_context_that_is_too_short(corpus: Corpus) -> None:
     path = str(corpus.models / "lm")
-    assert context_length(CausalLMOptions(path=path)) == 512
     corpus.configure(scorer={"path": path, "max_length": 513})
-    assert lines(corpus, "scorer") == [
-        "warning: scorer.max_length: 513 is more than the 512 tokens of the model's context, where "
-        "rows are cut; set scorer.max_length to 512, or take a model with a longer context"
-    ]
+    [line] = lines(corpus, "scorer")
+    assert line.startswith("warning: scorer: model ")
+    assert line.endswith("it takes 512 tokens, fewer than max_length 513")
     corpus.configure(scorer={"path": path, "max_length": 512})
     assert lines(corpus, "scorer") == []
+
+
+def test_a_chat_template_that_is_missing(corpus: Corpus) -> None:
+    corpus.configure(prompt_format="chat_template")
+    [line] = lines(corpus, "scorer")
+    assert "no chat template; set `prompt_format` to plain or alpaca" in line
+
+
+def test_a_chat_template_that_leaves_the_header_out(corpus: Corpus, tmp_path: Path) -> None:
+    folder = shutil.copytree(corpus.models / "lm", tmp_path / "lm")
+    (folder / "chat_template.jinja").write_text(
+        "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>\n{% endfor %}"
+    )
+    corpus.configure(prompt_format="chat_template", scorer=str(folder))
+    [line] = lines(corpus, "scorer")
+    assert line.startswith("warning: scorer: the chat template ignores add_generation_prompt")
 
 
 def test_a_hub_id_is_asked_for_where_it_is_not_cached(
@@ -109,6 +127,11 @@ def test_ids_that_the_hub_cannot_have_are_one_line(corpus: Corpus) -> None:
 
 
 def test_no_weights_are_read(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "transformers", None)
+    import transformers
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("weights were loaded")
+
+    monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", refuse)
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
     assert lines(corpus, *KINDS) == []

@@ -42,18 +42,35 @@ def locate_model(
     safetensors and text files, unless more is allowed; without `weights` only text files) or
     taken from the local hub cache. Raises `ModelError`.
     """
-    if path.startswith("package:"):
-        return _in_package(path)
-    if not is_hub_id(path):
-        local = Path(path).expanduser()
-        if not local.exists():
-            raise ModelError(f"model {path!r}: no such file or folder; check `path`")
+    try:
+        local = _here(path)
+    except ModelError:
+        raise
+    except Exception as error:  # names that no file, user or package can have
+        reason = first_line(error)
+        raise ModelError(f"model {path!r}: not found ({reason}); check `path`") from None
+    if local is not None:
         return local
     patterns = SAFE_PATTERNS + PICKLE_PATTERNS * allow_pickle
     patterns += REMOTE_CODE_PATTERNS * trust_remote_code
     if not weights:
         patterns = [pattern for pattern in patterns if pattern not in WEIGHT_PATTERNS]
     return _from_hub(path, revision, patterns)
+
+
+def _here(path: str) -> Path | None:
+    """The file or folder on this machine; None for a hub id. Raises `ModelError` if it is not."""
+    if path.startswith("package:"):
+        return _in_package(path)
+    if is_hub_id(path):
+        return None
+    try:
+        local = Path(path).expanduser()
+    except RuntimeError:  # of a user whom this machine does not know
+        local = Path(path)
+    if not local.exists():
+        raise ModelError(f"model {path!r}: no such file or folder; check `path`")
+    return local
 
 
 def is_hub_id(path: str) -> bool:
