@@ -45,6 +45,8 @@ def load_subset(
 
     `store` is the folder or URI of the option `store`. `as_="datasets"` returns a Hugging Face
     `datasets.Dataset` whose `messages` column TRL trains on; it needs the package `datasets`.
+    Where turns have reasoning of their own, training marks or unknown fields, so have `messages`:
+    `reasoning_content`, `weight` (0: not to be trained on, 1, or null) and `extra` (JSON).
     Raises `StoreError` when the subset was never materialized, or the samples it was made from
     are no longer there; `ValueError` when they changed and no version of them was recorded;
     `ImportError` without `datasets`.
