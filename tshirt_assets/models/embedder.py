@@ -99,7 +99,11 @@ def _weights_fault(module: Any, name: str) -> str | None:
     transformer = getattr(module, "auto_model", None)
     if transformer is None:
         return None
-    weights = shapes(weight_files(Path(transformer.name_or_path), name))
+    try:
+        weights = shapes(weight_files(Path(transformer.name_or_path), name))
+    except (ModelError, OSError) as error:  # of another format, or not in one folder
+        logger.info("%s: its weights are not compared with its files: %s", name, error)
+        return None
     if (found := load_without_values(transformer, weights, {})) is None:
         return None
     missing = [key for key in found[1]["missing_keys"] if not key.startswith("pooler.")]

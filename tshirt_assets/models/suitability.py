@@ -1,5 +1,6 @@
 """Whether a causal LM can be used, from its small files and the headers of its weights alone."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,14 +26,17 @@ from tshirt_assets.models.remarks import FROM_IDS, UNWRAPPED, noise_refusal, rem
 from tshirt_assets.models.weight_names import unwrapping, weights_fault
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig, PreTrainedModel
+    from transformers import PreTrainedConfig
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Inspection:
     """What can be said of a model before it is loaded, in lines that name it.
 
-    faults: why it will not be loaded; each with the remedy. remarks: what its load will log.
+    faults: why it will not be used; each with the remedy. remarks: what its load will log, if
+    nothing is wrong with it.
     """
 
     faults: tuple[str, ...] = ()
@@ -63,10 +67,10 @@ def inspect_model(
     except ModelError as error:
         return Inspection((str(error),))
     faults: list[str] = []
-    tokenizer = skeleton = None
     adaptations: tuple[str, ...] = ()
+    tokenizer = None
     try:
-        skeleton, adaptations = _skeleton(folder, config, options)
+        adaptations = _adaptations(folder, config, options)
     except ModelError as error:
         faults.append(str(error))
     try:
@@ -78,13 +82,11 @@ def inspect_model(
         adaptations += (FROM_IDS,)
         if refusal := noise_refusal(options.path, recipes or {}):
             faults.append(refusal)
-    if tokenizer is None or skeleton is None:
+    if faults or tokenizer is None:
         return Inspection(tuple(faults))
-    tables = [skeleton.get_input_embeddings(), skeleton.get_output_embeddings()]
-    vocabulary = min(len(table.weight) for table in tables if hasattr(table, "weight"))
     positions = getattr(text, "max_position_embeddings", None)
-    found = remarks(options, adaptations, tokenizer, vocabulary, positions)
-    return Inspection(tuple(faults), tuple(found))
+    found = remarks(options, adaptations, tokenizer, text.vocab_size, positions)
+    return Inspection(remarks=tuple(found))
 
 
 def _folder(options: CausalLMOptions) -> Path | None:
@@ -102,10 +104,10 @@ def _folder(options: CausalLMOptions) -> Path | None:
     return copy if copy.is_dir() else None
 
 
-def _skeleton(
+def _adaptations(
     folder: Path, config: "PreTrainedConfig", options: CausalLMOptions
-) -> tuple["PreTrainedModel | None", tuple[str, ...]]:
-    """The model without values, if its weights are at hand, and how their names are adapted.
+) -> tuple[str, ...]:
+    """How the names of the model's weights are adapted, if they are at hand.
 
     Raises `ModelError` if they are not the model's.
     """
@@ -117,20 +119,21 @@ def _skeleton(
         weights = shapes(weight_files(folder, name, allow_pickle=options.allow_pickle))
     except Exception as error:
         if is_hub_id(options.path):  # not downloaded yet
-            return None, ()
+            return ()
         if isinstance(error, ModelError):
             raise
         raise ModelError(f"{name}: cannot be loaded: {first_line(error)}") from error
     renamed = unwrapping(weights)
     adaptations = (UNWRAPPED,) if renamed else ()
-    with torch.device("meta"):
-        empty = AutoModelForCausalLM.from_config(
-            config, trust_remote_code=options.trust_remote_code
-        )
+    try:
+        with torch.device("meta"):
+            empty = AutoModelForCausalLM.from_config(
+                config, trust_remote_code=options.trust_remote_code
+            )
+    except Exception as error:  # whatever code of a model's own needs; its load will say it
+        logger.info("%s cannot be built without values: %r", name, error)
+        return adaptations
     found = load_without_values(empty, weights, renamed)
-    if found is None:
-        return None, adaptations
-    model, info = found
-    if fault := weights_fault(info, type(model).__name__):
+    if found and (fault := weights_fault(found[1], type(found[0]).__name__)):
         raise ModelError(f"{name}: {fault}")
-    return model, adaptations
+    return adaptations
