@@ -4,7 +4,6 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus import bytestream, file_index, files, readers
 from tshirt_assets.corpus.errors import CorpusError
-from tshirt_assets.corpus.places import MOST_PLACES, STEP, FileIndex, Places
+from tshirt_assets.corpus.places import FileIndex
 from tshirt_assets.corpus.readers import read_shard, read_stable
 from tshirt_assets.corpus.shards import discover_shards
 
@@ -289,13 +288,3 @@ def test_shards_of_a_compressed_file_are_read_in_one_pass(
     put(path, 10, first=50)
     read = [s.instruction for s in read_shard(specs[1], config)]  # not the stream of the old file
     assert read == ["question 53", "question 54", "question 55"]
-
-
-def test_a_file_has_a_bounded_number_of_places() -> None:
-    places = Places()
-    for row in range(1, 5 * STEP * MOST_PLACES):
-        if row >= places.next:
-            places.add(row, (row,))
-    rows = [row for row, *_ in places.found]
-    assert MOST_PLACES / 2 <= len(rows) <= MOST_PLACES
-    assert {later - row for row, later in pairwise(rows)} == {places.step}
