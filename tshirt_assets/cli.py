@@ -12,6 +12,7 @@ import click
 from tshirt_assets.commands.interrupts import EXIT_CODE, INTERRUPTED, ending_soon
 from tshirt_assets.commands.terminal import mendable, say, show_warnings
 from tshirt_assets.config import CorpusConfig
+from tshirt_assets.incremental.errors import in_words_of_assets
 
 CORPUS = click.argument("corpus", type=click.Path(exists=True, dir_okay=False))
 
@@ -33,7 +34,7 @@ def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
             known = mendable(error)
             if known is None:
                 raise
-            for line in str(known).splitlines():
+            for line in in_words_of_assets(known).splitlines():
                 say(f"error: {line}", err=True)
             sys.exit(2)
 
@@ -74,6 +75,7 @@ def run(corpus: str) -> None:
     """Materialize every asset of a corpus in this process and print a summary.
 
     What is stored already is reused: run again to continue after a crash or with new files.
+    Ctrl-C cancels the run, with exit code 130; checks that failed are listed at the end.
     """
     with ending_soon() as ending:
         from tshirt_assets.commands.instance import open_instance
@@ -95,7 +97,10 @@ def run(corpus: str) -> None:
 @CORPUS
 @one_line_errors
 def show(corpus: str) -> None:
-    """Print the state of a corpus: shards, rows by status, tau, selections, where things are."""
+    """Print the state of a corpus: shards, rows by status, tau, selections, where things are.
+
+    Says which stored scores belong to another model or configuration than CORPUS asks for.
+    """
     from tshirt_assets.commands.instance import open_instance
     from tshirt_assets.commands.show import summary
 

@@ -40,11 +40,12 @@ def test_a_corpus_without_usable_rows_says_so(corpus: Corpus, rows: list[str]) -
     result = corpus.materialize("samples", "embeddings", "token_scores")
     usable = corpus.checks(result)["samples.rows_usable"]
     assert not usable.passed
-    assert usable.description.endswith(
-        "no rows" if not rows else "unreadable_line 2, empty_response 1)"
+    assert ("no rows" if not rows else "unreadable_line 2, empty_response 1): ") in (
+        usable.description
     )
     message = failure(corpus.materialize("contenders", succeeds=False))
-    assert "no row could be scored" in message
+    assert "no row of 'tiny' is usable: " in message
+    assert ("its files have no rows" if not rows else "rows are unreadable_line") in message
     assert "\n" not in message.strip()
     corpus.materialize("neighbours")
     assert corpus.frame("neighbours").height == 0

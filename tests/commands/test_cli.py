@@ -1,6 +1,7 @@
 """The command line as a user calls it: a corpus.yaml, text on the terminal, exit codes."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,63 @@ def test_a_store_that_cannot_be_written_is_one_line(corpus: Corpus) -> None:
     assert result.exit_code != 0
     assert "Traceback" not in result.output
     assert os.fspath(blocker) in result.output
+
+
+def test_a_model_without_tokenizer_is_named_not_its_cause(corpus: Corpus, tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    shutil.copytree(corpus.models / "lm", bare, ignore=lambda *_: ["tokenizer.json"])
+    corpus.configure(scorer={"path": str(bare), "device": "cpu"})
+    said = call(corpus, "run", str(corpus.file)).stderr
+    assert f"model '{bare}': no usable tokenizer beside the weights; save one there" in said
+    assert "backend tokenizer" not in said
+
+
+def test_without_a_usable_row_run_says_what_was_found_and_what_to_set(corpus: Corpus) -> None:
+    for file in (corpus.folder / "rows").iterdir():
+        file.unlink()
+    corpus.write("x.jsonl", [{"question": "why", "answer": "so"}] * 5)
+    result = call(corpus, "run", str(corpus.file))
+    assert result.exit_code == 1
+    [line] = [line for line in result.stderr.splitlines() if "no row of 'tiny' is usable" in line]
+    assert "found: question, answer" in line
+    assert "Set `columns` to the names of your fields: instruction and response" in line
+    assert "embeddings" not in result.stderr  # no model is loaded for nothing
+
+
+def test_failed_checks_are_listed_at_the_end(ran: tuple[Corpus, Result]) -> None:
+    corpus, result = ran
+    said = result.stderr.splitlines()
+    shard = corpus.shard("c-")
+    assert any(
+        line.startswith(f"warning: check samples.rows_usable (1 of 3): {shard}: ") for line in said
+    )
+
+
+def test_an_interrupted_command_says_so(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tshirt_assets.commands.show.summary", interrupted)
+    result = call(corpus, "show", str(corpus.file))
+    assert (result.exit_code, result.stderr) == (130, "interrupted; run again to continue\n")
+
+
+def test_show_says_which_scores_belong_to_another_configuration(materialized: Corpus) -> None:
+    corpus = materialized
+    assert "run again to compute them" not in call(corpus, "show", str(corpus.file)).stdout
+    before, after = str(corpus.models / "lm"), str(corpus.models / "other_lm")
+    corpus.configure(
+        scorer={"path": after, "max_length": 400, "device": "cpu"},
+        recipes={"ifd": {"method": "ifd", "budget": 6}},
+        keep_fraction=0.5,
+    )
+    said = call(corpus, "show", str(corpus.file)).stdout
+    for asset in ("token_scores", "robust_scores"):
+        assert (
+            f"{asset}: stored scores were made with scorer.path {before}; corpus.yaml says "
+            f"scorer.path {after}: run again to compute them"
+        ) in said
+    assert "miwv_scores: stored scores were made with" in said
+    assert "embeddings: stored" not in said
+    assert "contenders: made with keep_fraction 0.75; corpus.yaml says 0.5" in said
+    assert "selected_subset ifd: made with budget 4; corpus.yaml says budget 6" in said

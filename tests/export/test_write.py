@@ -41,7 +41,7 @@ def export(
         recipe="tshirt-5pct",
         formats=formats,
         token_weights=options.pop("token_weights", None),
-        provenance=PROVENANCE,
+        provenance=options.pop("provenance", PROVENANCE),
     )
     return {file.format: file for file in files}
 
@@ -272,3 +272,14 @@ def test_a_selection_older_than_the_samples_is_refused() -> None:
     samples = pl.DataFrame(to_table([SINGLE, MULTI]))
     with pytest.raises(ValueError, match="materialize selected_subset again"):
         join_selected(samples, selection_table(SAMPLES))
+
+
+def test_names_of_domains_and_files_are_text_in_the_card(tmp_path: Path) -> None:
+    domain = "a|b\n## Counts <img src=x> `c` \x1b[2J\u202e"
+    rows = selected().with_columns(domain=pl.lit(domain))
+    origin = PROVENANCE.model_copy(update={"scorer": {"path": "./<b>\n---\n|models|"}})
+    text = export(tmp_path / "out", rows=rows, provenance=origin)["card"].path.read_text("utf-8")
+    assert r"| domain a\|b \#\# Counts \<img src=x\> \`c\` \[U+001B\]\[2J\[U+202E\] | 4 |" in text
+    assert r"| scorer.path | ./\<b\> --- \|models\| |" in text
+    assert text.count("\n## Counts") == 1
+    assert yaml.safe_load(text.split("---\n")[1])["pretty_name"]

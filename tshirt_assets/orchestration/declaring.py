@@ -6,10 +6,11 @@ from typing import Any
 
 import dagster as dg
 
+from tshirt_assets.config import ConfigError
 from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.incremental import checks
 from tshirt_assets.incremental.catalog import ASSETS, AssetRecord
-from tshirt_assets.incremental.errors import UpstreamError
+from tshirt_assets.incremental.errors import UpstreamError, in_words_of_assets
 from tshirt_assets.models.model_files import ModelError
 from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.orchestration.binding import GPU_POOL, Binding
@@ -18,7 +19,8 @@ from tshirt_assets.orchestration.run_start import check_before
 from tshirt_assets.orchestration.shard_loop import Report, check_result, materialize_partitions
 from tshirt_assets.store.faults import StoreError
 
-REMEDIED = (CorpusError, ModelError, StoreError, UpstreamError)  # their messages name the remedy
+# Their messages name the remedy.
+REMEDIED = (ConfigError, CorpusError, ModelError, StoreError, UpstreamError)
 
 Body = Callable[[Run], Iterator[Any]]
 
@@ -114,4 +116,4 @@ def _one_line_failures() -> Iterator[None]:
     try:
         yield
     except REMEDIED as error:
-        raise dg.Failure(str(error)) from error
+        raise dg.Failure(in_words_of_assets(error)) from error

@@ -9,6 +9,7 @@ from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_AS
 
 from tshirt_assets.incremental.catalog import AssetRecord
 from tshirt_assets.incremental.checks import CheckOutcome
+from tshirt_assets.incremental.errors import in_words_of_assets
 from tshirt_assets.orchestration.binding import Binding
 
 # Dagster would log one materialization per partition of a range run again at the end, all with
@@ -48,7 +49,8 @@ def materialize_partitions(
         try:
             report = process(shard)
         except Exception as error:
-            context.log.error(f"{asset}: {shard} failed: {type(error).__name__}: {error}")
+            said = in_words_of_assets(error)
+            context.log.error(f"{asset}: {shard} failed: {type(error).__name__}: {said}")
             failures[shard] = error
             continue
         context.log_event(
@@ -65,8 +67,12 @@ def materialize_partitions(
         shard, first = next(iter(failures.items()))
         raise dg.Failure(
             description=f"{asset}: {len(failures)} of {len(keys)} partitions failed; the finished "
-            f"ones are kept, run again for the rest. First: {shard}: {first}",
-            metadata={"failed": dg.MetadataValue.json({k: str(e) for k, e in failures.items()})},
+            f"ones are kept, run again for the rest. First: {shard}: {in_words_of_assets(first)}",
+            metadata={
+                "failed": dg.MetadataValue.json(
+                    {key: in_words_of_assets(error) for key, error in failures.items()}
+                )
+            },
         ) from first
     yield dg.MaterializeResult(asset_key=binding.key(asset), metadata=_ALREADY_LOGGED)
     for name, by_shard in outcomes.items():
