@@ -1,4 +1,4 @@
-"""Stored rows that are not what was written are not reused: they are computed again, and it is said."""
+"""Stored rows that are not what was written are computed again, and a warning says so."""
 
 import logging
 from pathlib import Path

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from tshirt_assets.report.signing import is_signed, page_fault, signed
+from tshirt_assets.report.signing import is_signed, page_fault, signed_page
 
 PAGE = "<!doctype html><html><body>ü</body></html>"
 
 
 def test_a_whole_page_has_no_fault(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
-    path.write_bytes(signed(PAGE))
+    path.write_bytes(signed_page(PAGE))
     assert page_fault(path) is None
     assert is_signed(path)
     assert path.read_text().startswith(PAGE)
@@ -20,7 +20,7 @@ def test_a_whole_page_has_no_fault(tmp_path: Path) -> None:
 @pytest.mark.parametrize("position", [0, 10, 30, -80, -2])
 def test_one_bit_is_seen(tmp_path: Path, position: int) -> None:
     path = tmp_path / "report.html"
-    content = bytearray(signed(PAGE))
+    content = bytearray(signed_page(PAGE))
     content[position] ^= 1
     path.write_bytes(content)
     assert page_fault(path)
