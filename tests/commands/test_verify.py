@@ -244,7 +244,8 @@ def test_the_command_lists_the_faults_and_exits_with_1(materialized: Corpus) -> 
     sound = CliRunner().invoke(main, arguments, env=environment)
     assert sound.exit_code == 0
     assert re.fullmatch(
-        r"0 faults in 24 tables with \d+ rows and 16 exported files\n", sound.stdout
+        r"0 faults in 24 tables with \d+ rows and 16 exported files; [\d,]+ bytes were checked\n",
+        sound.stdout,
     ), sound.stdout
 
     shard = materialized.shard("c-")

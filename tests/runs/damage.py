@@ -45,12 +45,6 @@ def info(corpus: Corpus, table: Table) -> TableInfo:
     return found
 
 
-def newest(corpus: Corpus, table: Table, part: str) -> Path:
-    """The file of the present version: of data the largest one, of manifests that of it."""
-    files = [file for file in (folder(corpus, table) / part).iterdir() if file.is_file()]
-    return max(files, key=lambda file: (file.stat().st_mtime_ns, file.stat().st_size))
-
-
 def dropped(table: Table) -> Damage:
     return lambda corpus: shutil.rmtree(folder(corpus, table))
 
@@ -85,7 +79,7 @@ def flipped_value(table: Table) -> Damage:
     def damage(corpus: Corpus) -> None:
         rows = corpus.store.read(NAME, *place(corpus, table))
         needle = rows["sample_id"][0].as_py().encode()
-        files = [*(folder(corpus, table) / "data").iterdir()]
+        files = (folder(corpus, table) / "data").iterdir()
         holding = [file for file in files if needle in file.read_bytes()]
         assert holding
         for file in holding:
@@ -116,7 +110,7 @@ def flipped_header(table: Table) -> Damage:
     """One bit of the length of every manifest changes."""
 
     def damage(corpus: Corpus) -> None:
-        for file in (folder(corpus, table) / "_versions").iterdir():
+        for file in (folder(corpus, table) / "_versions").glob("*.manifest"):
             content = bytearray(file.read_bytes())
             content[-16] ^= 64
             file.write_bytes(content)

@@ -2,8 +2,9 @@
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -77,12 +78,15 @@ def of_manifests_and_facts() -> Iterator[Kind]:
     yield Kind("no manifest", "token_scores", d.deleted(TOKENS, "_versions"), short)
     for name, damage in (("emptied", d.emptied), ("cut", d.cut)):
         yield Kind(
-            f"manifest {name}", "miwv_scores", damage(MIWV, "_versions"), f"({UNREADABLE}|{short})"
+            f"Lance manifest {name}",
+            "miwv_scores",
+            damage(MIWV, "_versions"),
+            f"({UNREADABLE}|{short})",
         )
-    yield Kind("manifest flipped", "embeddings", d.flipped_header(EMBEDDINGS), UNREADABLE)
+    yield Kind("Lance manifest flipped", "embeddings", d.flipped_header(EMBEDDINGS), UNREADABLE)
     for table in (TOKENS, CONTENDERS, CALIBRATION, SEARCH, SUBSET):
         name = table[0]
-        yield Kind(f"{name}: version flipped", name, d.flipped_fact(table), "has been changed")
+        yield Kind(f"{name}: data version flipped", name, d.flipped_fact(table), "has been changed")
         no = "data version is not recorded; materialize"
         yield Kind(f"{name}: no version", name, d.with_facts(table, data_version=None), no)
     bare = "has been changed"
@@ -160,18 +164,23 @@ def of_places() -> Iterator[Kind]:
         d.swapped(CONTENDERS, NEIGHBOURS),
         "holds neighbours;",
     )
-    yield Kind(
-        "another recipe's subset",
-        "selected_subset",
-        d.swapped(SUBSET, ("selected_subset", "miwv")),
-        "holds selected_subset of shard miwv; materialize",
-    )
+    other_recipe = d.swapped(SUBSET, ("selected_subset", "miwv"))
+    holds = "holds selected_subset of shard miwv; materialize"
+    yield Kind("another recipe's subset", "selected_subset", other_recipe, holds)
     yield Kind(
         "a copy", "copy", d.stray, r"holds token_scores.*or delete .*copy\.lance", advice=d.no_stray
     )
     said = "chunks of a shard that was not finished; run the asset again"
     yield Kind("chunks", "token_scores", d.staged(TOKENS), said)
     yield Kind("other chunks", "miwv_scores", d.staged_otherwise(MIWV), said)
+
+
+def listing(name: str) -> Callable[[dict[str, Any]], None]:
+    return lambda values: values["files"].update({name: {"rows": 0, "sha256": ""}})
+
+
+def provenance(**changes: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda values: values["provenance"].update(changes)
 
 
 def of_exports() -> Iterator[Kind]:
@@ -196,11 +205,11 @@ def of_exports() -> Iterator[Kind]:
         ("of files in another shape", d.manifest("miwv", lambda v: v | {"files": [1]})),
         (
             "with a path",
-            d.manifest("miwv", lambda v: v["files"].update({"../x": {"rows": 0, "sha256": ""}})),
+            d.manifest("miwv", listing("../x")),
         ),
         (
             "with NUL",
-            d.manifest("miwv", lambda v: v["files"].update({"a\0": {"rows": 0, "sha256": ""}})),
+            d.manifest("miwv", listing("a\0")),
         ),
     ):
         yield Kind(f"manifest {how}", place, damage, unreadable)

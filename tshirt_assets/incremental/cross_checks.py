@@ -25,6 +25,10 @@ def check_rows(checked: CheckedTables, config: CorpusConfig) -> None:
         with checked.found.guarded(shard, "materialize samples again"):
             known.append(_check_shard(checked, config, shard, contenders, neighbours))
     found = checked.found
+    calibration, pilot = checked.frame("calibration"), checked.frame("pilot_deltas")
+    if calibration is not None and pilot is not None:
+        faults = consistency.same_rows(calibration, pilot, "pilot_deltas")
+        found.add_all("calibration", "calibration", faults)
     if contenders is not None:
         gone = set(contenders["shard"]) - {s for table, s in places if table == "token_scores"}
         gone_shards = sorted(gone, key=str)

@@ -1,7 +1,9 @@
 """What stored tables were made from, held to what is stored."""
 
 from collections.abc import Collection, Iterator, Mapping
+from typing import get_args
 
+from tshirt_assets.config import Estimator
 from tshirt_assets.incremental.catalog import ASSETS, CALIBRATION, CONTENDERS
 from tshirt_assets.incremental.facts import RecordedTable, TableFacts
 from tshirt_assets.incremental.identity import data_version
@@ -9,6 +11,8 @@ from tshirt_assets.incremental.table_list import Place
 from tshirt_assets.store.faults import StoreError
 from tshirt_assets.store.store import Store
 from tshirt_assets.store.table_info import TableInfo
+
+ESTIMATORS = frozenset(get_args(Estimator))
 
 
 def input_faults(
@@ -54,8 +58,7 @@ def absent_sources(table: TableInfo, there: Collection[Place]) -> Iterator[Place
             for name in record.reads
             if name in ASSETS and ASSETS[name].unit == "corpus" and name != CALIBRATION.name
         ]
-    estimators = TableFacts.of(table).estimators or ()
-    for estimator in estimators:
+    for estimator in ESTIMATORS.intersection(TableFacts.of(table).estimators or ()):
         if estimator != "analytic":
             needed.append(("neighbour_deltas", table.shard))
         if estimator != "sampled":

@@ -66,6 +66,9 @@ def table_faults(info: TableInfo, rows: pa.Table) -> Iterator[str]:
     absent = [name for name in FACTS.get(info.asset, ()) if not _given(facts, info, name)]
     if absent:
         yield f"what was recorded with it is incomplete: {', '.join(absent)}"
+    measured = {*rows["estimator"].to_pylist()} if "estimator" in rows.column_names else set()
+    if facts.estimators is not None and not measured <= {*facts.estimators}:
+        yield f"not all of its rows are of {', '.join(facts.estimators)}"
     for column, value in _constants(info, facts).items():
         if column in rows.column_names:
             others = to_frame(rows.select([column])).filter(

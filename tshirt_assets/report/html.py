@@ -12,7 +12,7 @@ from tshirt_assets.report.data import ReportData
 from tshirt_assets.report.markup import Html, el, join, text
 from tshirt_assets.report.sections import SECTIONS
 from tshirt_assets.report.sections.headline import headline
-from tshirt_assets.report.signing import signed
+from tshirt_assets.report.signing import signed_page
 
 PLACEHOLDER: Final = re.compile(r"\{\{(\w+)\}\}")
 
@@ -24,7 +24,7 @@ def write_report(data: ReportData, path: Path) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with staged_file(path) as staged:
-        staged.write_bytes(signed(report_html(data)))
+        staged.write_bytes(signed_page(report_html(data)))
 
 
 def report_html(data: ReportData) -> str:

@@ -9,7 +9,7 @@ SIGNATURE: Final = re.compile(rb"<!-- sha256 ([0-9a-f]{64}) -->\n\Z")
 END: Final = b"</html>"
 
 
-def signed(page: str) -> bytes:
+def signed_page(page: str) -> bytes:
     """The bytes of a page, with the hash of them in a comment behind it."""
     text = page.encode()
     if not text.endswith(b"\n"):
