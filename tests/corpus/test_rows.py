@@ -113,7 +113,7 @@ def test_every_turn_has_its_own_status() -> None:
     ("fields", "status", "detail"),
     [
         ({}, "missing_field", "found: none"),
-        ({"text": "x"}, "missing_field", "found: text; name yours under `columns`"),
+        ({"text": "x"}, "missing_field", "found: text"),
         ({"instruction": "x"}, "missing_field", "there is no field output"),
         ({"instruction": None, "output": "x"}, "missing_field", "instruction is null"),
         ({"instruction": "x", "output": None}, "missing_field", "output is null"),

@@ -78,8 +78,10 @@ def test_a_context_that_is_too_short(corpus: Corpus) -> None:
     assert lines(corpus, "scorer") == []
 
 
-def test_a_chat_template_that_is_missing(corpus: Corpus) -> None:
-    corpus.configure(prompt_format="chat_template")
+def test_a_chat_template_that_is_missing(corpus: Corpus, tmp_path: Path) -> None:
+    folder = shutil.copytree(corpus.models / "lm", tmp_path / "lm")
+    (folder / "chat_template.jinja").unlink()
+    corpus.configure(prompt_format="chat_template", scorer={"path": str(folder), "max_length": 64})
     [line] = lines(corpus, "scorer")
     assert "no chat template; set `prompt_format` to plain or alpaca" in line
 
@@ -89,7 +91,7 @@ def test_a_chat_template_that_leaves_the_header_out(corpus: Corpus, tmp_path: Pa
     (folder / "chat_template.jinja").write_text(
         "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>\n{% endfor %}"
     )
-    corpus.configure(prompt_format="chat_template", scorer=str(folder))
+    corpus.configure(prompt_format="chat_template", scorer={"path": str(folder), "max_length": 64})
     [line] = lines(corpus, "scorer")
     assert line.startswith("warning: scorer: the chat template ignores add_generation_prompt")
 

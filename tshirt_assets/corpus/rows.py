@@ -59,7 +59,7 @@ def _read(fields: dict[str, Any], config: CorpusConfig) -> Draft:
     if form in INSTRUCTION:
         return read_pair(fields, columns.instruction or INSTRUCTION[form], RESPONSES, config)
     draft = Draft()
-    found = f"{', '.join(fields)}; name yours under `columns`" if fields else "none"
+    found = ", ".join(fields) or "none"
     draft.refuse(
         Status.MISSING_FIELD,
         f"no instruction, prompt, messages or conversations field; found: {found}",

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -76,7 +77,7 @@ def _here(path: str) -> Path | None:
 def is_hub_id(path: str) -> bool:
     """Whether a model's path can only be an id of the hub: there is nothing of that name here."""
     elsewhere = path.startswith((".", "/", "~", "package:")) or path.endswith(".gguf")
-    return not (elsewhere or path.count("/") > 1 or Path(path).exists())
+    return not (elsewhere or path.count("/") > 1 or os.path.exists(path))
 
 
 def _in_package(path: str) -> Path:
