@@ -191,7 +191,7 @@ def swapped(table: Table, other: Table) -> Damage:
 
 def stray(corpus: Corpus) -> None:
     shutil.copytree(
-        folder(corpus, ("token_scores", "a-")), Path(corpus.config.store) / f"{NAME}.copy.lance"
+        folder(corpus, ("token_scores", "b-")), Path(corpus.config.store) / f"{NAME}.copy.lance"
     )
 
 

@@ -1,5 +1,6 @@
 """Whatever is damaged, `verify` says so in one line, and following its advice mends it."""
 
+import copy
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -106,7 +107,7 @@ def of_manifests_and_facts() -> Iterator[Kind]:
         yield Kind(f"{table[0]}: no {fact}", table[0], damage, said)
         if fact != "fingerprint":  # text, whatever it says
             damage = d.with_facts(table, **{fact: '["other"]'})
-            said = "cannot be read.*materialize it again"
+            said = "(cannot be read.*it again|not all of its rows are of other; materialize)"
             yield Kind(f"{table[0]}: other {fact}", table[0], damage, said)
     yield Kind(
         "search: other fingerprint",
@@ -267,6 +268,19 @@ def corpus(whole: Corpus, tmp_path: Path) -> Corpus:
     return Corpus(tmp_path / "corpus", whole.models, dict(OPTIONS))
 
 
+@pytest.fixture
+def stored(whole: Corpus, tmp_path: Path) -> Corpus:
+    """A copy of what is stored and exported alone: enough to look at."""
+    copied = copy.copy(whole)
+    places = {"store": whole.config.store, "export_dir": whole.config.export_dir}
+    for option, folder in places.items():
+        shutil.copytree(folder, tmp_path / option)
+    copied.config = whole.config.model_copy(
+        update={option: str(tmp_path / option) for option in places}
+    )
+    return copied
+
+
 def said(corpus: Corpus) -> list[str]:
     recorded = recorded_versions(corpus.instance, corpus.config)
     return [str(f) for f in verify(corpus.store, corpus.config, corpus.shards, recorded).faults]
@@ -283,9 +297,9 @@ def test_what_is_whole_has_no_fault(corpus: Corpus) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_every_kind_is_found(corpus: Corpus, kind: Kind) -> None:
-    kind.damage(corpus)
-    lines = said(corpus)
+def test_every_kind_is_found(stored: Corpus, kind: Kind) -> None:
+    kind.damage(stored)
+    lines = said(stored)
     assert any(re.search(kind.said, line) for line in lines), lines
     assert all("\n" not in line and "; " in line for line in lines)
 
