@@ -31,7 +31,7 @@ def tokenize_rows(
             row=row["row"],
             status=Status.OK,
             status_detail=None,
-            messages=tuple(Message(m["role"], m["content"]) for m in row["messages"]),
+            messages=tuple(Message.of(turn) for turn in row["messages"]),
             instruction=row["instruction"],
             input=row["input"],
             response=row["response"],

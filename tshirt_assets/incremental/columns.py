@@ -135,7 +135,7 @@ DESCRIPTIONS = {
     "response": "The scored assistant turn.",
     "n_turns": "Number of messages, the scored one included.",
     "domain": "Domain from the configured column.",
-    "extra": "All other source fields, as JSON.",
+    "extra": "All other source fields, and under turn_fields those of turns, as JSON.",
     "vector": "L2-normalised embedding of instruction and input.",
     "model": "Fingerprint of the embedding model.",
     "n_prompt_tokens": "Tokens before the response.",
