@@ -3,7 +3,7 @@
 import copy
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -296,7 +296,15 @@ def test_what_is_whole_has_no_fault(corpus: Corpus) -> None:
     assert {info.asset for info in corpus.store.stored(NAME)} == {table for table, _ in TABLES}
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def mostly_slow(values: Iterable[Any], step: int) -> list[Any]:
+    """Test values of which every `step`-th, from the first on, is for every day."""
+    return [
+        pytest.param(value, marks=[pytest.mark.slow] if at % step else [])
+        for at, value in enumerate(values)
+    ]
+
+
+@pytest.mark.parametrize("kind", mostly_slow(KINDS, 8), ids=lambda kind: kind.name)
 def test_every_kind_is_found(stored: Corpus, kind: Kind) -> None:
     kind.damage(stored)
     lines = said(stored)
@@ -315,7 +323,9 @@ def rounds() -> Iterator[list[Kind]]:
         yield list(chosen.values())
 
 
-@pytest.mark.parametrize("kinds", rounds(), ids=lambda kinds: f"{len(kinds)} kinds")
+@pytest.mark.parametrize(
+    "kinds", mostly_slow(rounds(), 99), ids=lambda kinds: f"{len(kinds)} kinds"
+)
 def test_following_the_advice_mends_it(corpus: Corpus, kinds: list[Kind]) -> None:
     before = {info.name: info.data_version for info in corpus.store.stored(NAME)}
     for kind in kinds:
