@@ -123,7 +123,7 @@ def _check_line(asset: str, name: str, checks: Iterable[dg.AssetCheckEvaluation]
     for check in checks:
         if check.severity is dg.AssetCheckSeverity.ERROR:
             level = "error"
-        values = {key: value.value for key, value in check.metadata.items()}
+        values: dict[str, Any] = {key: value.value for key, value in check.metadata.items()}
         total += values.get("partitions", 1)
         failed += values.get("failed", 1)
         details |= values.get("details", {"": check.description or ""})
