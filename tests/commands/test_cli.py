@@ -158,13 +158,15 @@ def test_without_a_usable_row_run_says_what_was_found_and_what_to_set(corpus: Co
     assert "embeddings" not in result.stderr  # no model is loaded for nothing
 
 
-def test_failed_checks_are_listed_at_the_end(ran: tuple[Corpus, Result]) -> None:
-    corpus, result = ran
-    said = result.stderr.splitlines()
-    shard = corpus.shard("c-")
-    assert any(
-        line.startswith(f"warning: check samples.rows_usable (1 of 3): {shard}: ") for line in said
-    )
+def test_failed_checks_are_listed_at_the_end_also_beside_a_shard_that_failed(
+    corpus: Corpus,
+) -> None:
+    corpus.path("broken.parquet").write_bytes(b"PAR1 not parquet at all PAR1")
+    corpus.configure(max_bad_share=0.0)
+    result = call(corpus, "run", str(corpus.file))
+    c = corpus.shard("c-")
+    expected = f"warning: check samples.rows_usable (1 of 3): {c}: 2 of 14 rows not ok ("
+    assert any(line.startswith(expected) for line in result.stderr.splitlines())
 
 
 def test_an_interrupted_command_says_so(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,11 +188,11 @@ def test_show_says_which_scores_belong_to_another_configuration(materialized: Co
         keep_fraction=0.5,
     )
     said = call(corpus, "show", str(corpus.file)).stdout
-    for asset in ("token_scores", "robust_scores"):
-        assert (
-            f"{asset}: stored scores were made with scorer.path {before}; corpus.yaml says "
-            f"scorer.path {after}: run again to compute them"
-        ) in said
+    assert (
+        f"token_scores: stored scores were made with scorer.path {before}; corpus.yaml says "
+        f"scorer.path {after}: run again to compute them"
+    ) in said
+    assert f"robust_scores: stored scores were made with scorer.path {before}" in said
     assert "miwv_scores: stored scores were made with" in said
     assert "embeddings: stored" not in said
     assert "contenders: made with keep_fraction 0.75; corpus.yaml says 0.5" in said

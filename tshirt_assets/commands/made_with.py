@@ -38,10 +38,9 @@ def outdated_lines(
 ) -> list[str]:
     """One line per asset whose stored tables belong to another model or configuration."""
     subsets = {
-        recipe: made
-        for recipe in config.recipes
-        if (info := store.info(config.name, SELECTED_SUBSET.name, recipe)) is not None
-        and (made := TableFacts.of(info).provenance) is not None
+        str(info.shard): made
+        for info in store.stored(config.name, SELECTED_SUBSET.name)
+        if (made := TableFacts.of(info).provenance) is not None
     }
     lines = []
     for asset in SETTINGS:
@@ -148,6 +147,8 @@ def _tau_line(store: Store, config: CorpusConfig) -> Iterator[str]:
 def _subset_lines(config: CorpusConfig, subsets: Mapping[str, Provenance]) -> Iterator[str]:
     """One line per recipe whose options are others than those of its stored subset."""
     for name, made in subsets.items():
+        if name not in config.recipes:
+            continue
         now = config.recipes[name].model_dump(mode="json", exclude_defaults=True)
         keys = [key for key in {**made.options, **now} if made.options.get(key) != now.get(key)]
         if keys:

@@ -63,7 +63,9 @@ def materialize_partitions(
         )
         for name, outcome in report.checks.items():
             outcomes.setdefault(name, {})[shard] = outcome
+    checked = [check_result(binding, asset, *found) for found in outcomes.items()]
     if failures:
+        yield from checked  # of the finished ones: what they found is worth knowing all the more
         shard, first = next(iter(failures.items()))
         raise dg.Failure(
             description=f"{asset}: {len(failures)} of {len(keys)} partitions failed; the finished "
@@ -75,8 +77,7 @@ def materialize_partitions(
             },
         ) from first
     yield dg.MaterializeResult(asset_key=binding.key(asset), metadata=_ALREADY_LOGGED)
-    for name, by_shard in outcomes.items():
-        yield check_result(binding, asset, name, by_shard)
+    yield from checked
 
 
 def _latest_event(instance: dg.DagsterInstance, key: dg.AssetKey) -> str:
