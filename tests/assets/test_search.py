@@ -111,8 +111,9 @@ def test_rows_that_do_not_exist_are_a_fault(searchable: Corpus) -> None:
     rows = searchable.frame("search").with_columns(shard=pl.lit("gone")).to_arrow()
     searchable.store.write(NAME, "search", None, rows, info.meta)
     found = verify(searchable.store, searchable.config, searchable.shards).faults
+    remedy = "are not those of samples and embeddings; materialize search again"
     assert [str(fault) for fault in found] == [
-        "search: 32 rows that samples does not have; materialize search again"
+        f"search: its rows of {shard} {remedy}" for shard in [*sorted(searchable.shards), "others"]
     ]
 
 
