@@ -1,7 +1,7 @@
 """The identities that scores would get now, found without loading a model.
 
 What only a loaded model knows (the precision that `auto` means on its device, the positions that
-its class has) is left open: every identity that it may come to is expected.
+its class has, what had to be mended) is left open: every identity that it may come to is expected.
 """
 
 import json
@@ -17,6 +17,7 @@ from tshirt_assets.incremental.estimates import robust_identity
 from tshirt_assets.incremental.identity import identity_hash, loss_identity
 from tshirt_assets.models.causal_lm import load_tokenizer
 from tshirt_assets.models.model_files import ModelError, cache_dir, fingerprint, locate_model
+from tshirt_assets.models.remarks import FROM_IDS, UNWRAPPED
 
 if TYPE_CHECKING:
     from tshirt_assets.models.causal_lm import LoadedCausalLM
@@ -27,6 +28,13 @@ PRECISIONS = {
     "float16": ("fp16",),
     "bfloat16": ("bf16",),
 }
+# What the load of a model may have to mend, in the order in which it says so.
+ADAPTATIONS: tuple[dict[str, Any], ...] = (
+    {},
+    {"adaptations": [UNWRAPPED]},
+    {"adaptations": [FROM_IDS]},
+    {"adaptations": [UNWRAPPED, FROM_IDS]},
+)
 
 
 @dataclass(frozen=True)
@@ -71,8 +79,10 @@ def _models(options: CausalLMOptions) -> "Iterator[LoadedCausalLM]":
     location = _located(options)
     model = fingerprint(location)
     lengths = {options.max_length, *(min(options.max_length, n) for n in _positions(location))}
-    for precision, length in product(PRECISIONS[options.dtype], sorted(lengths)):
-        identity = {"model": model, "precision": precision, "max_length": length}
+    for precision, length, mended in product(
+        PRECISIONS[options.dtype], sorted(lengths), ADAPTATIONS
+    ):
+        identity = {"model": model, "precision": precision, "max_length": length} | mended
         yield cast("LoadedCausalLM", UnloadedCausalLM(options, identity))
 
 
