@@ -151,10 +151,10 @@ def test_without_a_usable_row_run_says_what_was_found_and_what_to_set(corpus: Co
         file.unlink()
     corpus.write("x.jsonl", [{"question": "why", "answer": "so"}] * 5)
     result = call(corpus, "run", str(corpus.file))
-    assert result.exit_code == 1
-    [line] = [line for line in result.stderr.splitlines() if "no row of 'tiny' is usable" in line]
-    assert "found: question, answer" in line
-    assert "Set `columns` to the names of your fields: instruction and response" in line
+    assert result.exit_code == 2
+    assert "error: paths: no file of tiny has a row that can be used" in result.stderr
+    assert "fields found: question, answer" in result.stderr
+    assert "set columns.instruction and columns.response, or columns.messages" in result.stderr
     assert "embeddings" not in result.stderr  # no model is loaded for nothing
 
 

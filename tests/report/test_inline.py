@@ -51,7 +51,7 @@ def test_outliers_count_in_the_outermost_bars() -> None:
 )
 def test_the_ui_shows_it_in_place(values: np.ndarray) -> None:
     text = histogram_markdown(values, "a title [of forty letters], not shorter")
-    assert text.startswith("![a title (of forty letters), not shorter](data:")
+    assert text.startswith(r"![a title \[of forty letters\], not shorter](data:")
     assert len(text) < INLINE_CHARACTERS
     assert max(heights(picture(text))) == BASE
 

@@ -35,7 +35,7 @@ def test_a_histogram_has_its_title_its_axes_and_the_names_of_its_colours() -> No
     svg = picture(markdown)
     paints(svg)
     shown = words(svg)
-    assert markdown.startswith("![IFD (x)](data:")
+    assert markdown.startswith(r"![IFD \[x\]](data:")
     assert shown[:2] == ["IFD [x]", "■ corpus■ subset"]
     assert "helps | hurts" in shown
     assert {"0 %", "0.8", "1.0"} <= set(shown)

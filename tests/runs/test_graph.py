@@ -83,8 +83,8 @@ def test_clean_scores_equal_the_oracle(finished: Corpus, lm, token_ids) -> None:
         assert row["token_delta"] == pytest.approx(oracle.deltas(cond, uncond), abs=1e-4)
 
 
-def test_tau_is_the_quantile_over_all_rows_and_s_ifd_follows(finished: Corpus) -> None:
-    scores = finished.frame("token_scores").filter(pl.col("status") == "ok")
+def test_tau_is_the_quantile_over_distinct_rows_and_s_ifd_follows(finished: Corpus) -> None:
+    scores = finished.frame("token_scores").filter(pl.col("status") == "ok").unique("sample_id")
     deltas = np.abs(np.concatenate([row.to_numpy() for row in scores["token_delta"]]))
     contenders = finished.frame("contenders")
     tau = contenders["tau"][0]
