@@ -24,8 +24,12 @@ $(VENV)/dev.stamp: $(VENV)/demo.stamp
 demo: $(VENV)/demo.stamp
 	$(BIN)/tshirt-assets run data/corpus.yaml
 
+# On all cores, a file of tests on one of them; Chromium alone, because its tests watch the clock.
+PARALLEL := -n auto --dist loadfile
+
 test: $(VENV)/dev.stamp
-	env -u DAGSTER_HOME $(BIN)/python -m pytest -m "not slow"
+	env -u DAGSTER_HOME $(BIN)/python -m pytest -m "not slow and not browser" $(PARALLEL)
+	env -u DAGSTER_HOME $(BIN)/python -m pytest -m "browser and not slow" tests
 
 # With the tests that start several servers or kill many processes: about 20 minutes.
 test-all: $(VENV)/dev.stamp
@@ -38,8 +42,8 @@ test-lowest:
 	$(PYTHON) -m venv --clear $(LOWEST)
 	$(PYTHON) -m tests.lowest > $(LOWEST)/pins.txt
 	$(LOWEST)/bin/pip install --quiet --disable-pip-version-check -c $(LOWEST)/pins.txt -e ".[test]"
-	env -u DAGSTER_HOME $(LOWEST)/bin/python -m pytest -m "not slow and not browser and not model" \
-		$(addprefix tests/,assets commands config corpus export incremental models orchestration \
+	env -u DAGSTER_HOME $(LOWEST)/bin/python -m pytest $(PARALLEL) \
+		-m "not slow and not browser and not model" $(addprefix tests/,assets commands config corpus export incremental models orchestration \
 		report scoring selection store runs/test_graph.py) --ignore=tests/incremental/test_reuse.py
 
 ui: $(VENV)/demo.stamp

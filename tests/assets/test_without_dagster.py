@@ -138,11 +138,11 @@ def test_search_is_published_once(graph: Graph) -> None:
     embedded, samples = graph.dataset("embeddings"), graph.dataset("samples")
     model, width = search.embedded_with(embedded)
     facts = TableFacts(embedder={"path": "x"}, fingerprint=model)
-    first, published = search.publish(embedded, samples, width, facts)
+    first, published = search.publish(embedded, samples, width, facts, LOG)
     assert (published, first.rows) == (True, to_frame(graph.store.read(NAME, "search")).height)
-    assert search.publish(embedded, samples, width, facts) == (first, False)
+    assert search.publish(embedded, samples, width, facts, LOG) == (first, False)
     other = facts.model_copy(update={"fingerprint": "another"})
-    assert search.publish(embedded, samples, width, other)[1]
+    assert search.publish(embedded, samples, width, other, LOG)[1]
 
 
 def test_what_is_missing_is_a_plain_error(tmp_path: Path, graph: Graph) -> None:

@@ -13,7 +13,9 @@ from tshirt_assets.orchestration.shard_loop import CheckOutcome, check_result
 
 
 def statuses(**counts: int) -> pa.Table:
-    return pa.table({"status": [name for name, count in counts.items() for _ in range(count)]})
+    names = [name for name, count in counts.items() for _ in range(count)]
+    details = [None if name == "ok" else f"why {name}" for name in names]
+    return pa.table({"status": names, "status_detail": details})
 
 
 @pytest.mark.parametrize(
@@ -24,7 +26,7 @@ def statuses(**counts: int) -> pa.Table:
         (
             statuses(not_text=3, missing_field=5),
             False,
-            "8 of 8 rows not ok (missing_field 5, not_text 3)",
+            "8 of 8 rows not ok (missing_field 5, not_text 3): why missing_field",
         ),
         (statuses(ok=4), True, "0 of 4 rows not ok"),
         (pa.table({"status": pa.array([], pa.string())}), False, "no rows"),
