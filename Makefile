@@ -43,8 +43,9 @@ test-lowest:
 	$(PYTHON) -m tests.lowest > $(LOWEST)/pins.txt
 	$(LOWEST)/bin/pip install --quiet --disable-pip-version-check -c $(LOWEST)/pins.txt -e ".[test]"
 	env -u DAGSTER_HOME $(LOWEST)/bin/python -m pytest $(PARALLEL) \
-		-m "not slow and not browser and not model" $(addprefix tests/,assets commands config corpus export incremental models orchestration \
-		report scoring selection store runs/test_graph.py) --ignore=tests/incremental/test_reuse.py
+		-m "not slow and not browser and not model" $(addprefix tests/,assets commands config \
+		corpus export incremental models orchestration report scoring selection store \
+		runs/test_graph.py) --ignore=tests/incremental/test_reuse.py
 
 ui: $(VENV)/demo.stamp
 	@mkdir -p $(DAGSTER_HOME)

@@ -54,7 +54,8 @@ def make(run: Run) -> Report:
     if info is not None:
         calibration = Calibration.from_facts(TableFacts.of(info).calibration or {})
         table = run.store.read(run.config.name, CALIBRATION.name, version=info.version)
-        metadata: dict[str, Any] = {"kept": "most of its rows and tau are as they were"}
+        metadata: dict[str, Any] = {"computed": 0, "reused": table.num_rows}
+        metadata["kept"] = "most of its rows and tau are as they were"
     else:
         calibration, table, drawn = calibrated(run.store, run.config, scorer, draws, tau)
         facts = TableFacts(tau=tau, calibration=calibration.facts())
