@@ -112,7 +112,11 @@ def changes(corpus: HostCorpus, full: dict[str, Any], rows: int) -> dict[str, An
         found[name] = again["cpu"] / full["cpu"]
         return again
 
-    found["models_loaded_unchanged"] = share("unchanged")["models"]
+    unchanged = share("unchanged")
+    found["models_loaded_unchanged"] = unchanged["models"]
+    found["rows_computed_unchanged"] = sum(
+        count["computed"] for count in unchanged["rows"].values()
+    )
     found["rediscover_ms_per_file"] = rediscovery(corpus)
     corpus.configure(budget=OTHER_BUDGET)
     share("budget_only")

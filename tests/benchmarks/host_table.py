@@ -46,7 +46,7 @@ def table(figures: Mapping[str, Any]) -> str:
         "| figure | what | value | bar | holds |",
         "|---|---|---|---|---|",
     ]
-    values = figures | of_a_million(figures)
+    values = {**figures, **of_a_million(figures)}
     for name, bar in BARS.items():
         value = values.get(name)
         found, verdict = "not measured", ""

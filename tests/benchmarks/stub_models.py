@@ -2,7 +2,8 @@
 
 `install` puts them in the place of whatever a process would load. The tokenizer is SmolLM2's own,
 and the token-loss engine the real one, with its packing: only the forward pass and the embedder
-give numbers at once. The numbers depend on the tokens or the text alone, not on batch or order.
+give numbers at once. Losses and vectors depend on the tokens or the text alone, not on batch or
+order.
 """
 
 import os
