@@ -35,7 +35,9 @@ def test_every_figure_of_the_host_benchmark_is_there(
 
     monkeypatch.setattr(host, "measured", measured)
     monkeypatch.setattr(host, "can_have_workers", lambda: False)
-    figures = host.measure(tmp_path, [ROWS], files=2, demo_shards=(2, 4), demo_rows=5)
+    figures = host.measure(
+        tmp_path, [ROWS], files=2, demo_shards=(2, 4), demo_rows=5, file_rows=ROWS
+    )
 
     assert figures["rows"] == ROWS
     assert all(math.isfinite(figures[name]) and figures[name] > 0 for name in ALWAYS)

@@ -30,6 +30,7 @@ from tests.benchmarks.host_workers import can_have_workers, speedup
 SIZES = (5_000, 52_000)
 MILLION = 1_000_000
 DEMO_SHARDS, DEMO_ROWS = (20, 40), 500
+FILE_ROWS = 52_000  # of the file whose last rows are read
 SCORES = ("token_scores", "miwv_scores", "robust_scores")
 NO_WORKERS = "`tshirt-assets run` has no option --workers"
 
@@ -42,6 +43,7 @@ def measure(
     files: int = FILES,
     demo_shards: tuple[int, int] = DEMO_SHARDS,
     demo_rows: int = DEMO_ROWS,
+    file_rows: int = FILE_ROWS,
     profile: Path | None = None,
 ) -> dict[str, Any]:
     """All figures by their keys, of corpora that are made in `folder`."""
@@ -54,7 +56,8 @@ def measure(
     figures["rows"] = largest
     figures |= ratios(corpus, full)
     figures |= changes(corpus, full, largest)
-    figures["last_shard"] = last_to_first(folder / "one-file", largest)
+    last = last_to_first(folder / "one-file", file_rows)
+    figures |= {"last_shard_by_layout": last, "last_shard": max(last.values())}
     demos = {
         str(shards): demo_reading(folder / f"demos-{shards}", shards, demo_rows)
         for shards in demo_shards

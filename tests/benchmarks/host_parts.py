@@ -16,6 +16,7 @@ from tests.benchmarks.host_corpus import HostCorpus
 from tests.benchmarks.host_run import cpu_seconds
 from tests.benchmarks.rows import ROOT, SEED
 from tshirt_assets.config import CorpusConfig
+from tshirt_assets.corpus.files import read_records
 from tshirt_assets.corpus.prompts import prompt_text
 from tshirt_assets.corpus.readers import read_shard
 from tshirt_assets.corpus.sample import to_table
@@ -87,16 +88,24 @@ def demo_reading(folder: Path, shards: int, rows_per_shard: int) -> float:
     return 1e6 * (cpu_seconds() - started) / (places.height - rows_per_shard)
 
 
-def last_to_first(folder: Path, rows: int) -> float:
-    """CPU time of reading the last tenth of a file over that of reading the first tenth."""
-    corpus = HostCorpus.create(folder, rows, files=1)
+def last_to_first(folder: Path, rows: int) -> dict[str, float]:
+    """CPU time of reading the records of a file's last tenth over that of the first, by layout."""
+    lines = HostCorpus.create(folder / "lines", rows, files=1)
+    array = HostCorpus(folder / "array")
+    (array.folder / "rows").mkdir(parents=True)
+    text = ",\n".join(lines.paths[0].read_text().splitlines())
+    (array.folder / "rows" / "part.json").write_text(f"[{text}]")
+    return {corpus.folder.name: _last_to_first(corpus, rows) for corpus in (lines, array)}
+
+
+def _last_to_first(corpus: HostCorpus, rows: int) -> float:
     corpus.configure(rows_per_shard=rows // READ_SHARDS)
     config = corpus.config
     specs = discover_shards(config)
     first, last = specs[0], specs[READ_SHARDS - 1]
 
     def read(spec: ShardSpec) -> float:
-        return least(lambda: sum(1 for _ in read_shard(spec, config)))
+        return least(lambda: sum(1 for _ in read_records(spec.path, spec.start, spec.stop)))
 
     return read(last) / read(first)
 
