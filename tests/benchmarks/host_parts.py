@@ -1,0 +1,131 @@
+"""Parts of a run that are measured on their own: the yardstick, demos, and which rows are where.
+
+python -m tests.benchmarks.host_parts CORPUS.yaml      # the yardstick, in CPU seconds
+"""
+
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+
+from tests.benchmarks.host_corpus import HostCorpus
+from tests.benchmarks.host_run import cpu_seconds
+from tests.benchmarks.rows import ROOT, SEED
+from tshirt_assets.config import CorpusConfig
+from tshirt_assets.corpus.files import read_records
+from tshirt_assets.corpus.prompts import prompt_text
+from tshirt_assets.corpus.readers import read_shard
+from tshirt_assets.corpus.sample import to_table
+from tshirt_assets.corpus.shards import ShardSpec, discover_shards
+from tshirt_assets.incremental.demos import ShardDemos
+from tshirt_assets.incremental.stored_rows import samples_by_id
+from tshirt_assets.incremental.writing import write_table
+from tshirt_assets.store.store import Store
+
+BATCH = 1000  # texts in one call of the tokenizer
+REPEATS = 3  # of what takes a moment; the least counts
+READ_SHARDS = 10
+
+
+def yardstick(corpus: HostCorpus) -> float:
+    """CPU seconds in which one thread tokenizes all prompts and responses, in its own process."""
+    command = [sys.executable, "-m", __spec__.name, str(corpus.file)]
+    environment = os.environ | {"TOKENIZERS_PARALLELISM": "false"}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return float(done.stdout.split()[-1])
+
+
+def tokenizing(config: CorpusConfig) -> float:
+    """CPU seconds of encode_batch_fast over all prompts and responses."""
+    from tshirt_assets.models.causal_lm import load_tokenizer
+
+    tokenizer = load_tokenizer(config.scorer)
+    texts = [
+        text
+        for spec in discover_shards(config)
+        for sample in read_shard(spec, config)
+        for text in (prompt_text(sample, config.prompt_format, tokenizer), sample.response)
+    ]
+    encode = tokenizer.backend_tokenizer.encode_batch_fast
+    started = cpu_seconds()
+    for start in range(0, len(texts), BATCH):
+        encode(texts[start : start + BATCH], add_special_tokens=False)
+    return cpu_seconds() - started
+
+
+def demo_reading(folder: Path, shards: int, rows_per_shard: int) -> float:
+    """CPU microseconds per row of reading the demos of all rows, which lie in any shard."""
+    corpus = HostCorpus.create(folder, shards * rows_per_shard, shards)
+    config, store = corpus.config, Store(str(folder / "store"))
+    tables = {spec.key: to_table(read_shard(spec, config)) for spec in discover_shards(config)}
+    for shard, table in tables.items():
+        write_table(store, config.name, "samples", shard, table)
+    places = pl.concat(
+        pl.DataFrame(pl.from_arrow(table.select(["sample_id", "shard"])))
+        for table in tables.values()
+    )
+    order = list(range(places.height))
+    random.Random(SEED).shuffle(order)
+    nearest = places.with_columns(
+        neighbour_id=places["sample_id"][order],
+        neighbour_shard=places["shard"][order],
+        similarity=pl.lit(0.5, pl.Float32),
+    )
+    samples = {shard: samples_by_id(table) for shard, table in tables.items()}
+    started = 0.0
+    for number, (shard, own) in enumerate(samples.items()):
+        demos = ShardDemos(store, config.name, own, nearest.filter(shard=shard), {})
+        if number == 1:  # the first one opens what is opened once
+            started = cpu_seconds()
+        found = demos.read(list(own))
+        assert len(found) == len(own)
+    return 1e6 * (cpu_seconds() - started) / (places.height - rows_per_shard)
+
+
+def last_to_first(folder: Path, rows: int) -> dict[str, float]:
+    """CPU time of reading the records of a file's last tenth over that of the first, by layout."""
+    lines = HostCorpus.create(folder / "lines", rows, files=1)
+    array = HostCorpus(folder / "array")
+    (array.folder / "rows").mkdir(parents=True)
+    text = ",\n".join(lines.paths[0].read_text().splitlines())
+    (array.folder / "rows" / "part.json").write_text(f"[{text}]")
+    return {corpus.folder.name: _last_to_first(corpus, rows) for corpus in (lines, array)}
+
+
+def _last_to_first(corpus: HostCorpus, rows: int) -> float:
+    corpus.configure(rows_per_shard=rows // READ_SHARDS)
+    config = corpus.config
+    specs = discover_shards(config)
+    first, last = specs[0], specs[READ_SHARDS - 1]
+
+    def read(spec: ShardSpec) -> float:
+        return least(lambda: sum(1 for _ in read_records(spec.path, spec.start, spec.stop)))
+
+    return read(last) / read(first)
+
+
+def rediscovery(corpus: HostCorpus) -> float:
+    """CPU milliseconds per file of finding the shards of a corpus that has not changed."""
+    config = corpus.config
+    known = {spec.key for spec in discover_shards(config)}
+    return 1e3 * least(lambda: discover_shards(config, known)) / len(corpus.paths)
+
+
+def least(work: Callable[[], object]) -> float:
+    """CPU seconds of the fastest of a few calls."""
+    found = []
+    for _ in range(REPEATS):
+        started = cpu_seconds()
+        work()
+        found.append(cpu_seconds() - started)
+    return min(found)
+
+
+if __name__ == "__main__":
+    print(tokenizing(CorpusConfig.from_yaml(sys.argv[1])))
