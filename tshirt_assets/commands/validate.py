@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tshirt_assets.commands.terminal import say
 from tshirt_assets.config import CorpusConfig
-from tshirt_assets.preflight.checklist import findings
+from tshirt_assets.preflight.checklist import findings, said_before_a_run
 from tshirt_assets.preflight.finding import Finding, PreflightError
 from tshirt_assets.preflight.inspection import Inspection
 
@@ -29,9 +29,8 @@ def refuse_what_would_fail(config: CorpusConfig) -> None:
     Raises `PreflightError` for what would make the whole run fail.
     """
     found = findings(Inspection(config, most_files=FILES_BEFORE_A_RUN))
-    for finding in found:
-        if finding.severity != "ok" and not finding.stops_a_run:
-            say(str(finding), err=True)
+    for finding in said_before_a_run(found):
+        say(str(finding), err=True)
     faults = [finding.line for finding in found if finding.stops_a_run]
     if faults:
         raise PreflightError("\n".join(faults))

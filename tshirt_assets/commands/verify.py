@@ -57,7 +57,7 @@ def verify(
     cross_checks.check_identities(checked)
     cross_checks.check_rows(checked, config)
     with found.guarded("search", "materialize search again"):
-        cross_checks.check_search(checked)
+        cross_checks.check_search(checked, config)
     _check_origins(checked, config, there, recorded or {})
     for recipe in config.recipes:
         _check_subset(checked, config, recipe)

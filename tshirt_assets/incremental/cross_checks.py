@@ -7,6 +7,7 @@ import polars as pl
 from tshirt_assets.config import NEIGHBOURS, CorpusConfig
 from tshirt_assets.incremental import consistency
 from tshirt_assets.incremental.catalog import ASSETS, ROBUST_SCORES, SELECTED_SUBSET
+from tshirt_assets.incremental.dataset import incomplete_shards, left_out_if_incomplete
 from tshirt_assets.incremental.search_copies import changed_copies
 from tshirt_assets.incremental.table_checks import CheckedTables
 
@@ -52,8 +53,8 @@ def check_identities(checked: CheckedTables) -> None:
                 checked.found.add_all(f"{table} {shard}", table, [problem])
 
 
-def check_search(checked: CheckedTables) -> None:
-    """The published texts and vectors are copies of what is stored."""
+def check_search(checked: CheckedTables, config: CorpusConfig) -> None:
+    """The published texts and vectors are copies of what is stored, but for what is left out."""
     search = checked.tables.get(("search", None))
     if search is None or checked.frame("search") is None:
         return
@@ -61,6 +62,9 @@ def check_search(checked: CheckedTables) -> None:
         {s: info for (t, s), info in checked.tables.items() if t == table and s is not None}
         for table in ("samples", "embeddings")
     )
+    if left_out_if_incomplete(config):
+        left_out = incomplete_shards(checked.store, config, [*samples])
+        samples = {shard: info for shard, info in samples.items() if shard not in left_out}
     changed = (
         f"its rows of {shard} are not those of samples and embeddings"
         for shard in changed_copies(checked.store, search, samples, embeddings)

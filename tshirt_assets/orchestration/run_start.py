@@ -7,7 +7,7 @@ import dagster as dg
 
 from tshirt_assets.incremental.catalog import needed_assets
 from tshirt_assets.orchestration.asset_run import Run
-from tshirt_assets.preflight.checklist import QUICK_CHECKS, findings
+from tshirt_assets.preflight.checklist import QUICK_CHECKS, findings, said_before_a_run
 from tshirt_assets.preflight.inspection import MODEL_KINDS, Inspection
 
 _passed: deque[tuple[str, str]] = deque(maxlen=100)  # (run, corpus), of this process
@@ -25,9 +25,8 @@ def check_before(run: Run) -> None:
     needed = _needed_resources(run)
     models = tuple(kind for kind in MODEL_KINDS if kind in needed)
     found = findings(Inspection(run.config, models, online=False), QUICK_CHECKS)
-    for finding in found:
-        if finding.severity == "warning":
-            run.log.warning(finding.line)
+    for finding in said_before_a_run(found):
+        run.log.warning(finding.line)
     faults = [finding.line for finding in found if finding.stops_a_run]
     if faults:
         raise dg.Failure("\n".join(faults))

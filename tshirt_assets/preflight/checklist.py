@@ -7,7 +7,7 @@ from tshirt_assets.preflight.budgets import budget_findings
 from tshirt_assets.preflight.disk_space import disk_findings
 from tshirt_assets.preflight.finding import Finding
 from tshirt_assets.preflight.folders import folder_findings
-from tshirt_assets.preflight.inspection import Inspection
+from tshirt_assets.preflight.inspection import MODEL_KINDS, Inspection
 from tshirt_assets.preflight.models_check import model_findings
 from tshirt_assets.preflight.rows_check import row_findings
 from tshirt_assets.preflight.store_check import store_findings
@@ -26,6 +26,20 @@ CHECKS: Final[tuple[Check, ...]] = (
     model_findings,
     store_findings,
 )
+
+
+def said_before_a_run(found: Iterable[Finding]) -> list[Finding]:
+    """What is said when a run begins and goes on.
+
+    Not what is to be known of models that can be used: their load says it.
+    """
+    return [
+        finding
+        for finding in found
+        if finding.severity != "ok"
+        and not finding.stops_a_run
+        and not (finding.severity == "warning" and finding.place in MODEL_KINDS)
+    ]
 
 
 def findings(inspection: Inspection, checks: Iterable[Check] = CHECKS) -> list[Finding]:
