@@ -42,7 +42,7 @@ def normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-@pytest.mark.parametrize("module", third_party())
+@pytest.mark.parametrize("module", sorted(third_party()))
 def test_what_is_imported_is_declared(module: str) -> None:
     message = f"imported by {', '.join(third_party()[module])}"
     assert distribution(module) in declared(OPTIONAL.get(module)), message

@@ -162,7 +162,7 @@ def test_contents_without_rows_have_no_records(tmp_path: Path) -> None:
     assert fields(write(tmp_path, "a.json", "[]")) == []
     assert fields(write(tmp_path, "b.jsonl", "\n\n  \n")) == []
     assert fields(write(tmp_path, "c.csv", "instruction,output\n")) == []
-    assert fields(write(tmp_path, "d.jsonl.gz", gzip.compress(b""))) == []
+    assert fields(write(tmp_path, "d.jsonl.gz", gzip.compress(b"", mtime=0))) == []
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "json", "csv"])
@@ -186,7 +186,7 @@ def test_a_row_that_is_too_long_is_one_fault(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize(
     ("name", "data"),
     [
-        ("x.jsonl.gz", gzip.compress(b"\n".join([TEXT.encode()] * 9))[:-12]),
+        ("x.jsonl.gz", gzip.compress(b"\n".join([TEXT.encode()] * 9), mtime=0)[:-12]),
         ("x.json", f"[{TEXT}, {TEXT[:9]}"),
         ("x.json", f"[{TEXT},"),
         ("x.jsonl", f"{TEXT}\n{TEXT[:-4]}"),
