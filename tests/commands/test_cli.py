@@ -8,7 +8,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from tests.corpora import Corpus
+from tests.corpora import RECIPES, Corpus
 from tshirt_assets.cli import main
 
 

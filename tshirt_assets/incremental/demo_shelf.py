@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import IO
 
 import polars as pl
 import pyarrow as pa
@@ -42,35 +41,34 @@ class DemoShelf:
 
     def read(self, shard: str) -> dict[str, Sample]:
         """The usable samples by their ids that rows of `shard` ask for and other shards hold."""
-        samples: dict[str, Sample] = {}
-        file, places = self._laid_down
-        for start, size in places.get(shard, ()):
-            file.seek(start)
-            with pa.ipc.open_stream(file.read(size)) as stream:
-                samples |= samples_by_id(stream.read_all())
-        return samples
+        laid_down, numbers = self._laid_down
+        parts = [laid_down.get_batch(number) for number in numbers.get(shard, ())]
+        return samples_by_id(pa.Table.from_batches(parts, SAMPLES_SCHEMA))
 
     @cached_property
-    def _laid_down(self) -> tuple[IO[bytes], dict[str, list[tuple[int, int]]]]:
-        """The file, and where in it the demos of each shard are."""
+    def _laid_down(self) -> tuple[pa.ipc.RecordBatchFileReader, dict[str, list[int]]]:
+        """The file, and the numbers of the batches in it that each shard asks for."""
         file = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as this is
-        places: dict[str, list[tuple[int, int]]] = defaultdict(list)
-        for (source,), asked in self._asked().group_by("neighbour_shard"):
-            with suppress(StoreError):  # who asks says so, for its shard
-                for asker, demos in self._demos(str(source), asked):
-                    start = file.tell()
-                    with pa.ipc.new_stream(file, SAMPLES_SCHEMA) as stream:
-                        stream.write_table(demos)
-                    places[asker].append((start, file.tell() - start))
-        return file, places
+        numbers: dict[str, list[int]] = defaultdict(list)
+        written = 0
+        with pa.ipc.new_file(file, SAMPLES_SCHEMA) as out:
+            for (source,), asked in self._asked().group_by("neighbour_shard"):
+                with suppress(StoreError):  # who asks says so, for its shard
+                    for asker, demos in self._demos(str(source), asked):
+                        out.write_batch(demos)
+                        numbers[asker].append(written)
+                        written += 1
+        return pa.ipc.open_file(file), numbers
 
-    def _demos(self, source: str, asked: pl.DataFrame) -> Iterator[tuple[str, pa.Table]]:
+    def _demos(self, source: str, asked: pl.DataFrame) -> Iterator[tuple[str, pa.RecordBatch]]:
         """(shard that asks, samples) of the demos that one shard holds; it is read once."""
         table = self._store.read(self._corpus, "samples", source, where="status = 'ok'")
         wanted = asked.select(ASKER, sample_id="neighbour_id").unique()
-        found = to_frame(table).join(wanted, on="sample_id")
-        for (asker,), demos in found.partition_by(ASKER, as_dict=True).items():
-            yield str(asker), to_schema(demos.drop(ASKER), SAMPLES_SCHEMA)
+        found = to_frame(table).join(wanted, on="sample_id").sort(ASKER)
+        rows, start = to_schema(found, SAMPLES_SCHEMA).combine_chunks(), 0
+        for asker, count in found.group_by(ASKER, maintain_order=True).len().iter_rows():
+            yield asker, rows.slice(start, count).to_batches()[0]
+            start += count
 
     def _asked(self) -> pl.DataFrame:
         """Which demo is asked for by which shard, and lies in which other one."""
