@@ -9,7 +9,7 @@ import dagster as dg
 from tshirt_assets.assets import BUILDERS
 from tshirt_assets.assets.files import files_spec
 from tshirt_assets.config import ConfigError, CorpusConfig
-from tshirt_assets.incremental.catalog import needed_assets
+from tshirt_assets.incremental.catalog import ASSETS
 from tshirt_assets.orchestration.binding import Binding, SpecHook
 from tshirt_assets.orchestration.freshness import build_subset_check
 from tshirt_assets.orchestration.maintenance import build_maintenance_job
@@ -65,7 +65,7 @@ def _corpus_defs(
     return dg.Definitions(
         assets=[
             files_spec(binding),
-            *(BUILDERS[record.name](binding) for record in needed_assets(config)),
+            *(BUILDERS[name](binding) for name in ASSETS),
         ],
         asset_checks=[build_subset_check(binding)],
         jobs=[build_maintenance_job(binding)],

@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tests.corpora import Corpus
+from tests.corpora import RECIPES as RECIPES_OF_THE_CORPUS
+from tests.corpora import Corpus, make_rows
 
 RECIPES = {
     "fused": {"method": "fusion", "budget": 6, "fuse": ["miwv", "ifd"]},
@@ -103,3 +104,56 @@ def test_selecting_again_changes_nothing(selected: Corpus) -> None:
     selected.materialize("selected_subset", partitions=["fused"])
     assert selected.version("selected_subset", "fused") == before["fused"]
     assert (folder / "messages.jsonl").read_bytes() == exported
+
+
+def materialized_again(corpus: Corpus) -> set[str]:
+    """The recipes that were selected again by a run over all of them."""
+    corpus.materialize("selected_subset")
+    return {
+        recipe
+        for recipe in corpus.config.recipes
+        if not corpus.metadata("selected_subset", recipe).get("unchanged")
+    }
+
+
+def test_what_is_unchanged_is_not_selected_again(materialized: Corpus) -> None:
+    corpus, recipes = materialized, set(RECIPES_OF_THE_CORPUS)
+    before = {recipe: corpus.metadata("selected_subset", recipe) for recipe in recipes}
+    assert materialized_again(corpus) == set()
+    for recipe, metadata in before.items():
+        assert corpus.metadata("selected_subset", recipe) == metadata | {"unchanged": True}
+
+    budgets = {**RECIPES_OF_THE_CORPUS, "ifd": {"method": "ifd", "budget": 3}}
+    corpus.configure(recipes=budgets)
+    assert materialized_again(corpus) == {"ifd"}
+    assert materialized_again(corpus) == set()
+
+    folder = corpus.folder / "exports" / "tiny"
+    messages = folder / "miwv" / "messages.jsonl"
+    messages.write_bytes(messages.read_bytes().replace(b"a", b"e", 1))
+    (folder / "ifd" / "report.html").unlink()
+    assert materialized_again(corpus) == {"miwv", "ifd"}
+    assert b"unchanged" not in messages.read_bytes()
+
+    corpus.configure(exports=["alpaca"])
+    assert materialized_again(corpus) == recipes
+    corpus.configure(export_token_weights=True)
+    assert materialized_again(corpus) == recipes
+
+
+def test_new_scores_are_selected_from_again(materialized: Corpus) -> None:
+    rows = make_rows(0, 10)
+    rows[3]["output"] = "another answer about the rain"
+    materialized.write("a.jsonl", rows)
+    materialized.materialize("samples", "token_scores")
+    assert materialized_again(materialized) == set(RECIPES_OF_THE_CORPUS)
+
+
+def test_a_damaged_subset_is_made_again(materialized: Corpus) -> None:
+    version = materialized.metadata("selected_subset", "ifd")["table_version"]
+    table = materialized.store.read("tiny", "selected_subset", "ifd")
+    info = materialized.store.info("tiny", "selected_subset", "ifd")
+    assert info is not None
+    materialized.store.write("tiny", "selected_subset", "ifd", table.slice(1), info.meta)
+    assert materialized_again(materialized) == {"ifd"}
+    assert materialized.metadata("selected_subset", "ifd")["table_version"] > version

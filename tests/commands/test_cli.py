@@ -8,7 +8,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from tests.corpora import Corpus
+from tests.corpora import RECIPES, Corpus
 from tshirt_assets.cli import main
 
 
@@ -184,7 +184,7 @@ def test_show_says_which_scores_belong_to_another_configuration(materialized: Co
     before, after = str(corpus.models / "lm"), str(corpus.models / "other_lm")
     corpus.configure(
         scorer={"path": after, "max_length": 400, "device": "cpu"},
-        recipes={"ifd": {"method": "ifd", "budget": 6}},
+        recipes=RECIPES | {"ifd": {"method": "ifd", "budget": 6}},
         keep_fraction=0.5,
     )
     said = call(corpus, "show", str(corpus.file)).stdout

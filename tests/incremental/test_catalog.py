@@ -14,6 +14,7 @@ from tshirt_assets.incremental.catalog import (
     needed_assets,
     owner,
     phases,
+    skipped_assets,
 )
 from tshirt_assets.selection.methods import METHODS
 from tshirt_assets.selection.scores import SCORES
@@ -36,6 +37,58 @@ def test_every_needed_asset_is_in_exactly_one_phase() -> None:
 def test_calibration_is_made_only_for_estimators_that_need_it(estimator, needed: bool) -> None:
     config = CorpusConfig(name="c", paths=("x",), robustness={"estimator": estimator})
     assert ("calibration" in [record.name for record in needed_assets(config)]) is needed
+
+
+BASE = {"samples", "token_scores", "selected_subset"}
+ROBUST = {"contenders", "calibration", "robust_scores"}
+VECTORS = {"embeddings", "search"}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "options", "more"),
+    [
+        ({"method": "ifd"}, {}, set()),
+        ({"method": "random"}, {"export_token_weights": True}, {"contenders"}),
+        ({"method": "ifd", "dedupe_similarity": 0.9}, {}, VECTORS),
+        ({"method": "longest"}, {"semantic_search": True}, VECTORS),
+        ({"method": "miwv"}, {}, VECTORS | {"neighbours", "miwv_scores"}),
+        ({"method": "tshirt"}, {}, ROBUST),
+        ({"method": "tshirt", "estimator": "sampled"}, {}, ROBUST - {"calibration"}),
+        ({"method": "reference"}, {}, ROBUST - {"calibration"}),
+    ],
+)
+def test_only_what_recipes_and_exports_ask_for_is_needed(recipe, options, more) -> None:
+    config = CorpusConfig(
+        name="c", paths=("x",), recipes={"r": {"budget": 0.1} | recipe}, **options
+    )
+    assert {record.name for record in needed_assets(config)} == BASE | more
+    skipped = skipped_assets(config)
+    assert all((name in skipped) is (name not in BASE | more) for name in ASSETS)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_is_needed_reads_only_what_is_needed_too(method: str) -> None:
+    recipes = {"r": {"method": "ifd", "budget": 1}, "s": {"method": "longest", "budget": 1}}
+    fuse = {"fuse": ["r", "s"]} if method == "fusion" else {}
+    recipes["m"] = {"method": method, "budget": 1} | fuse
+    needed = needed_assets(CorpusConfig(name="c", paths=("x",), recipes=recipes))
+    names = {FILES, *(record.name for record in needed)}
+    for record in needed[:-1]:  # a selection reads what its recipes rank by
+        assert set(record.reads) - {"calibration"} <= names
+
+
+def test_what_is_not_needed_is_skipped_and_can_be_made_by_hand(corpus: Corpus, capsys) -> None:
+    corpus.configure(recipes={"best": {"method": "ifd", "budget": 3}})
+    assert run_corpus(corpus.instance, corpus.config)
+    assert "not needed, skipped: embeddings, search (only for miwv" in capsys.readouterr().out
+    assert not corpus.store.stored("tiny", "embeddings")
+    corpus.materialize("embeddings")
+    corpus.materialize("neighbours", "search")
+    corpus.materialize("miwv_scores")
+    assert len(corpus.store.stored("tiny", "miwv_scores")) == len(corpus.shards)
+    groups = {spec.key.path[-1]: spec.group_name for spec in corpus.defs.resolve_all_asset_specs()}
+    assert groups["neighbours"] == "tiny_by_hand"
+    assert groups["token_scores"] == "tiny"
 
 
 def test_the_assets_of_a_phase_share_their_unit() -> None:

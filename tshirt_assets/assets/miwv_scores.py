@@ -11,6 +11,7 @@ from tshirt_assets.config import CorpusConfig
 from tshirt_assets.incremental.catalog import MIWV_SCORES
 from tshirt_assets.incremental.checks import carried_outcome, finite_outcome, usable_outcome
 from tshirt_assets.incremental.columns import MIWV_SCORES as COLUMNS
+from tshirt_assets.incremental.demo_shelf import DemoShelf
 from tshirt_assets.incremental.demos import ShardDemos, one_shot, still_same_demo, zero_shot_losses
 from tshirt_assets.incremental.identity import loss_identity
 from tshirt_assets.incremental.score_table import ScoredShard, ScoreTable
@@ -51,7 +52,8 @@ def prepare(run: Run) -> Callable[[str], Report]:
     nearest = to_frame(store.read(corpus, "neighbours", version=neighbours.version))
     same = run.config.target_model == run.config.scorer  # whose template token_scores spoke of
     template = TemplateCheck(store, run.config, target, None if same else run.log)
-    return partial(process, run, scores, target, template, nearest, neighbours.data_version)
+    shelf = DemoShelf(store, corpus, nearest, run.context.partition_keys, identity)
+    return partial(process, run, scores, target, template, nearest, shelf, neighbours.data_version)
 
 
 def process(
@@ -60,11 +62,12 @@ def process(
     target: "LoadedCausalLM",
     template: TemplateCheck,
     nearest: pl.DataFrame,
+    shelf: DemoShelf,
     neighbours_version: str,
     shard: str,
 ) -> Report:
     """Score one shard and report on it."""
-    scored, inputs = score_shard(scores, run.config, target, nearest, shard)
+    scored, inputs = score_shard(scores, run.config, target, nearest, shelf, shard)
     metadata = describe_table(scored.info, scored.table, PREVIEW) | describe_work(scored)
     metadata |= {
         "model": target.path,
@@ -89,12 +92,14 @@ def score_shard(
     config: CorpusConfig,
     target: "LoadedCausalLM",
     nearest: pl.DataFrame,
+    shelf: DemoShelf,
     shard: str,
 ) -> tuple[ScoredShard, dict[str, str]]:
     """The MIWV of a shard's rows, and the data versions of what they were made from.
 
-    nearest: the table `neighbours`. Rows that share a demo are computed side by side, because they
-    then share its computation; stored rows are reused while their demo is the same.
+    nearest: the table `neighbours`. shelf: the demos in other shards. Rows that share a demo are
+    computed side by side, because they then share its computation; stored rows are reused while
+    their demo is the same.
     """
     store, corpus = scores.store, scores.corpus
     samples_table, samples_version = read_upstream(store, corpus, "samples", shard)
@@ -102,7 +107,7 @@ def score_shard(
     clean = store.info(corpus, "token_scores", shard)
     known = zero_shot_losses(store, clean, loss_identity("token_scores", config, target))
     own = nearest.filter(pl.col("sample_id").is_in(list(samples)))
-    demos = ShardDemos(store, corpus, samples, own, known)
+    demos = ShardDemos(store, corpus, shard, samples, own, known, shelf)
 
     scored = scores.score(
         shard,

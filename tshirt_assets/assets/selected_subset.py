@@ -9,16 +9,20 @@ import dagster as dg
 import pyarrow as pa
 
 from tshirt_assets.config import CorpusConfig
+from tshirt_assets.export.export_checks import exported_faults, manifest_faults
 from tshirt_assets.export.exported import ExportedFile
+from tshirt_assets.export.manifest import Manifest
 from tshirt_assets.export.subset import join_selected
 from tshirt_assets.export.weights import subset_weights
 from tshirt_assets.export.write import write_exports
 from tshirt_assets.incremental.catalog import SELECTED_SUBSET
 from tshirt_assets.incremental.checks import CheckOutcome
 from tshirt_assets.incremental.corpus_scores import CorpusScores
+from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.facts import Provenance, TableFacts
 from tshirt_assets.incremental.identity import data_version
-from tshirt_assets.incremental.provenance import provenance, recorded_inputs
+from tshirt_assets.incremental.provenance import made_from, provenance, recorded_inputs
+from tshirt_assets.incremental.soundness import sound_rows
 from tshirt_assets.incremental.writing import write_table
 from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.orchestration.binding import Binding
@@ -28,7 +32,11 @@ from tshirt_assets.orchestration.shard_loop import Report
 from tshirt_assets.report.data import ReportData
 from tshirt_assets.report.gather import report_data
 from tshirt_assets.report.serve import REPORT, report_link
+from tshirt_assets.report.signing import page_fault
 from tshirt_assets.selection.recipes import Selection
+from tshirt_assets.store.faults import DamagedTableError
+from tshirt_assets.store.store import Store
+from tshirt_assets.store.table_info import TableInfo
 
 PREVIEW = ("rank", "score", "instruction", "response")
 
@@ -45,7 +53,64 @@ def prepare(run: Run) -> Callable[[str], Report]:
 
 
 def process(run: Run, scores: CorpusScores, name: str) -> Report:
-    """Select by one recipe, store the subset, export it, write its report, and say what it is."""
+    """The subset of one recipe: as it is, where everything it is made from is; else made anew."""
+    source = made_from(scores, name)
+    info = kept_subset(run.store, run.config, name, source)
+    known = recorded_metadata(run, name, info) if info is not None else {}
+    if info is not None and known:
+        run.log.info(f"{name}: unchanged")
+        version, rows, metadata = info.data_version, info.rows, known | {"unchanged": True}
+    else:
+        version, rows, metadata = made(run, scores, name, source)
+    budget = metadata["budget"]
+    inputs = scores.inputs(run.config.recipes[name])
+    return Report(
+        data_version=version,
+        metadata=metadata,
+        inputs={asset: dataset.version for asset, dataset in inputs.items()},
+        checks={
+            "all_shards_used": scores.dataset("token_scores").outcome(run.config.on_missing_shards),
+            "subset_size": CheckOutcome(rows == budget, f"{rows} of {budget} rows", warn=True),
+        },
+    )
+
+
+def kept_subset(store: Store, config: CorpusConfig, name: str, source: str) -> TableInfo | None:
+    """The stored subset of a recipe if it was made from `source`, and nothing of it has changed.
+
+    Its rows, its exported files and its report are read and compared with their hashes.
+    """
+    try:
+        info = store.info(config.name, SELECTED_SUBSET.name, name)
+        if info is None or TableFacts.of(info).made_from != source:
+            return None
+        sound_rows(store, info)
+    except (DamagedTableError, UpstreamError):  # it is made again
+        return None
+    folder = Path(config.export_dir) / config.name / name
+    manifest = Manifest.read(folder)
+    if manifest is None or page_fault(folder / REPORT) is not None:
+        return None
+    faults = [*manifest_faults(folder, manifest, info), *exported_faults(folder, manifest, config)]
+    return None if faults else info
+
+
+def recorded_metadata(run: Run, name: str, info: TableInfo) -> dict[str, Any]:
+    """What Dagster recorded when it stored a subset; empty where another instance did."""
+    found = run.context.instance.fetch_materializations(
+        dg.AssetRecordsFilter(run.binding.key(SELECTED_SUBSET.name), asset_partitions=[name]), 1
+    )
+    for record in found.records:
+        event = record.asset_materialization
+        known: dict[str, Any] = dict(event.metadata) if event is not None else {}
+        version = known.get("table_version")
+        if version is not None and version.value == info.version:
+            return known | {"budget": known["budget"].value}
+    return {}
+
+
+def made(run: Run, scores: CorpusScores, name: str, source: str) -> tuple[str, int, dict[str, Any]]:
+    """Select, store, export and write the report: data version, rows and metadata of the subset."""
     config = run.config
     selection = scores.selection(name)
     for note in selection.notes:
@@ -61,7 +126,7 @@ def process(run: Run, scores: CorpusScores, name: str) -> Report:
     weights = None
     if config.export_token_weights:
         weights = subset_weights(scores, selection.frame, origin.tau)
-    facts = TableFacts(provenance=origin, inputs=recorded_inputs(scores, name))
+    facts = TableFacts(provenance=origin, inputs=recorded_inputs(scores, name), made_from=source)
     info = write_table(run.store, config.name, SELECTED_SUBSET.name, name, table, facts=facts)
     folder = Path(config.export_dir) / config.name / name
     rows = join_selected(scores.texts(selection.frame), selection.frame)
@@ -82,22 +147,12 @@ def process(run: Run, scores: CorpusScores, name: str) -> Report:
         exported=exported,
         provenance=origin,
     )
-    inputs = scores.inputs(config.recipes[name])
-    return Report(
-        data_version=info.data_version,
-        metadata=summarised(config, data, folder)
+    metadata = (
+        summarised(config, data, folder)
         | describe_table(info, rows.to_arrow(), PREVIEW)
-        | described(selection, table, folder, exported, origin),
-        inputs={asset: dataset.version for asset, dataset in inputs.items()},
-        checks={
-            "all_shards_used": scores.dataset("token_scores").outcome(config.on_missing_shards),
-            "subset_size": CheckOutcome(
-                table.num_rows == selection.budget,
-                f"{table.num_rows} of {selection.budget} rows",
-                warn=True,
-            ),
-        },
+        | described(selection, table, folder, exported, origin)
     )
+    return info.data_version, info.rows, metadata
 
 
 def summarised(config: CorpusConfig, data: ReportData, folder: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import dagster as dg
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.export.card import dotted
 from tshirt_assets.incremental.catalog import (
+    ASSETS,
     CONTENDERS,
     EMBEDDINGS,
     MIWV_SCORES,
@@ -43,7 +44,7 @@ def outdated_lines(
         if (made := TableFacts.of(info).provenance) is not None
     }
     lines = []
-    for asset in SETTINGS:
+    for asset in (name for name in SETTINGS if ASSETS[name].needed(config)):
         found = [info for info in store.stored(config.name, asset) if info.shard in registered]
         line = _scores_line(instance, config, found, list(subsets.values()))
         lines += [f"{asset}: {line}"] * bool(line)

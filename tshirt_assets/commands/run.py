@@ -18,7 +18,7 @@ from tshirt_assets.commands.validate import refuse_what_would_fail
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.shards import discover_shards
 from tshirt_assets.factory import build_curation_defs
-from tshirt_assets.incremental.catalog import SAMPLES, AssetRecord, phases
+from tshirt_assets.incremental.catalog import SAMPLES, AssetRecord, phases, skipped_assets
 from tshirt_assets.incremental.dataset import incomplete_shards, left_out_if_incomplete
 from tshirt_assets.incremental.unusable import why_unusable
 from tshirt_assets.store.store import Store
@@ -48,6 +48,8 @@ def run_corpus(instance: dg.DagsterInstance, config: CorpusConfig) -> bool:
 
 def _run_phases(instance: dg.DagsterInstance, config: CorpusConfig, checks: FailedChecks) -> bool:
     register_shards(instance, config)
+    if skipped := skipped_assets(config):
+        say(f"not needed, skipped: {skipped}")
     job = dg.Definitions.merge(
         build_curation_defs(config), dg.Definitions(loggers={"console": terminal_logger(instance)})
     ).resolve_implicit_global_asset_job_def()

@@ -6,14 +6,14 @@ from tshirt_assets.commands.terminal import say
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.preflight.checklist import findings, said_before_a_run
 from tshirt_assets.preflight.finding import Finding, PreflightError
-from tshirt_assets.preflight.inspection import Inspection
+from tshirt_assets.preflight.inspection import Inspection, needed_models
 
 FILES_BEFORE_A_RUN = 50  # whose first rows are looked at; `validate` looks at all
 
 
 def validate(config: CorpusConfig) -> list[Finding]:
     """Findings about files, rows, models, folders, the store and unusual options of a corpus."""
-    return findings(Inspection(config))
+    return findings(Inspection(config, needed_models(config)))
 
 
 def validation_lines(found: Sequence[Finding]) -> list[str]:
@@ -28,7 +28,7 @@ def refuse_what_would_fail(config: CorpusConfig) -> None:
 
     Raises `PreflightError` for what would make the whole run fail.
     """
-    found = findings(Inspection(config, most_files=FILES_BEFORE_A_RUN))
+    found = findings(Inspection(config, needed_models(config), most_files=FILES_BEFORE_A_RUN))
     for finding in said_before_a_run(found):
         say(str(finding), err=True)
     faults = [finding.line for finding in found if finding.stops_a_run]

@@ -12,7 +12,7 @@ from tshirt_assets.export.export_checks import exported_faults, manifest_faults
 from tshirt_assets.export.load import read_subset
 from tshirt_assets.export.manifest import Manifest, is_unchanged
 from tshirt_assets.incremental import cross_checks
-from tshirt_assets.incremental.catalog import SELECTED_SUBSET, needed_assets
+from tshirt_assets.incremental.catalog import ASSETS, SELECTED_SUBSET
 from tshirt_assets.incremental.findings import Fault, Verification, place_of
 from tshirt_assets.incremental.leftovers import leftovers
 from tshirt_assets.incremental.recorded_inputs import (
@@ -79,7 +79,7 @@ def recorded_versions(
     binding, tag = Binding(config), "dagster/data_version"
     shards = set(instance.get_dynamic_partitions(config.name))
     found: dict[tuple[str, str | None], str] = {}
-    for record in needed_assets(config):
+    for record in ASSETS.values():
         key = binding.key(record.name)
         if record.unit == "corpus":
             event = instance.get_latest_materialization_event(key)

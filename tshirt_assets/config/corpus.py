@@ -169,6 +169,11 @@ class CorpusConfig(Options):
     export_token_weights: bool = Field(
         default=False, description="Add per-token training weights to messages and Parquet exports."
     )
+    semantic_search: bool = Field(
+        default=False,
+        description="Embed every row and publish the table `search`, also where no recipe needs "
+        "vectors. Where one does, the table is published anyway.",
+    )
     on_missing_shards: Literal["error", "warn", "ignore"] = Field(
         default="warn",
         description="What dataset-wide assets do when some shards are not materialized.",

@@ -39,7 +39,10 @@ def search(
     opened = Store(store, storage_options)
     info = opened.info(corpus, "search")
     if info is None:
-        raise StoreError(f"{store}: {corpus!r} has no search table; materialize its asset `search`")
+        raise StoreError(
+            f"{store}: {corpus!r} has no search table; materialize its asset `search` (a run does "
+            "with `semantic_search: true`)"
+        )
     if isinstance(query, str):
         facts = TableFacts.of(info)
         vector = embed(query, facts.embedder or {}, facts.fingerprint or "")

@@ -5,20 +5,16 @@ derive from these records; nothing else lists the assets. A table that an asset 
 stands in the record of that asset.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import pyarrow as pa
 
 from tshirt_assets.config import CorpusConfig
-from tshirt_assets.incremental import columns
+from tshirt_assets.incremental import columns, needs
 
 Unit = Literal["shard", "corpus", "recipe"]
-
-
-def _always(config: CorpusConfig) -> bool:
-    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +27,9 @@ class AssetRecord:
     when the numbers change for the same input. reads: the assets it is computed from. schema: its
     columns, None where their width depends on a model. holds_every_sample: one line for every row
     of `samples`, in the same order. measures: other tables, by name, that it keeps its
-    measurements in; like its own they hold the rows that were measured, not all. needed: False
-    where a configuration has no use for the asset.
+    measurements in; like its own they hold the rows that were measured, not all. needed: whether
+    anything that a configuration asks for is made from it; where not, a run passes it by, and it
+    can be materialized by hand. used_by: what asks for it, in words; empty where it always is.
     """
 
     name: str
@@ -48,7 +45,8 @@ class AssetRecord:
     on_gpu: bool = False
     holds_every_sample: bool = False
     measures: tuple[str, ...] = ()
-    needed: Callable[[CorpusConfig], bool] = _always
+    needed: needs.Need = needs.always
+    used_by: str = ""
 
 
 FILES: Final = "files"  # the external asset in front of all: the source files, one shard each
@@ -78,6 +76,8 @@ EMBEDDINGS = AssetRecord(
     checks=("rows_carried_through", "vectors_normalised"),
     on_gpu=True,
     holds_every_sample=True,
+    needed=needs.vectors,
+    used_by="miwv, dedupe_similarity, diversity or semantic_search",
 )
 TOKEN_SCORES = AssetRecord(
     name="token_scores",
@@ -112,6 +112,8 @@ CONTENDERS = AssetRecord(
     reads=("token_scores",),
     checks=("all_shards_used",),
     schema=columns.CONTENDERS,
+    needed=needs.tau,
+    used_by="tshirt, reference or export_token_weights",
 )
 CALIBRATION = AssetRecord(
     name="calibration",
@@ -127,6 +129,7 @@ CALIBRATION = AssetRecord(
     on_gpu=True,
     measures=("pilot_deltas",),
     needed=lambda config: config.needs_calibration,
+    used_by="the estimators analytic and hybrid",
 )
 NEIGHBOURS = AssetRecord(
     name="neighbours",
@@ -139,6 +142,8 @@ NEIGHBOURS = AssetRecord(
     reads=("embeddings",),
     checks=("neighbour_is_not_self", "all_shards_used"),
     schema=columns.NEIGHBOURS,
+    needed=needs.miwv,
+    used_by="miwv",
 )
 SEARCH = AssetRecord(
     name="search",
@@ -151,6 +156,8 @@ SEARCH = AssetRecord(
     kinds=frozenset({"lancedb"}),
     reads=("embeddings", "samples"),
     checks=("all_shards_used",),
+    needed=needs.vectors,
+    used_by="miwv, dedupe_similarity, diversity or semantic_search",
 )
 ROBUST_SCORES = AssetRecord(
     name="robust_scores",
@@ -166,6 +173,8 @@ ROBUST_SCORES = AssetRecord(
     schema=columns.ROBUST_SCORES,
     on_gpu=True,
     measures=("neighbour_deltas", "analytic_scores", "hybrid_scores"),
+    needed=needs.robustness,
+    used_by="tshirt or reference",
 )
 MIWV_SCORES = AssetRecord(
     name="miwv_scores",
@@ -181,6 +190,8 @@ MIWV_SCORES = AssetRecord(
     schema=columns.MIWV_SCORES,
     on_gpu=True,
     holds_every_sample=True,
+    needed=needs.miwv,
+    used_by="miwv",
 )
 SELECTED_SUBSET = AssetRecord(
     name="selected_subset",
@@ -214,12 +225,21 @@ ASSETS: Final[Mapping[str, AssetRecord]] = {
 
 
 def needed_assets(config: CorpusConfig) -> list[AssetRecord]:
-    """The assets that a corpus has, in an order in which they can be made."""
+    """The assets that a corpus needs, in an order in which they can be made."""
     return [record for record in ASSETS.values() if record.needed(config)]
 
 
+def skipped_assets(config: CorpusConfig) -> str:
+    """Which assets a run passes by and what would ask for them, in one line; empty if none."""
+    by_use: dict[str, list[str]] = {}
+    for record in ASSETS.values():
+        if not record.needed(config):
+            by_use.setdefault(record.used_by, []).append(record.name)
+    return "; ".join(f"{', '.join(names)} (only for {use})" for use, names in by_use.items())
+
+
 def phases(config: CorpusConfig) -> list[list[AssetRecord]]:
-    """The assets of a corpus in the steps of a headless run; those of a step share their unit."""
+    """The needed assets in the steps of a headless run; those of a step share their unit."""
     steps: dict[int, list[AssetRecord]] = {}
     for record in needed_assets(config):
         steps.setdefault(record.phase, []).append(record)

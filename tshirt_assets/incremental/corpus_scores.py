@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from tshirt_assets.config import CorpusConfig, Recipe
+from tshirt_assets.incremental.catalog import ASSETS, owner
 from tshirt_assets.incremental.dataset import Dataset, open_dataset
 from tshirt_assets.incremental.draws import DELTAS, sampled_table
 from tshirt_assets.incremental.errors import UpstreamError
@@ -57,7 +58,10 @@ class CorpusScores:
         return {asset: self.dataset(asset) for asset in assets}
 
     def tables(self, recipe: Recipe) -> ScoreTables:
-        """The tables that a recipe needs, and for its report the others that are there."""
+        """The tables that a recipe needs, and for its report those that other recipes need.
+
+        What no recipe needs any more may be there, but is not brought up to date.
+        """
         needed = self.inputs(recipe)
         return ScoreTables(
             rows=self.rows(),
@@ -66,7 +70,17 @@ class CorpusScores:
             others={table: self.other(table) for table in OTHERS if self._has(table, needed)},
         )
 
+    def shown(self) -> dict[str, Dataset]:
+        """The datasets beside its inputs that the report of a recipe shows scores of."""
+        return {
+            table: self.dataset(table)
+            for table in ("robust_scores", *OTHERS)
+            if self._has(table, ())
+        }
+
     def _has(self, asset: str, needed: Collection[str]) -> bool:
+        if not ASSETS[owner(asset)].needed(self.config):
+            return False
         try:
             self.dataset(asset)
         except UpstreamError:

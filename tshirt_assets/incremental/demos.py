@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -10,6 +11,7 @@ import pyarrow as pa
 from tshirt_assets.corpus.sample import Sample
 from tshirt_assets.corpus.status import Status
 from tshirt_assets.incremental.columns import MIWV_SCORES, computed_schema
+from tshirt_assets.incremental.demo_shelf import DemoShelf
 from tshirt_assets.incremental.stored_rows import read_samples_by_id
 from tshirt_assets.store.frames import to_frame
 from tshirt_assets.store.store import Store
@@ -26,14 +28,17 @@ class ShardDemos:
     """Which demo each row of a shard has.
 
     samples: the shard's usable samples by id. own: their lines of the table `neighbours`. known:
-    zero-shot losses by sample id, as far as another pass has found them.
+    zero-shot losses by sample id, as far as another pass has found them. shelf: the demos that
+    other shards hold.
     """
 
     store: Store
     corpus: str
+    shard: str
     samples: dict[str, Sample]
     own: pl.DataFrame
     known: dict[str, float]
+    shelf: DemoShelf
     demo_of: dict[str, str | None] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -41,14 +46,25 @@ class ShardDemos:
         object.__setattr__(self, "demo_of", pairs)
 
     def read(self, ids: Sequence[str]) -> dict[str, Sample]:
-        """The demos of these rows by their own sample ids, from whatever shards hold them."""
-        own = self.own.filter(pl.col("sample_id").is_in(list(ids)))
-        demos = {i: self.samples[i] for i in own["neighbour_id"] if i in self.samples}
-        elsewhere = own.filter(
-            pl.col("neighbour_id").is_not_null() & ~pl.col("neighbour_id").is_in(list(self.samples))
-        ).unique("neighbour_id")
-        places = elsewhere.select(sample_id="neighbour_id", shard="neighbour_shard")
-        return demos | read_samples_by_id(self.store, self.corpus, places)
+        """The demos of these rows by their own sample ids, from whatever shards hold them.
+
+        Those that are not on the shelf are looked for: of rows that count as scored but are not.
+        """
+        own = self.own.filter(pl.col("sample_id").is_in(list(ids))).drop_nulls("neighbour_id")
+        wanted = own["neighbour_id"].unique().to_list()
+        demos = {
+            i: found for i in wanted if (found := self.samples.get(i) or self.elsewhere.get(i))
+        }
+        if len(demos) < len(wanted):
+            absent = own.filter(~pl.col("neighbour_id").is_in(list(demos))).unique("neighbour_id")
+            places = absent.select(sample_id="neighbour_id", shard="neighbour_shard")
+            demos |= read_samples_by_id(self.store, self.corpus, places)
+        return demos
+
+    @cached_property
+    def elsewhere(self) -> dict[str, Sample]:
+        """The demos that other shards hold, by their sample ids."""
+        return self.shelf.read(self.shard)
 
 
 def one_shot(

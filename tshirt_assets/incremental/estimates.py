@@ -6,6 +6,7 @@ row by row.
 """
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import pyarrow as pa
 
 from tshirt_assets.config import CorpusConfig, Estimator
 from tshirt_assets.corpus.sample import Sample
-from tshirt_assets.incremental.columns import ROBUST_SCORES, ROBUSTNESS
+from tshirt_assets.incremental.columns import ROBUST_SCORES, ROBUSTNESS, ROW
 from tshirt_assets.incremental.draws import (
     DELTAS,
     draw,
@@ -28,7 +29,12 @@ from tshirt_assets.incremental.draws import (
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.identity import loss_identity
 from tshirt_assets.incremental.score_table import ScoredShard, ScoreTable
-from tshirt_assets.incremental.stored_rows import row_frame, samples_by_id, tokenize_rows
+from tshirt_assets.incremental.stored_rows import (
+    ROW_COLUMNS,
+    row_frame,
+    samples_by_id,
+    tokenize_rows,
+)
 from tshirt_assets.store.frames import to_frame, to_schema, with_ids
 from tshirt_assets.store.store import Store
 
@@ -91,8 +97,22 @@ class Estimates:
 
     def _rows(self, shard: str, samples: dict[str, Sample], *, every: bool) -> pl.DataFrame:
         """ROW columns of the rows to measure; not of those whose file was read again since."""
-        rows = rows_to_measure(self._store, self._config.name, shard, every=every)
+        if every:
+            where = "status = 'ok'"
+            rows = row_frame(
+                self._store.read(self._config.name, "token_scores", shard, where=where)
+            )
+        else:
+            rows = self._contenders.get((shard,), to_frame(pa.schema(ROW).empty_table()))
         return rows.filter(pl.col("sample_id").is_in(list(samples)))
+
+    @cached_property
+    def _contenders(self) -> dict[tuple[object, ...], pl.DataFrame]:
+        """ROW columns of the contenders of every shard; their table is read once per run."""
+        table = self._store.read(
+            self._config.name, "contenders", columns=ROW_COLUMNS, where="contender"
+        )
+        return row_frame(table).sort("row").partition_by("shard", as_dict=True)
 
     def _gradient_table(self, estimator: Estimator) -> ScoreTable:
         assert self._calibration is not None
@@ -146,14 +166,6 @@ def robust_identity(config: CorpusConfig, scorer: "LoadedCausalLM") -> str:
     """Identity of the rows of robust_scores."""
     noise = noise_facts(config, config.neighbours)
     return loss_identity("robust_scores", config, scorer, estimators=config.estimators, **noise)
-
-
-def rows_to_measure(store: Store, corpus: str, shard: str, *, every: bool) -> pl.DataFrame:
-    """ROW columns of the shard's contenders, or of `every` scored row."""
-    if every:
-        return row_frame(store.read(corpus, "token_scores", shard, where="status = 'ok'"))
-    where = f"shard = '{shard}' AND contender"
-    return row_frame(store.read(corpus, "contenders", where=where)).sort("row")
 
 
 def clean_losses(

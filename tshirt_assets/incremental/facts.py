@@ -14,7 +14,7 @@ from tshirt_assets.incremental.catalog import owner
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.store.table_info import TableInfo
 
-PLAIN = ("fingerprint",)
+PLAIN = ("fingerprint", "made_from")
 
 
 class Facts(BaseModel):
@@ -66,7 +66,8 @@ class TableFacts(Facts):
     read to its end. tau, keep_fraction: of `contenders`, `calibration` and `robust_scores`.
     quantile: that of the rows, which tau is within `tau_tolerance` of. calibration: numbers of the
     pilot. estimators: those that `robust_scores` holds. provenance, inputs (by asset and shard): of
-    a selected subset. embedder, fingerprint: what `search` was embedded with.
+    a selected subset. made_from: hash of what a subset, its files and report were made from.
+    embedder, fingerprint: what `search` was embedded with.
     """
 
     source: str | None = None
@@ -78,6 +79,7 @@ class TableFacts(Facts):
     estimators: Sequence[str] | None = None
     provenance: Provenance | None = None
     inputs: dict[str, dict[str, RecordedTable]] = Field(default_factory=dict)
+    made_from: str | None = None
     embedder: dict[str, Any] | None = None
     fingerprint: str | None = None
 

@@ -6,8 +6,11 @@ from typing import Any
 
 from tshirt_assets import __version__
 from tshirt_assets.config import CorpusConfig
+from tshirt_assets.incremental.catalog import CALIBRATION, CONTENDERS, SELECTED_SUBSET
 from tshirt_assets.incremental.corpus_scores import CorpusScores
 from tshirt_assets.incremental.facts import Provenance, RecordedTable
+from tshirt_assets.incremental.identity import identity_hash
+from tshirt_assets.incremental.writing import upstream_version
 
 PACKAGES = ("torch", "transformers")  # whose versions may change a score
 
@@ -63,3 +66,31 @@ def recorded_inputs(scores: CorpusScores, name: str) -> dict[str, dict[str, Reco
         }
         for asset, data in scores.inputs(scores.config.recipes[name]).items()
     }
+
+
+def made_from(scores: CorpusScores, name: str) -> str:
+    """Hash of all that the recipe `name` selects from, and that its files are written by.
+
+    That is the versions of every score table (the report shows them all), tau and the pilot's
+    errors, the options, and this package. What other recipes select is left out: a report compares
+    with them as they were when it was written.
+    """
+    config = scores.config
+    recipe = config.recipes[name]
+    tables = scores.inputs(recipe) | scores.shown()
+    return identity_hash(
+        SELECTED_SUBSET.name,
+        tables={asset: [data.version, data.identity] for asset, data in tables.items()},
+        incomplete=tables["token_scores"].incomplete,
+        whole={
+            record.name: upstream_version(scores.store, config.name, record.name)
+            for record in (CONTENDERS, CALIBRATION)
+            if record.needed(config)
+        },
+        recipes={
+            part: config.recipes[part].model_dump(mode="json") for part in (name, *recipe.fuse)
+        },
+        options=recorded_options(config),
+        exports=[config.exports, config.export_token_weights, config.report_url],
+        package=__version__,
+    )

@@ -1,7 +1,7 @@
 """Rows that were scored before under the same identity, wherever they are stored."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -12,6 +12,7 @@ from tshirt_assets.incremental.soundness import reusable_rows, sound_chunks
 from tshirt_assets.store.faults import DamagedTableError
 from tshirt_assets.store.frames import to_frame, with_ids
 from tshirt_assets.store.store import Store
+from tshirt_assets.store.table_info import TableInfo
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class Reuse:
         self._place = (corpus, asset)
         self._identity, self._schema = identity, schema
         self._log = log
-        self._elsewhere: dict[str, str] | None = None  # sample_id -> shard
+        self._elsewhere: pl.DataFrame | None = None  # sample_id and a shard that has it
         self._sound: dict[str, bool] = {}  # by shard, of the tables looked at so far
 
     def find(self, ids: Collection[str], shard: str | None) -> pl.DataFrame | None:
@@ -91,20 +92,34 @@ class Reuse:
             return {}
         if self._elsewhere is None:
             self._elsewhere = self._index()
-        grouped: dict[str, list[str]] = {}
-        for sample_id in sorted(wanted):
-            other = self._elsewhere.get(sample_id)
-            if other is not None and other != shard:
-                grouped.setdefault(other, []).append(sample_id)
-        return grouped
+        there = pl.DataFrame({"sample_id": sorted(wanted)}, {"sample_id": pl.String}).join(
+            self._elsewhere, on="sample_id", how="inner", maintain_order="left"
+        )
+        groups = there.filter(pl.col("shard").ne_missing(shard)).partition_by("shard", as_dict=True)
+        return {str(other): rows["sample_id"].to_list() for (other,), rows in groups.items()}
 
-    def _index(self) -> dict[str, str]:
-        index: dict[str, str] = {}
-        for info in self._store.stored(*self._place):
-            shard = info.shard
-            if shard is None or info.identity != self._identity:
-                continue
+    def _index(self) -> pl.DataFrame:
+        """Which shard has a row, for every id that is stored under this identity."""
+        tables = [
+            info
+            for info in self._store.stored(*self._place)
+            if info.shard is not None and info.identity == self._identity
+        ]
+        parts = [pl.DataFrame(schema={"sample_id": pl.String, "shard": pl.String})]
+        for info, rows in zip(tables, self._ids(tables), strict=True):
+            if rows is not None:
+                parts.append(to_frame(rows).with_columns(shard=pl.lit(info.shard)))
+        return pl.concat(parts).unique("sample_id", keep="last")
+
+    def _ids(self, tables: Sequence[TableInfo]) -> list[pa.Table | None]:
+        """The ids in each of the tables; None of one that cannot be read."""
+        columns = ["sample_id"]
+        with suppress(DamagedTableError):
+            return [*self._store.read_many(tables, columns=columns)]
+        found: list[pa.Table | None] = []
+        for info in tables:
             with suppress(DamagedTableError):
-                ids = self._store.read(*self._place, shard, columns=["sample_id"])
-                index.update((sample_id, shard) for sample_id in ids["sample_id"].to_pylist())
-        return index
+                found += self._store.read_many([info], columns=columns)
+                continue
+            found.append(None)
+        return found

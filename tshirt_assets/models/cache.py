@@ -16,6 +16,11 @@ def shared(key: Hashable, load: Callable[[], Any]) -> Any:
         return _models[key]
 
 
+def loaded(key: Hashable) -> Any:
+    """The object for `key` if this process has it already, else None."""
+    return _models.get(key)
+
+
 def load_count() -> int:
     """How many models this process has loaded so far; it keeps them until it ends."""
     return len(_models)

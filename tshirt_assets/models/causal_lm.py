@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tshirt_assets.config import CausalLMOptions, Recipe
 from tshirt_assets.models import cache
@@ -17,6 +17,7 @@ from tshirt_assets.models.model_files import (
     locate_model,
     safetensors_copy,
 )
+from tshirt_assets.models.on_demand import OnDemand, facts_file, keep_facts, known_facts
 from tshirt_assets.models.remarks import FROM_IDS, UNWRAPPED, noise_refusal, remarks
 from tshirt_assets.models.weight_names import unwrapping, weights_fault, without_report
 
@@ -65,10 +66,51 @@ class LoadedCausalLM:
 def load_causal_lm(options: CausalLMOptions) -> LoadedCausalLM:
     """The model that `options` names, loaded at most once per process.
 
-    Raises `ModelError` with the remedy if it is missing, has no tokenizer, is not in a safe file
-    format, is no causal LM, or if its weights are not those that its config wants.
+    One whose identity is known from before (see `on_demand`) is loaded when its engine is used.
+    Raises `ModelError` with the remedy, then at the latest, if it is missing, has no tokenizer, is
+    not in a safe file format, is no causal LM, or if its weights are not those that its config
+    wants.
     """
-    return cache.shared(("causal_lm", options), lambda: _load(options))
+    key = ("causal_lm", options)
+    return cache.loaded(key) or _on_demand(options) or cache.shared(key, lambda: _load(options))
+
+
+def _on_demand(options: CausalLMOptions) -> LoadedCausalLM | None:
+    """The model without its weights, where all that an identity takes of it is known."""
+    _, location = _folder(options)
+    found = fingerprint(location)
+    file = facts_file(options, found)
+    facts = known_facts(file)
+    if facts is None:
+        return None
+
+    def engine() -> "TokenLossEngine":
+        real = cache.shared(("causal_lm", options), lambda: _load(options))
+        if _facts(real) != facts or real.fingerprint != found:
+            raise ModelError(f"model {options.path!r} is not what it was; run again")
+        return real.engine
+
+    try:
+        return LoadedCausalLM(
+            engine=cast("TokenLossEngine", OnDemand(engine, precision=facts["precision"])),
+            tokenizer=load_tokenizer(options),
+            path=options.path,
+            revision=options.revision,
+            fingerprint=found,
+            max_length=facts["max_length"],
+            adaptations=tuple(facts["adaptations"]),
+        )
+    except (KeyError, TypeError):  # facts of another version
+        return None
+
+
+def _facts(model: LoadedCausalLM) -> dict[str, Any]:
+    """What of an identity is known only once a model is loaded."""
+    return {
+        "precision": model.engine.precision,
+        "max_length": model.max_length,
+        "adaptations": list(model.adaptations),
+    }
 
 
 @lru_cache(maxsize=4)
@@ -168,12 +210,15 @@ def _load(options: CausalLMOptions) -> LoadedCausalLM:
     known = engine.vocabulary, engine.max_positions
     for remark in remarks(options, adaptations, tokenizer, *known):
         logger.warning(remark)
-    return LoadedCausalLM(
+    model_fingerprint = fingerprint(_folder(options)[1])
+    loaded = LoadedCausalLM(
         engine=engine,
         tokenizer=tokenizer,
         path=options.path,
         revision=options.revision,
-        fingerprint=fingerprint(_folder(options)[1]),
+        fingerprint=model_fingerprint,
         max_length=min(options.max_length, engine.max_positions or options.max_length),
         adaptations=adaptations,
     )
+    keep_facts(facts_file(options, model_fingerprint), _facts(loaded))
+    return loaded

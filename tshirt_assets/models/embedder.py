@@ -17,6 +17,7 @@ from tshirt_assets.models.model_files import (
     first_line,
     locate_model,
 )
+from tshirt_assets.models.on_demand import OnDemand, facts_file, keep_facts, known_facts
 from tshirt_assets.models.weight_names import weights_fault
 
 logger = logging.getLogger(__name__)
@@ -55,9 +56,32 @@ class LoadedEmbedder:
 def load_embedder(options: EmbedderOptions) -> LoadedEmbedder:
     """The embedding model that `options` names, loaded at most once per process.
 
-    Raises `ModelError` with the remedy.
+    One whose width is known from before (see `on_demand`) is loaded when it embeds. Raises
+    `ModelError` with the remedy, then at the latest.
     """
-    return cache.shared(("embedder", options), lambda: _load(options))
+    key = ("embedder", options)
+    return cache.loaded(key) or _on_demand(options) or cache.shared(key, lambda: _load(options))
+
+
+def _on_demand(options: EmbedderOptions) -> LoadedEmbedder | None:
+    """The embedder without its weights, where its width is known."""
+    found = fingerprint(_location(options))
+    width = (known_facts(facts_file(options, found)) or {}).get("width")
+    if not isinstance(width, int):
+        return None
+
+    def model() -> Any:
+        real = cache.shared(("embedder", options), lambda: _load(options))
+        if (real.fingerprint, real.width) != (found, width):
+            raise ModelError(f"embedder {options.path!r} is not what it was; run again")
+        return real.model
+
+    unloaded = OnDemand(model, get_embedding_dimension=lambda: width)
+    return LoadedEmbedder(model=unloaded, options=options, fingerprint=found)
+
+
+def _location(options: EmbedderOptions) -> Path:
+    return locate_model(options.path, options.revision, trust_remote_code=options.trust_remote_code)
 
 
 def _load(options: EmbedderOptions) -> LoadedEmbedder:
@@ -66,9 +90,7 @@ def _load(options: EmbedderOptions) -> LoadedEmbedder:
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
-    location = locate_model(
-        options.path, options.revision, trust_remote_code=options.trust_remote_code
-    )
+    location = _location(options)
     name = f"embedder {options.path!r}"
     try:
         model = SentenceTransformer(
@@ -88,7 +110,9 @@ def _load(options: EmbedderOptions) -> LoadedEmbedder:
             if isinstance(module, Pooling):
                 module.pooling_mode = "mean"
     logger.info("loaded %s on %s", options.path, model.device)
-    return LoadedEmbedder(model=model, options=options, fingerprint=fingerprint(location))
+    loaded = LoadedEmbedder(model=model, options=options, fingerprint=fingerprint(location))
+    keep_facts(facts_file(options, loaded.fingerprint), {"width": loaded.width})
+    return loaded
 
 
 def _weights_fault(module: Any, name: str) -> str | None:

@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from tshirt_assets.config import ConfigError, CorpusConfig
+from tshirt_assets.incremental.catalog import ASSETS
 
 if TYPE_CHECKING:
     from tshirt_assets.store.store import Store
 
 GPU_POOL = "gpu"
+BY_HAND = "_by_hand"
+"""Ending of the group of assets that a configuration does not need.
+
+What the UI materializes of a corpus's own group is then what a headless run makes.
+"""
 SpecHook = Callable[[dg.AssetSpec], dg.AssetSpec]
 
 
@@ -30,7 +36,7 @@ class Binding:
 
     @property
     def name(self) -> str:
-        """Name of the corpus: the key prefix and group of its assets."""
+        """Name of the corpus: the key prefix of its assets and the group of those it needs."""
         return self.config.name
 
     @property
@@ -63,9 +69,9 @@ class Binding:
         return spec
 
     def _bare_spec(self, asset: str) -> dg.AssetSpec:
-        return dg.AssetSpec(
-            [self.name, asset], group_name=self.name, owners=list(self.config.owners)
-        )
+        needed = asset not in ASSETS or ASSETS[asset].needed(self.config)
+        group = self.name if needed else f"{self.name}{BY_HAND}"
+        return dg.AssetSpec([self.name, asset], group_name=group, owners=list(self.config.owners))
 
     def _mapped(self, spec: dg.AssetSpec) -> dg.AssetSpec:
         return self.map_spec(spec) if self.map_spec else spec

@@ -60,11 +60,15 @@ def corpus_asset(
 
 
 def dependencies(binding: Binding, record: AssetRecord) -> list[dg.AssetDep]:
-    """What an asset hangs on: shard by shard where both have shards, else on the whole."""
+    """What an asset hangs on: shard by shard where both have shards, else on the whole.
+
+    One that is needed hangs on none that is not: that would stay missing, or grow stale.
+    """
     upstream = [ASSETS[name] for name in record.reads if name in ASSETS]
     deps = [binding.dep(name) for name in record.reads if name not in ASSETS]
+    by_hand = not record.needed(binding.config)
     for other in upstream:
-        if other.needed(binding.config):
+        if by_hand or other.needed(binding.config):
             whole = other.unit == "shard" and record.unit != "shard"
             deps.append(binding.dep(other.name, whole=whole))
     return deps
@@ -85,7 +89,7 @@ def _declared(binding: Binding, record: AssetRecord, body: Body) -> dg.AssetsDef
             binding.spec(
                 record.name,
                 deps=dependencies(binding, record),
-                description=record.description,
+                description=_description(binding, record),
                 partitions_def=partitions[record.unit]() if partitioned else None,
                 kinds=set(record.kinds),
                 code_version=record.code_version,
@@ -108,6 +112,14 @@ def _declared(binding: Binding, record: AssetRecord, body: Body) -> dg.AssetsDef
         yield from body(run)
 
     return materialize
+
+
+def _description(binding: Binding, record: AssetRecord) -> str:
+    if record.needed(binding.config):
+        return record.description
+    return (
+        f"{record.description} Not needed by this configuration: only {record.used_by} ask for it."
+    )
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from tshirt_assets.incremental.catalog import needed_assets
+from tshirt_assets.incremental.catalog import ASSETS
 from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.preflight.checklist import QUICK_CHECKS, findings, said_before_a_run
 from tshirt_assets.preflight.inspection import MODEL_KINDS, Inspection
@@ -38,7 +38,7 @@ def _needed_resources(run: Run) -> set[str]:
     binding, selected = run.binding, run.context.run.asset_selection
     needed = {
         kind
-        for record in needed_assets(run.config)
+        for record in ASSETS.values()
         if selected is None or binding.key(record.name) in selected
         for kind in record.resources
     }

@@ -7,11 +7,18 @@ from typing import Final, Literal
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.corpus.shards import matching_files
+from tshirt_assets.incremental.catalog import needed_assets
 from tshirt_assets.preflight.file_sample import FileSample, sample_file
 from tshirt_assets.preflight.finding import Finding
 
 ModelKind = Literal["scorer", "target", "embedder"]
 MODEL_KINDS: Final[tuple[ModelKind, ...]] = ("scorer", "target", "embedder")
+
+
+def needed_models(config: CorpusConfig) -> tuple[ModelKind, ...]:
+    """The kinds of models that a run of a corpus loads."""
+    needed = {kind for record in needed_assets(config) for kind in record.resources}
+    return tuple(kind for kind in MODEL_KINDS if kind in needed)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,39 @@
+"""What recipes, exports and search ask for: by it an asset knows whether it is needed at all."""
+
+from collections.abc import Callable
+
+from tshirt_assets.config import CorpusConfig
+from tshirt_assets.selection.methods import METHODS
+
+Need = Callable[[CorpusConfig], bool]
+
+
+def always(config: CorpusConfig) -> bool:
+    """What every selection is made from."""
+    return True
+
+
+def decided_by(*tables: str) -> Need:
+    """Whether a recipe ranks by the scores of one of these tables."""
+
+    def decides(config: CorpusConfig) -> bool:
+        return any(
+            METHODS[recipe.method].decided_by in tables for recipe in config.recipes.values()
+        )
+
+    return decides
+
+
+robustness: Need = decided_by("robust_scores", "neighbour_deltas")
+miwv: Need = decided_by("miwv_scores")
+
+
+def tau(config: CorpusConfig) -> bool:
+    """Whether tau is asked for: by robustness, or by the weights of exported tokens."""
+    return robustness(config) or config.export_token_weights
+
+
+def vectors(config: CorpusConfig) -> bool:
+    """Whether vectors are asked for: by MIWV, by a recipe's last steps, or by search."""
+    last_steps = any(r.dedupe_similarity or r.diversity for r in config.recipes.values())
+    return miwv(config) or last_steps or config.semantic_search
