@@ -56,16 +56,16 @@ def one_shot(
 ) -> tuple[pa.Table, int]:
     """The computed columns of `miwv_scores` for these samples, and the tokens that it took."""
     from tshirt_assets.scoring.miwv import miwv_scores
-    from tshirt_assets.scoring.tokenize import tokenize_one_shot
+    from tshirt_assets.scoring.tokenize import tokenize_one_shots
 
     found = demos.read(ids)
     paired = {i: found[demo] for i in ids if (demo := demos.demo_of.get(i)) in found}
-    pairs = [
-        tokenize_one_shot(
-            demo, demos.samples[sample_id], target.tokenizer, prompt_format, target.max_length
-        )
-        for sample_id, demo in paired.items()
-    ]
+    pairs = tokenize_one_shots(
+        [(demo, demos.samples[sample_id]) for sample_id, demo in paired.items()],
+        target.tokenizer,
+        prompt_format,
+        target.max_length,
+    )
     records: list[dict[str, Any]] = [
         {
             "sample_id": score.sample_id,
