@@ -27,7 +27,10 @@ class Work:
         self.calls: list[list[str]] = []
         self.seconds, self.fails_at, self.now = seconds, fails_at, 0.0
 
-    def __call__(self, ids: Sequence[str]) -> tuple[pa.Table, int]:
+    def prepare(self, ids: Sequence[str]) -> Sequence[str]:
+        return ids
+
+    def run(self, ids: Sequence[str]) -> tuple[pa.Table, int]:
         if self.fails_at in ids:
             raise MemoryError("out of memory")
         self.calls.append(list(ids))

@@ -11,10 +11,13 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from tests.corpora import Corpus, make_rows
 from tests.store.store_workers import say
 from tshirt_assets.commands.run import run_corpus
 from tshirt_assets.incremental import score_table as scored
+from tshirt_assets.incremental.overlap import Computation
 from tshirt_assets.store.staging import Staging
 from tshirt_assets.store.store import Store
 
@@ -89,15 +92,17 @@ def _logged(log: Path) -> None:
         self: scored.ScoreTable,
         shard: str,
         rows: Any,
-        compute: scored.Compute,
+        computation: Computation[Any],
         *rest: Any,
         **options: Any,
     ) -> scored.ScoredShard:
-        def logged_compute(ids: Sequence[str]) -> Any:
+        def logged(ids_and_work: tuple[Sequence[str], Any]) -> tuple[pa.Table, int]:
+            ids, work = ids_and_work
             say(log, f"compute {self.asset}.{shard} {' '.join(ids)}")
-            return compute(ids)
+            return computation.run(work)
 
-        return score(self, shard, rows, logged_compute, *rest, **options)
+        both = Computation(lambda ids: (ids, computation.prepare(ids)), logged)
+        return score(self, shard, rows, both, *rest, **options)
 
     def logged_append(self: Staging, chunk: Any) -> None:
         append(self, chunk)

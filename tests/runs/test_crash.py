@@ -109,7 +109,7 @@ def test_killed_runs_go_on_and_end_like_an_undisturbed_one(before: Corpus, tmp_p
             break
     print(f"{kills} kills ({dict(instants)}), {repeated} rows computed twice, 0 lost")
     assert kills >= KILLS
-    assert repeated <= kills * CHUNK
+    assert repeated <= kills * 2 * CHUNK  # that in the model and the one being written
 
 
 def computed_again(log: Path) -> int:

@@ -8,7 +8,8 @@ from tests.tiny import alpaca, bpe_tokenizer
 from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.corpus.sample import Message
 from tshirt_assets.corpus.status import Status
-from tshirt_assets.scoring.tokenize import adds_bos, tokenize_one_shot, tokenize_sample
+from tshirt_assets.scoring.encoding import adds_bos
+from tshirt_assets.scoring.tokenize import tokenize_one_shot, tokenize_sample
 
 PLAIN = bpe_tokenizer()
 DEFINED = bpe_tokenizer("defined")

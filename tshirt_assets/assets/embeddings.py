@@ -1,6 +1,6 @@
 """embeddings: one vector per sample over instruction and input, for the neighbour search."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from tshirt_assets.incremental.catalog import EMBEDDINGS
 from tshirt_assets.incremental.checks import carried_outcome, normalised_outcome
 from tshirt_assets.incremental.columns import embeddings_schema
 from tshirt_assets.incremental.identity import identity_hash
+from tshirt_assets.incremental.overlap import Computation
 from tshirt_assets.incremental.score_table import ScoredShard, ScoreTable
 from tshirt_assets.incremental.stored_rows import ROW_COLUMNS
 from tshirt_assets.incremental.writing import read_upstream
@@ -71,23 +72,25 @@ def embed_shard(
     columns = [*ROW_COLUMNS, "instruction", "input"]
     samples, version = read_upstream(scores.store, scores.corpus, "samples", shard, columns)
     rows = to_frame(samples)
-    compute = partial(embedded, texts=texts_by_id(rows), embedder=embedder)
-    return scores.score(shard, rows.select(ROW_COLUMNS), compute), version
+    texts = texts_by_id(rows)
+    computation = Computation[dict[str, str]](
+        prepare=lambda ids: {sample_id: texts[sample_id] for sample_id in ids},
+        run=partial(embedded, embedder=embedder),
+    )
+    return scores.score(shard, rows.select(ROW_COLUMNS), computation), version
 
 
-def embedded(
-    ids: Sequence[str], *, texts: Mapping[str, str], embedder: "LoadedEmbedder"
-) -> tuple[pa.Table, int]:
-    """The vectors of these samples as computed columns of `embeddings`; no tokens are counted."""
-    vectors = embedder.encode([texts[sample_id] for sample_id in ids])
+def embedded(texts: Mapping[str, str], *, embedder: "LoadedEmbedder") -> tuple[pa.Table, int]:
+    """The vectors of these texts by sample id, as computed columns of `embeddings`; no tokens."""
+    vectors = embedder.encode(list(texts.values()))
     flat = pa.array(vectors.reshape(-1))
     table = pa.table(
         {
-            "sample_id": list(ids),
-            "status": ["ok"] * len(ids),
-            "status_detail": pa.nulls(len(ids), pa.string()),
+            "sample_id": list(texts),
+            "status": ["ok"] * len(texts),
+            "status_detail": pa.nulls(len(texts), pa.string()),
             "vector": pa.FixedSizeListArray.from_arrays(flat, embedder.width),
-            "model": [embedder.fingerprint] * len(ids),
+            "model": [embedder.fingerprint] * len(texts),
         }
     )
     return table, 0

@@ -12,7 +12,12 @@ from tshirt_assets.incremental.catalog import MIWV_SCORES
 from tshirt_assets.incremental.checks import carried_outcome, finite_outcome, usable_outcome
 from tshirt_assets.incremental.columns import MIWV_SCORES as COLUMNS
 from tshirt_assets.incremental.demo_shelf import DemoShelf
-from tshirt_assets.incremental.demos import ShardDemos, one_shot, still_same_demo, zero_shot_losses
+from tshirt_assets.incremental.demos import (
+    ShardDemos,
+    behind_demos,
+    still_same_demo,
+    zero_shot_losses,
+)
 from tshirt_assets.incremental.identity import loss_identity
 from tshirt_assets.incremental.score_table import ScoredShard, ScoreTable
 from tshirt_assets.incremental.stored_rows import row_frame, samples_by_id
@@ -112,7 +117,7 @@ def score_shard(
     scored = scores.score(
         shard,
         row_frame(samples_table),
-        partial(one_shot, demos=demos, target=target, prompt_format=config.prompt_format),
+        behind_demos(demos, target, config.prompt_format),
         reusable=partial(still_same_demo, own=own),
         group_of=lambda sample_id: demos.demo_of.get(sample_id) or "",
     )

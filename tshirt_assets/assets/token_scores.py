@@ -1,7 +1,6 @@
 """token_scores: one clean pass gives every token's delta, and IFD, of every sample."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +8,6 @@ import dagster as dg
 import numpy as np
 import pyarrow as pa
 
-from tshirt_assets.corpus.sample import Sample
 from tshirt_assets.incremental.catalog import TOKEN_SCORES
 from tshirt_assets.incremental.checks import (
     carried_outcome,
@@ -18,8 +16,9 @@ from tshirt_assets.incremental.checks import (
     usable_outcome,
 )
 from tshirt_assets.incremental.columns import TOKEN_SCORES as COLUMNS
-from tshirt_assets.incremental.columns import computed_schema
+from tshirt_assets.incremental.columns import computed_table
 from tshirt_assets.incremental.identity import loss_identity
+from tshirt_assets.incremental.overlap import Computation
 from tshirt_assets.incremental.score_table import ScoredShard, ScoreTable
 from tshirt_assets.incremental.stored_rows import row_frame, samples_by_id, tokenize_rows
 from tshirt_assets.incremental.template_check import TemplateCheck
@@ -38,6 +37,7 @@ from tshirt_assets.orchestration.shard_loop import Report
 
 if TYPE_CHECKING:
     from tshirt_assets.models.causal_lm import LoadedCausalLM
+    from tshirt_assets.scoring.tokenize import TokenizedSample
 
 PREVIEW = ("row", "status", "ifd", "cond_nll", "uncond_nll", "n_response_tokens")
 SCORES = ("ifd", "cond_nll", "uncond_nll")
@@ -83,25 +83,22 @@ def score_shard(
 ) -> tuple[ScoredShard, dict[str, str]]:
     """The token scores of a shard, and the data versions of what they were made from."""
     samples, version = read_upstream(scores.store, scores.corpus, "samples", shard)
-    compute = partial(
-        computed, samples=samples_by_id(samples), scorer=scorer, prompt_format=prompt_format
+    tokenize = partial(
+        tokenize_rows, samples=samples_by_id(samples), model=scorer, prompt_format=prompt_format
     )
-    return scores.score(shard, row_frame(samples), compute), {"samples": version}
+    computation = Computation(tokenize, partial(computed, scorer=scorer))
+    return scores.score(shard, row_frame(samples), computation), {"samples": version}
 
 
 def computed(
-    ids: Sequence[str],
-    *,
-    samples: Mapping[str, Sample],
-    scorer: "LoadedCausalLM",
-    prompt_format: str,
+    samples: "Sequence[TokenizedSample]", *, scorer: "LoadedCausalLM"
 ) -> tuple[pa.Table, int]:
     """The computed columns of `token_scores` for these samples, and the tokens that it took."""
     from tshirt_assets.scoring.clean import clean_scores
 
-    found = clean_scores(scorer.engine, tokenize_rows(ids, samples, scorer, prompt_format))
+    found = clean_scores(scorer.engine, samples)
     tokens = sum(score.n_prompt_tokens + 2 * score.n_response_tokens for score in found)
-    return pa.Table.from_pylist(list(map(asdict, found)), computed_schema(COLUMNS)), tokens
+    return computed_table(found, COLUMNS), tokens
 
 
 def _distributions(table: pa.Table) -> dict[str, Any]:

@@ -1,5 +1,8 @@
 """Columns of every table, with the descriptions shown in the UI. These names are public."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pyarrow as pa
 
 from tshirt_assets.corpus.sample import SAMPLES_SCHEMA
@@ -103,6 +106,13 @@ MIWV_SCORES = pa.schema(
 def computed_schema(schema: pa.Schema) -> pa.Schema:
     """The columns of a score table that a computation fills; the others place the row."""
     return pa.schema([field for field in schema if field.name not in ("shard", "row", "identity")])
+
+
+def computed_table(scores: Sequence[Any], schema: pa.Schema) -> pa.Table:
+    """The `computed_schema` columns of a score table, from attributes of the same names."""
+    computed = computed_schema(schema)
+    columns = {name: [getattr(score, name) for score in scores] for name in computed.names}
+    return pa.table(columns, schema=computed)
 
 
 def embeddings_schema(width: int) -> pa.Schema:

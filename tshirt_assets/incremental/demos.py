@@ -1,8 +1,8 @@
 """The demos of a shard's rows (their nearest neighbours), and the losses behind them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -12,6 +12,7 @@ from tshirt_assets.corpus.sample import Sample
 from tshirt_assets.corpus.status import Status
 from tshirt_assets.incremental.columns import MIWV_SCORES, computed_schema
 from tshirt_assets.incremental.demo_shelf import DemoShelf
+from tshirt_assets.incremental.overlap import Computation
 from tshirt_assets.incremental.stored_rows import read_samples_by_id
 from tshirt_assets.store.frames import to_frame
 from tshirt_assets.store.store import Store
@@ -19,6 +20,7 @@ from tshirt_assets.store.table_info import TableInfo
 
 if TYPE_CHECKING:
     from tshirt_assets.models.causal_lm import LoadedCausalLM
+    from tshirt_assets.scoring.tokenize import OneShotSample
 
 DEMO = ["sample_id", "neighbour_id", "similarity"]
 
@@ -67,21 +69,34 @@ class ShardDemos:
         return self.shelf.read(self.shard)
 
 
-def one_shot(
-    ids: Sequence[str], *, demos: ShardDemos, target: "LoadedCausalLM", prompt_format: str
-) -> tuple[pa.Table, int]:
-    """The computed columns of `miwv_scores` for these samples, and the tokens that it took."""
-    from tshirt_assets.scoring.miwv import miwv_scores
-    from tshirt_assets.scoring.tokenize import tokenize_one_shot
+def behind_demos(
+    demos: ShardDemos, target: "LoadedCausalLM", prompt_format: str
+) -> Computation[dict[str, "OneShotSample | None"]]:
+    """The computation of `miwv_scores`; a row whose demo cannot be read has no pair."""
+    from tshirt_assets.scoring.tokenize import tokenize_one_shots
 
-    found = demos.read(ids)
-    paired = {i: found[demo] for i in ids if (demo := demos.demo_of.get(i)) in found}
-    pairs = [
-        tokenize_one_shot(
-            demo, demos.samples[sample_id], target.tokenizer, prompt_format, target.max_length
+    def prepare(ids: Sequence[str]) -> dict[str, "OneShotSample | None"]:
+        found = demos.read(ids)
+        paired = {i: found[demo] for i in ids if (demo := demos.demo_of.get(i)) in found}
+        pairs = tokenize_one_shots(
+            [(demo, demos.samples[sample_id]) for sample_id, demo in paired.items()],
+            target.tokenizer,
+            prompt_format,
+            target.max_length,
         )
-        for sample_id, demo in paired.items()
-    ]
+        return dict.fromkeys(ids) | dict(zip(paired, pairs, strict=True))
+
+    return Computation(prepare, partial(one_shot, demos=demos, target=target))
+
+
+def one_shot(
+    behind: Mapping[str, "OneShotSample | None"], *, demos: ShardDemos, target: "LoadedCausalLM"
+) -> tuple[pa.Table, int]:
+    """The computed columns of `miwv_scores` for pairs by sample id, and the tokens it took."""
+    from tshirt_assets.scoring.miwv import miwv_scores
+
+    pairs = {sample_id: pair for sample_id, pair in behind.items() if pair is not None}
+    known = [demos.known.get(sample_id) for sample_id in pairs]
     records: list[dict[str, Any]] = [
         {
             "sample_id": score.sample_id,
@@ -92,7 +107,7 @@ def one_shot(
             "miwv": score.miwv,
             "demo_truncated": score.demo_truncated,
         }
-        for score in miwv_scores(target.engine, pairs, [demos.known.get(i) for i in paired])
+        for score in miwv_scores(target.engine, list(pairs.values()), known)
     ]
     records += [
         {
@@ -100,14 +115,14 @@ def one_shot(
             "status": str(Status.NO_NEIGHBOUR),
             "status_detail": "no other row of the corpus can serve as its demo",
         }
-        for sample_id in ids
-        if sample_id not in paired
+        for sample_id, pair in behind.items()
+        if pair is None
     ]
     table = to_frame(pa.Table.from_pylist(records, computed_schema(MIWV_SCORES)))
     table = table.drop(DEMO[1:]).join(
         demos.own.select(DEMO), on="sample_id", how="left", maintain_order="left"
     )
-    tokens = sum(len(p.prompt_ids) + len(p.zero_shot.response_ids) for p in pairs)
+    tokens = sum(len(p.prompt_ids) + len(p.zero_shot.response_ids) for p in pairs.values())
     return table.to_arrow(), tokens
 
 

@@ -3,8 +3,8 @@
 They do not depend on the threshold, so another one needs arithmetic only.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +13,14 @@ import pyarrow as pa
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.sample import Sample
 from tshirt_assets.corpus.status import Status
-from tshirt_assets.incremental.columns import NEIGHBOUR_DELTAS, ROBUSTNESS, computed_schema
+from tshirt_assets.incremental.columns import (
+    NEIGHBOUR_DELTAS,
+    ROBUSTNESS,
+    computed_schema,
+    computed_table,
+)
 from tshirt_assets.incremental.identity import loss_identity
+from tshirt_assets.incremental.overlap import Computation
 from tshirt_assets.incremental.score_table import ScoreTable
 from tshirt_assets.incremental.stored_rows import tokenize_rows
 from tshirt_assets.store.frames import to_frame
@@ -49,12 +55,11 @@ def noise_facts(config: CorpusConfig, neighbours: int) -> dict[str, Any]:
 
 def draw(
     scorer: "LoadedCausalLM", config: CorpusConfig, samples: dict[str, Sample], neighbours: int
-) -> Callable[[Sequence[str]], tuple[pa.Table, int]]:
+) -> Computation[list["TokenizedSample"]]:
     """The computation that fills a `draw_table`."""
     from tshirt_assets.scoring.robustness import neighbour_deltas
 
-    def compute(ids: Sequence[str]) -> tuple[pa.Table, int]:
-        tokenized = tokenize_rows(ids, samples, scorer, config.prompt_format)
+    def run(tokenized: Sequence["TokenizedSample"]) -> tuple[pa.Table, int]:
         found = neighbour_deltas(
             scorer.engine,
             tokenized,
@@ -76,7 +81,10 @@ def draw(
         table = pa.Table.from_pylist(records, computed_schema(NEIGHBOUR_DELTAS))
         return table, n_tokens(tokenized) * neighbours
 
-    return compute
+    tokenize = partial(
+        tokenize_rows, samples=samples, model=scorer, prompt_format=config.prompt_format
+    )
+    return Computation(tokenize, run)
 
 
 def to_deltas(table: pa.Table) -> list["NeighbourDeltas"]:
@@ -108,8 +116,7 @@ def sampled_table(drawn: pa.Table, tau: float) -> pa.Table:
 
 def scores_table(scores: Sequence["RobustScore"]) -> pa.Table:
     """Computed columns of `ROBUSTNESS`."""
-    records = [asdict(score) | {"status": str(score.status)} for score in scores]
-    return pa.Table.from_pylist(records, computed_schema(ROBUSTNESS))
+    return computed_table(scores, ROBUSTNESS)
 
 
 def n_tokens(tokenized: Sequence["TokenizedSample"]) -> int:

@@ -5,8 +5,8 @@ took a gradient (`analytic_scores`, `hybrid_scores`), which hold for one thresho
 row by row.
 """
 
-from collections.abc import Callable, Sequence
-from functools import cached_property
+from collections.abc import Sequence
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from tshirt_assets.incremental.draws import (
 )
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.identity import loss_identity
+from tshirt_assets.incremental.overlap import Computation
 from tshirt_assets.incremental.score_table import ScoredShard, ScoreTable
 from tshirt_assets.incremental.stored_rows import (
     ROW_COLUMNS,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from tshirt_assets.models.causal_lm import LoadedCausalLM
     from tshirt_assets.scoring.calibration import Calibration
     from tshirt_assets.scoring.clean import CleanLosses
+    from tshirt_assets.scoring.tokenize import TokenizedSample
 
 
 class Estimates:
@@ -77,8 +79,8 @@ class Estimates:
         drawn = None
         if self._draws is not None:
             rows = self._rows(shard, samples, every=self._config.perturbs_all_rows)
-            compute = draw(self._scorer, self._config, samples, self._config.neighbours)
-            work.append(self._draws.score(shard, rows, compute))
+            drawing = draw(self._scorer, self._config, samples, self._config.neighbours)
+            work.append(self._draws.score(shard, rows, drawing))
             drawn = work[0].table
         parts = []
         for estimator in self._config.estimators:
@@ -87,8 +89,8 @@ class Estimates:
                 assert drawn is not None
                 table = sampled_table(kept(drawn, rows), self.tau)
             else:
-                compute = self._compute_gradients(estimator, shard, samples, drawn)
-                work.append(self._gradients[estimator].score(shard, rows, compute))
+                gradients = self._by_gradients(estimator, shard, samples, drawn)
+                work.append(self._gradients[estimator].score(shard, rows, gradients))
                 table = work[-1].table
             parts.append(
                 robust_table(table, estimator, self.identity, self.tau, self._keep_fraction)
@@ -130,9 +132,9 @@ class Estimates:
             self._store, self._config.name, f"{estimator}_scores", identity, ROBUSTNESS, self._log
         )
 
-    def _compute_gradients(
+    def _by_gradients(
         self, estimator: Estimator, shard: str, samples: dict[str, Sample], drawn: pa.Table | None
-    ) -> Callable[[Sequence[str]], tuple[pa.Table, int]]:
+    ) -> Computation[list["TokenizedSample"]]:
         from tshirt_assets.scoring.analytic import analytic_robust_scores
         from tshirt_assets.scoring.hybrid import hybrid_robust_scores
 
@@ -141,8 +143,8 @@ class Estimates:
         clean = clean_losses(self._store, self._config, self._scorer, shard)
         known = {} if drawn is None else {row.sample_id: row for row in to_deltas(drawn)}
 
-        def compute(ids: Sequence[str]) -> tuple[pa.Table, int]:
-            tokenized = tokenize_rows(ids, samples, self._scorer, self._config.prompt_format)
+        def run(tokenized: Sequence["TokenizedSample"]) -> tuple[pa.Table, int]:
+            ids = [sample.sample_id for sample in tokenized]
             common: dict[str, Any] = {
                 "engine": self._scorer.engine,
                 "samples": tokenized,
@@ -159,7 +161,13 @@ class Estimates:
                 )
             return scores_table(found), n_tokens(tokenized)
 
-        return compute
+        tokenize = partial(
+            tokenize_rows,
+            samples=samples,
+            model=self._scorer,
+            prompt_format=self._config.prompt_format,
+        )
+        return Computation(tokenize, run)
 
 
 def robust_identity(config: CorpusConfig, scorer: "LoadedCausalLM") -> str:

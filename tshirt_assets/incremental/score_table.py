@@ -1,14 +1,16 @@
 """One shard of scores: reuse what is stored, compute the rest in chunks that survive a crash."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pyarrow as pa
 
 from tshirt_assets.incremental.catalog import owner
+from tshirt_assets.incremental.overlap import Computation, in_chunks
 from tshirt_assets.incremental.reuse import Reuse
 from tshirt_assets.incremental.soundness import numbered_chunk
 from tshirt_assets.incremental.writing import write_table
@@ -16,12 +18,13 @@ from tshirt_assets.store.frames import to_frame, to_schema
 from tshirt_assets.store.store import Store
 from tshirt_assets.store.table_info import TableInfo
 
-CHUNK_SECONDS = 20.0  # a crash loses at most about this much work
+if TYPE_CHECKING:
+    from tshirt_assets.store.staging import Staging
+
+CHUNK_SECONDS = 20.0  # of work in a chunk; a crash loses that of one or two
 FIRST_CHUNK = 2  # rows; a large model may take many seconds for each
 LARGEST_CHUNK = 8192
 REPORT_SECONDS = 10.0
-
-Compute = Callable[[Sequence[str]], tuple[pa.Table, int]]
 
 
 @dataclass(frozen=True)
@@ -53,17 +56,16 @@ class ScoreTable:
         self,
         shard: str | None,
         rows: pl.DataFrame,
-        compute: Compute,
+        computation: Computation[Any],
         reusable: Callable[[pl.DataFrame], pl.DataFrame] = lambda frame: frame,
         group_of: Callable[[str], str] = lambda sample_id: "",
     ) -> ScoredShard:
         """Score the rows of one shard that are ok, each distinct sample id once, and store them.
 
-        `rows` has the ROW columns; rows that are not ok keep their status. `compute` maps sample
-        ids to a table with `sample_id`, `status`, `status_detail` and the score columns, and the
-        number of tokens it took. `reusable` filters stored rows that may be used again. Rows of
-        one group, by `group_of`, are computed next to each other: they may share work. A table
-        over all shards has no `shard`.
+        `rows` has the ROW columns; rows that are not ok keep their status. Its chunks overlap, see
+        `in_chunks`. `reusable` filters stored rows that may be used again. Rows of one group, by
+        `group_of`, are computed next to each other: they may share work. A table over all shards
+        has no `shard`.
         """
         started = time.monotonic()
         wanted = rows.filter(pl.col("status") == "ok")["sample_id"].unique(maintain_order=True)
@@ -75,11 +77,7 @@ class ScoreTable:
         parts = [stored] if stored is not None and stored.height else []
         progress = Progress(self._log, f"{owner(self.asset)} {shard or ''}".strip(), len(missing))
         staging = self.store.staging(self.corpus, self.asset, shard, self.identity)
-        for chunk, tokens in self._chunks(missing, compute):
-            frame = _placed(chunk, rows, self.identity, self.schema)
-            staging.append(numbered_chunk(to_schema(frame, self.schema)))
-            parts.append(frame)
-            progress.add(chunk.height, tokens)
+        parts += self._computed(missing, computation, rows, staging, progress)
         table = self._assembled(rows, parts)
         info = write_table(
             self.store, self.corpus, self.asset, shard, table, identity=self.identity
@@ -95,17 +93,37 @@ class ScoreTable:
             seconds=time.monotonic() - started,
         )
 
-    def _chunks(self, ids: list[str], compute: Compute) -> Iterator[tuple[pl.DataFrame, int]]:
-        """Compute in chunks that grow or shrink, across shards, towards CHUNK_SECONDS of work."""
-        done = 0
-        while done < len(ids):
-            started = time.monotonic()
-            chunk = ids[done : done + self._chunk]
-            computed, tokens = compute(chunk)
-            yield to_frame(computed), tokens
-            done += len(chunk)
-            rate = len(chunk) / max(time.monotonic() - started, 1e-3)
+    def _computed(
+        self,
+        ids: list[str],
+        computation: Computation[Any],
+        rows: pl.DataFrame,
+        staging: "Staging",
+        progress: "Progress",
+    ) -> list[pl.DataFrame]:
+        """The computed chunks, staged; their size goes, across shards, towards CHUNK_SECONDS."""
+        left = iter(ids)
+        parts: list[pl.DataFrame] = []
+        finished = time.monotonic()
+
+        def run(work: Any) -> tuple[pa.Table, int]:
+            nonlocal finished
+            table, tokens = computation.run(work)
+            seconds, finished = time.monotonic() - finished, time.monotonic()
+            rate = table.num_rows / max(seconds, 1e-3)
             self._chunk = int(min(LARGEST_CHUNK, 4 * self._chunk, max(1, rate * CHUNK_SECONDS)))
+            progress.add(table.num_rows, tokens)
+            return table, tokens
+
+        def write(table: pa.Table) -> None:
+            frame = _placed(to_frame(table), rows, self.identity, self.schema)
+            staging.append(numbered_chunk(to_schema(frame, self.schema)))
+            parts.append(frame)
+
+        in_chunks(
+            Computation(computation.prepare, run), lambda: list(islice(left, self._chunk)), write
+        )
+        return parts
 
     def _assembled(self, rows: pl.DataFrame, parts: list[pl.DataFrame]) -> pa.Table:
         """All rows of the shard in order, each with its own scores or its reason for none."""

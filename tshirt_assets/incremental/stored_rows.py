@@ -74,9 +74,7 @@ def tokenize_rows(
     ids: Sequence[str], samples: Mapping[str, Sample], model: "LoadedCausalLM", prompt_format: str
 ) -> list["TokenizedSample"]:
     """The samples with these ids, in order, tokenized for a model."""
-    from tshirt_assets.scoring.tokenize import tokenize_sample
+    from tshirt_assets.scoring.tokenize import tokenize_samples
 
-    return [
-        tokenize_sample(samples[sample_id], model.tokenizer, prompt_format, model.max_length)
-        for sample_id in ids
-    ]
+    rows = [samples[sample_id] for sample_id in ids]
+    return tokenize_samples(rows, model.tokenizer, prompt_format, model.max_length)

@@ -7,6 +7,7 @@ A row never raises: whatever is wrong with it becomes its status. A tokenizer wi
 template that was asked for does (`CorpusError`), because no row could be scored.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from tshirt_assets.corpus.errors import TemplateError
 from tshirt_assets.corpus.prompts import one_shot_prompt_text, prompt_text, response_text
 from tshirt_assets.corpus.sample import Sample
 from tshirt_assets.corpus.status import Status
+from tshirt_assets.scoring.encoding import Encoded, bos_ids, encode_texts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -62,46 +64,124 @@ class OneShotSample:
     status_detail: str | None = None
 
 
-def adds_bos(tokenizer: "PreTrainedTokenizerBase") -> bool:
-    """Whether the tokenizer itself puts its BOS in front of a text.
-
-    Found by trying: many tokenizers define a BOS that they never add (SmolLM2, Pythia, GPT-2).
-    """
-    if tokenizer.bos_token_id is None:
-        return False
-    return tokenizer.encode("a")[:1] == [tokenizer.bos_token_id]
-
-
 def tokenize_sample(
     sample: Sample, tokenizer: "PreTrainedTokenizerBase", prompt_format: str, max_length: int
 ) -> TokenizedSample:
+    """One sample as `tokenize_samples` gives it."""
+    return tokenize_samples([sample], tokenizer, prompt_format, max_length)[0]
+
+
+def tokenize_samples(
+    samples: Sequence[Sample],
+    tokenizer: "PreTrainedTokenizerBase",
+    prompt_format: str,
+    max_length: int,
+) -> list[TokenizedSample]:
     """Token ids of prompt and response, at most `max_length` together; never raises for a row.
 
     `max_length` must not exceed the positions of the model. The response is cut on the right to
     what the prompt leaves. Other statuses than ok: upstream, template_error, not_text,
-    response_too_short, prompt_too_long.
+    response_too_short, prompt_too_long. All samples are encoded in one batch.
     """
-    has_bos = adds_bos(tokenizer)
+    rows = [_Row.of(sample, tokenizer, prompt_format) for sample in samples]
+    ids = encode_texts(tokenizer, [text for row in rows for text in row.texts])
+    bos = bos_ids(tokenizer)
+    return [_tokenized(row, ids, bos, max_length) for row in rows]
 
-    def refused(status: Status, detail: str) -> TokenizedSample:
+
+def tokenize_one_shot(
+    demo: Sample,
+    sample: Sample,
+    tokenizer: "PreTrainedTokenizerBase",
+    prompt_format: str,
+    max_length: int,
+) -> OneShotSample:
+    """One pair as `tokenize_one_shots` gives it."""
+    return tokenize_one_shots([(demo, sample)], tokenizer, prompt_format, max_length)[0]
+
+
+def tokenize_one_shots(
+    pairs: Sequence[tuple[Sample, Sample]],
+    tokenizer: "PreTrainedTokenizerBase",
+    prompt_format: str,
+    max_length: int,
+) -> list[OneShotSample]:
+    """For pairs of demo and sample: the sample tokenized, and its prompt with the demo in front.
+
+    The demo gives way, from its left, so that both losses of MIWV see the same response tokens.
+    Where not a single demo token fits (a response that was itself cut, say) the one-shot prompt
+    would be the zero-shot one and MIWV 0 by construction, which is no measurement: the status is
+    then prompt_too_long. A demo that is itself not ok gives no_neighbour. Never raises for a row.
+    """
+    rows = [_Row.of(sample, tokenizer, prompt_format) for _, sample in pairs]
+    behind = [_Row.behind(demo, sample, tokenizer, prompt_format) for demo, sample in pairs]
+    ids = encode_texts(
+        tokenizer,
+        [text for row in rows for text in row.texts],
+        passing=[text for row in behind for text in row.texts],
+    )
+    bos = bos_ids(tokenizer)
+    return [
+        _one_shot(shown, _tokenized(row, ids, bos, max_length), ids, bos, max_length)
+        for row, shown in zip(rows, behind, strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """The two texts of a row that are encoded apart; none unless the status is ok."""
+
+    sample_id: str
+    texts: tuple[str, ...] = ()
+    status: Status = Status.OK
+    detail: str | None = None
+
+    @staticmethod
+    def of(sample: Sample, tokenizer: "PreTrainedTokenizerBase", prompt_format: str) -> "_Row":
+        """Prompt and response."""
+        name = sample.sample_id
+        if sample.status is not Status.OK:
+            return _Row(name, (), Status.UPSTREAM, str(sample.status))
+        try:
+            prompt = prompt_text(sample, prompt_format, tokenizer)
+            return _Row(name, (prompt, response_text(sample, prompt_format, tokenizer)))
+        except TemplateError as error:
+            return _Row(name, (), Status.TEMPLATE_ERROR, _one_line(error))
+
+    @staticmethod
+    def behind(
+        demo: Sample, sample: Sample, tokenizer: "PreTrainedTokenizerBase", prompt_format: str
+    ) -> "_Row":
+        """Demo and prompt of a sample behind a demo."""
+        name = sample.sample_id
+        if sample.status is not Status.OK:
+            return _Row(name, (), Status.UPSTREAM, str(sample.status))
+        if demo.status is not Status.OK:
+            return _Row(name, (), Status.NO_NEIGHBOUR, f"demo {demo.sample_id}: {demo.status}")
+        try:
+            return _Row(name, one_shot_prompt_text(demo, sample, prompt_format, tokenizer))
+        except TemplateError as error:
+            return _Row(name, (), Status.TEMPLATE_ERROR, _one_line(error))
+
+
+def _tokenized(
+    row: _Row, ids: Mapping[str, Encoded], bos: np.ndarray, max_length: int
+) -> TokenizedSample:
+    def refused(status: Status, detail: str | None) -> TokenizedSample:
         return TokenizedSample(
-            sample.sample_id, _NO_IDS, _NO_IDS, has_bos, status=status, status_detail=detail
+            row.sample_id, _NO_IDS, _NO_IDS, has_bos, status=status, status_detail=detail
         )
 
-    if sample.status is not Status.OK:
-        return refused(Status.UPSTREAM, str(sample.status))
-    try:
-        text = prompt_text(sample, prompt_format, tokenizer)
-        answer = response_text(sample, prompt_format, tokenizer)
-    except TemplateError as error:
-        return refused(Status.TEMPLATE_ERROR, _one_line(error))
-    try:
-        prompt = _with_bos(_ids(tokenizer, text), tokenizer, has_bos)
-        response = _ids(tokenizer, answer)
-    except (TypeError, ValueError) as error:  # such as half of a surrogate pair
-        return refused(Status.NOT_TEXT, _one_line(error))
-
-    if not prompt:
+    has_bos = len(bos) > 0
+    if row.status is not Status.OK:
+        return refused(row.status, row.detail)
+    prompt, response = (ids[text] for text in row.texts)
+    if isinstance(prompt, Exception):
+        return refused(Status.NOT_TEXT, _one_line(prompt))
+    if isinstance(response, Exception):
+        return refused(Status.NOT_TEXT, _one_line(response))
+    prompt = np.concatenate([bos, _without(bos, prompt)])
+    if not len(prompt):
         return refused(Status.TEMPLATE_ERROR, "the prompt has no tokens")
     if len(response) < MIN_RESPONSE_TOKENS:
         return refused(
@@ -114,71 +194,47 @@ def tokenize_sample(
             Status.PROMPT_TOO_LONG, f"{len(prompt)} tokens of {max_length}, none left to answer"
         )
     return TokenizedSample(
-        sample.sample_id,
-        prompt_ids=_array(prompt),
-        response_ids=_array(response[:room]),
+        row.sample_id,
+        prompt_ids=prompt.astype(np.int64),
+        response_ids=response[:room].astype(np.int64),
         has_bos=has_bos,
         truncated=len(response) > room,
     )
 
 
-def tokenize_one_shot(
-    demo: Sample,
-    sample: Sample,
-    tokenizer: "PreTrainedTokenizerBase",
-    prompt_format: str,
+def _one_shot(
+    shown: _Row,
+    zero_shot: TokenizedSample,
+    ids: Mapping[str, Encoded],
+    bos: np.ndarray,
     max_length: int,
 ) -> OneShotSample:
-    """The sample as `tokenize_sample` gives it, and its prompt with the demo in front.
-
-    The demo gives way, from its left, so that both losses of MIWV see the same response tokens.
-    Where not a single demo token fits (a response that was itself cut, say) the one-shot prompt
-    would be the zero-shot one and MIWV 0 by construction, which is no measurement: the status is
-    then prompt_too_long. A demo that is itself not ok gives no_neighbour. Never raises for a row.
-    """
-    zero_shot = tokenize_sample(sample, tokenizer, prompt_format, max_length)
-
     def refused(status: Status, detail: str | None) -> OneShotSample:
         return OneShotSample(zero_shot, _NO_IDS, status=status, status_detail=detail)
 
     if zero_shot.status is not Status.OK:
         return refused(zero_shot.status, zero_shot.status_detail)
-    if demo.status is not Status.OK:
-        return refused(Status.NO_NEIGHBOUR, f"demo {demo.sample_id}: {demo.status}")
-    try:
-        demo_text, own_text = one_shot_prompt_text(demo, sample, prompt_format, tokenizer)
-    except TemplateError as error:
-        return refused(Status.TEMPLATE_ERROR, _one_line(error))
-    try:
-        demo_ids = _ids(tokenizer, demo_text)
-        own = _ids(tokenizer, own_text)
-    except (TypeError, ValueError) as error:
-        return refused(Status.NOT_TEXT, _one_line(error))
-
-    bos = _with_bos([], tokenizer, zero_shot.has_bos)
-    demo_ids = demo_ids[len(bos) :] if demo_ids[: len(bos)] == bos else demo_ids
+    if shown.status is not Status.OK:
+        return refused(shown.status, shown.detail)
+    demo, own = (ids[text] for text in shown.texts)
+    if isinstance(demo, Exception):
+        return refused(Status.NOT_TEXT, _one_line(demo))
+    if isinstance(own, Exception):
+        return refused(Status.NOT_TEXT, _one_line(own))
+    demo = _without(bos, demo)
     room = max_length - len(bos) - len(own) - len(zero_shot.response_ids)
     if room < 1:
         return refused(Status.PROMPT_TOO_LONG, "prompt and response leave no room for a demo")
     return OneShotSample(
         zero_shot,
-        prompt_ids=_array(bos + demo_ids[-room:] + own),
-        demo_truncated=len(demo_ids) > room,
+        prompt_ids=np.concatenate([bos, demo[-room:], own]).astype(np.int64),
+        demo_truncated=len(demo) > room,
     )
 
 
-def _ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
-    return tokenizer.encode(text, add_special_tokens=False)
-
-
-def _with_bos(ids: list[int], tokenizer: "PreTrainedTokenizerBase", has_bos: bool) -> list[int]:
-    """The ids behind exactly one BOS where there is one: a chat template may have written it."""
-    bos = tokenizer.bos_token_id
-    return [bos, *ids] if has_bos and ids[:1] != [bos] else ids
-
-
-def _array(ids: list[int]) -> np.ndarray:
-    return np.array(ids, dtype=np.int64)
+def _without(bos: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """The ids behind the BOS, where there is one: a chat template may have written it."""
+    return ids[len(bos) :] if np.array_equal(ids[: len(bos)], bos) else ids
 
 
 def _one_line(error: Exception) -> str:

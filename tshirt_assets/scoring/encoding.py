@@ -1,0 +1,133 @@
+"""Texts to token ids, many at once; what was found out about a tokenizer is found out once.
+
+The ids are those of `tokenizer.encode(text, add_special_tokens=False)`. A fast tokenizer encodes a
+batch in one call, which spares the Python code that transformers runs for each text, and by as
+many threads as TOKENIZERS_PARALLELISM says. Any other tokenizer is asked text by text.
+"""
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+KEPT_BYTES = 256 << 20  # of token ids per tokenizer, about 300,000 rows of Alpaca's length
+ENTRY_BYTES = 200  # what an entry takes beside its ids
+
+Encoded = np.ndarray | TypeError | ValueError
+"""The ids of a text (N,) int32, or why it is no text, such as half of a surrogate pair."""
+
+
+@dataclass
+class _Known:
+    """What is known of a tokenizer: whether it adds a BOS, and the ids of some texts.
+
+    Once `KEPT_BYTES` are full, nothing is replaced: every asset of a run reads the rows in the
+    same order, and of a cache that is too small the latest entries would always come too late.
+    """
+
+    has_bos: bool
+    ids: dict[bytes, bytes] = field(default_factory=dict)
+    n_bytes: int = 0
+
+    def keep(self, text: str, ids: np.ndarray) -> None:
+        size = ids.nbytes + ENTRY_BYTES
+        if self.n_bytes + size <= KEPT_BYTES:
+            self.ids[_digest(text)] = ids.tobytes()
+            self.n_bytes += size
+
+    def find(self, text: str) -> np.ndarray | None:
+        found = self.ids.get(_digest(text))
+        return None if found is None else np.frombuffer(found, np.int32)
+
+
+_known: "WeakKeyDictionary[PreTrainedTokenizerBase, _Known]" = WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def adds_bos(tokenizer: "PreTrainedTokenizerBase") -> bool:
+    """Whether the tokenizer itself puts its BOS in front of a text.
+
+    Found by trying: many tokenizers define a BOS that they never add (SmolLM2, Pythia, GPT-2).
+    """
+    return _about(tokenizer).has_bos
+
+
+def bos_ids(tokenizer: "PreTrainedTokenizerBase") -> np.ndarray:
+    """(1,) int32, the BOS that the tokenizer puts in front of a text; (0,) where it does not."""
+    return np.array([tokenizer.bos_token_id] if adds_bos(tokenizer) else [], np.int32)
+
+
+def encode_texts(
+    tokenizer: "PreTrainedTokenizerBase", texts: Iterable[str], *, passing: Iterable[str] = ()
+) -> dict[str, Encoded]:
+    """The token ids of all texts, without special tokens that the tokenizer would add.
+
+    Equal texts are encoded once, and the ids of `texts` kept for the next call; those of the texts
+    in `passing`, which nobody will ask for again, are not.
+    """
+    about = _about(tokenizer)
+    lasting = dict.fromkeys(texts)
+    found: dict[str, Encoded] = {}
+    for text in lasting:
+        if (kept := about.find(text)) is not None:
+            found[text] = kept
+    new = [text for text in dict.fromkeys([*lasting, *passing]) if text not in found]
+    for text, ids in zip(new, _encoded(tokenizer, new), strict=True):
+        found[text] = ids
+        if text in lasting and isinstance(ids, np.ndarray):
+            about.keep(text, ids)
+    return found
+
+
+def _about(tokenizer: "PreTrainedTokenizerBase") -> _Known:
+    with _lock:
+        about = _known.get(tokenizer)
+        if about is None:
+            bos = tokenizer.bos_token_id
+            has_bos = bos is not None and tokenizer.encode("a")[:1] == [bos]
+            about = _known[tokenizer] = _Known(has_bos)
+        return about
+
+
+def _encoded(tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str]) -> list[Encoded]:
+    """The ids of every text; a batch with a text that cannot be encoded is halved until it can."""
+    if len(texts) > 1 and _is_fast(tokenizer):
+        # It takes truncation, padding and special tokens back to what it does in the batch, too.
+        tokenizer.encode("a", add_special_tokens=False)
+        backend = tokenizer.backend_tokenizer  # type: ignore[attr-defined]
+        try:
+            encodings = backend.encode_batch_fast(list(texts), add_special_tokens=False)
+        except Exception:  # of one of the texts; alone, it says which
+            half = len(texts) // 2
+            return [*_encoded(tokenizer, texts[:half]), *_encoded(tokenizer, texts[half:])]
+        return [np.array(encoding.ids, np.int32) for encoding in encodings]
+    return [_alone(tokenizer, text) for text in texts]
+
+
+def _alone(tokenizer: "PreTrainedTokenizerBase", text: str) -> Encoded:
+    try:
+        return np.array(tokenizer.encode(text, add_special_tokens=False), np.int32)
+    except (TypeError, ValueError) as error:
+        return error
+
+
+def _is_fast(tokenizer: "PreTrainedTokenizerBase") -> bool:
+    """Whether encoding is left to the `tokenizers` library; a model's own code may do it itself."""
+    from transformers import PreTrainedTokenizerFast
+
+    kind = type(tokenizer)
+    return isinstance(tokenizer, PreTrainedTokenizerFast) and all(
+        getattr(kind, name) is getattr(PreTrainedTokenizerFast, name)
+        for name in ("encode", "_encode_plus", "set_truncation_and_padding")
+    )
+
+
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
