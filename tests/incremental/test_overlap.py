@@ -72,6 +72,7 @@ def leftover() -> list[threading.Thread]:
     return alive
 
 
+@pytest.mark.slow  # it watches the clock
 @pytest.mark.parametrize(
     "seconds", [(HOST, MODEL, HOST), (MODEL, HOST, HOST), (HOST, HOST, MODEL), (0.0, MODEL, 0.0)]
 )
