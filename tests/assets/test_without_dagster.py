@@ -21,6 +21,7 @@ from tshirt_assets.corpus.shards import discover_shards
 from tshirt_assets.incremental import columns
 from tshirt_assets.incremental.corpus_scores import CorpusScores
 from tshirt_assets.incremental.dataset import Dataset, open_dataset
+from tshirt_assets.incremental.demo_shelf import DemoShelf
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.estimates import Estimates
 from tshirt_assets.incremental.facts import TableFacts
@@ -99,8 +100,9 @@ class Graph:
         write_table(self.store, NAME, "neighbours", None, to_schema(frame, columns.NEIGHBOURS))
         identity = loss_identity("miwv_scores", self.config, self.scorer)
         table = self.score_table("miwv_scores", identity, columns.MIWV_SCORES)
+        shelf = DemoShelf(table.store, NAME, frame, list(self.shards), identity)
         for shard in self.shards:
-            miwv_scores.score_shard(table, self.config, self.scorer, frame, shard)
+            miwv_scores.score_shard(table, self.config, self.scorer, frame, shelf, shard)
 
 
 @pytest.fixture(scope="module")
