@@ -17,7 +17,10 @@ def options(folder: Path, **changes: object) -> CausalLMOptions:
     return CausalLMOptions.model_validate({"path": str(folder), "device": "cpu", **changes})
 
 
-def test_a_model_is_loaded_once_whoever_asks(tiny_models: Path) -> None:
+def test_a_model_is_loaded_once_whoever_asks(
+    tiny_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TSHIRT_ASSETS_CACHE", str(tmp_path))  # nothing is known of any model
     folder = tiny_models / "lm"
     first = load_causal_lm(options(folder))
     loads = cache.load_count()
