@@ -17,6 +17,7 @@ import numpy as np
 
 from tshirt_assets.config import CausalLMOptions, EmbedderOptions
 from tshirt_assets.models import causal_lm, embedder
+from tshirt_assets.preflight import models_check
 
 if TYPE_CHECKING:
     import torch
@@ -32,8 +33,10 @@ NUMBERS = 1 << 16
 
 def install() -> None:
     """Let every model that this process loads from now on be a stub."""
-    causal_lm._load = _stub_lm
-    embedder._load = _stub_embedder
+    causal_lm._load, embedder._load = _stub_lm, _stub_embedder
+    causal_lm._on_demand = embedder._on_demand = lambda options: None  # no files to know it by
+    models_check.absent = lambda options, online: []
+    models_check.located = lambda options: None
 
 
 def save_tokenizer(folder: Path) -> Path:
