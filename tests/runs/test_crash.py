@@ -15,7 +15,13 @@ from tests.runs.processes import CHUNK, run_all, start
 from tests.store.store_workers import said, wait_for
 
 KILLS = 32
-NEW = {"prompt_format": "alpaca", "recipes": {"tshirt": {"method": "tshirt", "budget": 3}}}
+NEW = {
+    "prompt_format": "alpaca",
+    "recipes": {
+        "tshirt": {"method": "tshirt", "budget": 3},
+        "miwv": {"method": "miwv", "budget": 3},  # so that every score is needed
+    },
+}
 
 pytestmark = pytest.mark.slow
 

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.slow
 
 SLOW = """
 import os, sys, time
+from dataclasses import replace
 from tshirt_assets.incremental import score_table
 from tshirt_assets.models import cache
 
@@ -29,15 +30,15 @@ def wait(name):
 
 real, shared = score_table.ScoreTable.score, cache.shared
 
-def score(self, shard, rows, compute, *rest, **options):
+def score(self, shard, rows, computation, *rest, **options):
     done = 0
-    def slow(ids):
+    def slow(work):
         nonlocal done
         done += 1
         if done > 2:
             wait("score")
-        return compute(ids)
-    return real(self, shard, rows, slow, *rest, **options)
+        return computation.run(work)
+    return real(self, shard, rows, replace(computation, run=slow), *rest, **options)
 
 if "score" in os.environ["SLOW"]:
     score_table.FIRST_CHUNK = score_table.LARGEST_CHUNK = 2
