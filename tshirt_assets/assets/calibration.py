@@ -1,6 +1,7 @@
 """calibration: what a small pilot of sampled neighbours says about the analytic estimator."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -10,11 +11,13 @@ import pyarrow as pa
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.incremental.catalog import CALIBRATION
 from tshirt_assets.incremental.columns import CALIBRATION as COLUMNS
+from tshirt_assets.incremental.consistency import same_rows
 from tshirt_assets.incremental.draws import draw, draw_table, to_deltas
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.estimates import clean_losses
 from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.incremental.score_table import ScoredShard, ScoreTable
+from tshirt_assets.incremental.soundness import reusable_rows
 from tshirt_assets.incremental.stored_rows import ROW_COLUMNS, read_samples_by_id, tokenize_rows
 from tshirt_assets.incremental.writing import needed_table, write_table
 from tshirt_assets.models.cache import load_count
@@ -50,10 +53,10 @@ def make(run: Run) -> Report:
     tau = TableFacts.of(needed_table(run.store, run.config.name, "contenders")).tau
     assert tau is not None
     draws = pilot_draws(run.store, run.config, scorer, run.log)
-    info = kept_calibration(run.store, run.config, draws.identity, tau)
-    if info is not None:
+    kept = kept_calibration(draws, run.config, tau, run.log)
+    if kept is not None:
+        info, table = kept
         calibration = Calibration.from_facts(TableFacts.of(info).calibration or {})
-        table = run.store.read(run.config.name, CALIBRATION.name, version=info.version)
         metadata: dict[str, Any] = {"computed": 0, "reused": table.num_rows}
         metadata["kept"] = "most of its rows and tau are as they were"
     else:
@@ -98,26 +101,32 @@ def pilot_draws(
 
 
 def kept_calibration(
-    store: Store, config: CorpusConfig, identity: str, tau: float
-) -> TableInfo | None:
-    """The stored calibration, where another one would be about the same.
+    draws: ScoreTable, config: CorpusConfig, tau: float, log: Any
+) -> tuple[TableInfo, pa.Table] | None:
+    """The stored calibration and its rows, where another one would be about the same.
 
     Its constants belong to every analytic score: while tau stays (see `tau_tolerance`) and
-    KEPT_PILOT of its rows are still in the corpus, they stay, too.
+    KEPT_PILOT of its rows are still in the corpus, they stay, too; not where it, or the pilot that
+    it was made from, is no longer what was written.
     """
-    info = store.info(config.name, CALIBRATION.name)
-    if info is None or info.identity != identity or config.tau_tolerance == 0:
+    if config.tau_tolerance == 0:
         return None
+    store, identity = draws.store, draws.identity
+    stored = partial(reusable_rows, store, config.name, shard=None, identity=identity, log=log)
+    rows = stored(CALIBRATION.name, schema=COLUMNS)
+    drawn = None if rows is None else stored(PILOT, schema=draws.schema)
+    if rows is None or drawn is None or any(same_rows(to_frame(rows), to_frame(drawn), PILOT)):
+        return None
+    info = needed_table(store, config.name, CALIBRATION.name)
     try:
         facts = TableFacts.of(info)
     except UpstreamError:  # it is written again
         return None
     if facts.tau != tau or facts.calibration is None or "std_scale" not in facts.calibration:
         return None
-    pilot = to_frame(store.read(config.name, CALIBRATION.name, columns=["sample_id"]))
     there = store.read(config.name, "contenders", columns=["sample_id"], where="status = 'ok'")
-    still = pilot["sample_id"].is_in(to_frame(there)["sample_id"].unique().implode())
-    return info if still.sum() >= KEPT_PILOT * len(still) else None
+    still = to_frame(rows)["sample_id"].is_in(to_frame(there)["sample_id"].unique().implode())
+    return (info, rows) if still.sum() >= KEPT_PILOT * len(still) else None
 
 
 def calibrated(

@@ -26,6 +26,7 @@ from tshirt_assets.orchestration.recording import (
     histogram_plot,
 )
 from tshirt_assets.orchestration.shard_loop import Report
+from tshirt_assets.store.faults import DamagedTableError
 from tshirt_assets.store.frames import to_frame, to_schema
 from tshirt_assets.store.store import Store
 
@@ -103,10 +104,10 @@ def kept_tau(store: Store, config: CorpusConfig, quantile: float) -> float:
     Every row's analytic robustness belongs to one tau: where few rows change, it stays, and with
     it what was measured.
     """
-    info = store.info(config.name, CONTENDERS.name)
     try:
+        info = store.info(config.name, CONTENDERS.name)
         facts = TableFacts() if info is None else TableFacts.of(info)
-    except UpstreamError:  # it is about to be written again
+    except (DamagedTableError, UpstreamError):  # it is about to be written again
         return quantile
     if facts.tau is None or facts.keep_fraction != config.keep_fraction:
         return quantile
