@@ -163,6 +163,16 @@ class _Row:
         except TemplateError as error:
             return _Row(name, (), Status.TEMPLATE_ERROR, _one_line(error))
 
+    def encoded(self, ids: Mapping[str, Encoded]) -> list[np.ndarray] | TypeError | ValueError:
+        """The ids of both texts, or why the first that is none is no text."""
+        found = []
+        for text in self.texts:
+            one = ids[text]
+            if isinstance(one, Exception):
+                return one
+            found.append(one)
+        return found
+
 
 def _tokenized(
     row: _Row, ids: Mapping[str, Encoded], bos: np.ndarray, max_length: int
@@ -175,11 +185,10 @@ def _tokenized(
     has_bos = len(bos) > 0
     if row.status is not Status.OK:
         return refused(row.status, row.detail)
-    prompt, response = (ids[text] for text in row.texts)
-    if isinstance(prompt, Exception):
-        return refused(Status.NOT_TEXT, _one_line(prompt))
-    if isinstance(response, Exception):
-        return refused(Status.NOT_TEXT, _one_line(response))
+    encoded = row.encoded(ids)
+    if isinstance(encoded, Exception):
+        return refused(Status.NOT_TEXT, _one_line(encoded))
+    prompt, response = encoded
     prompt = np.concatenate([bos, _without(bos, prompt)])
     if not len(prompt):
         return refused(Status.TEMPLATE_ERROR, "the prompt has no tokens")
@@ -216,11 +225,10 @@ def _one_shot(
         return refused(zero_shot.status, zero_shot.status_detail)
     if shown.status is not Status.OK:
         return refused(shown.status, shown.detail)
-    demo, own = (ids[text] for text in shown.texts)
-    if isinstance(demo, Exception):
-        return refused(Status.NOT_TEXT, _one_line(demo))
-    if isinstance(own, Exception):
-        return refused(Status.NOT_TEXT, _one_line(own))
+    encoded = shown.encoded(ids)
+    if isinstance(encoded, Exception):
+        return refused(Status.NOT_TEXT, _one_line(encoded))
+    demo, own = encoded
     demo = _without(bos, demo)
     room = max_length - len(bos) - len(own) - len(zero_shot.response_ids)
     if room < 1:
