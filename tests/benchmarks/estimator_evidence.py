@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 from scipy.stats import spearmanr
 
 from tests.benchmarks.estimator_draws import ALPHA, FOLDER, GAMMA, Evidence
+from tests.benchmarks.overlap import eligible, selected
 from tshirt_assets.corpus.status import Status
 from tshirt_assets.scoring.analytic import (
     analytic_robust_scores,
@@ -46,7 +46,6 @@ from tshirt_assets.scoring.robustness import (
     robust_score,
 )
 from tshirt_assets.scoring.token_noise import fit_token_noise
-from tshirt_assets.selection.hierarchical import hierarchical_order
 
 SPLITS, BLOCKS_PER_SPLIT = 5, 3  # 30 draws for the estimator, 120 for the truth
 SHARES = (0.05, 0.10)
@@ -128,19 +127,8 @@ class Study:
 
     def select(self, scores: list[RobustScore], share: float) -> list[set[str]]:
         """The final selections by these scores, of every budget around the share."""
-        frame = pl.DataFrame(
-            {
-                "sample_id": [s.sample_id for s in scores],
-                "s_ifd_mean": [s.s_ifd_mean for s in scores],
-                "s_ifd_std": [s.s_ifd_std for s in scores],
-                "ifd_mean": [s.ifd_mean for s in scores],
-            }
-        ).filter(pl.col("s_ifd_mean").is_not_null(), pl.col("ifd_mean") < 1.0)
-        selected = []
-        for budget in self.budgets[share]:
-            order = hierarchical_order(frame, budget=budget, gamma=GAMMA)
-            selected.append(set(order["sample_id"][:budget]))
-        return selected
+        frame = eligible(scores)
+        return [selected(frame, budget, GAMMA) for budget in self.budgets[share]]
 
     def judge(self, found: list[list[RobustScore]], passes: float) -> dict[str, Any]:
         """Agreement of an estimator with the truth; one result per split, or one for all."""

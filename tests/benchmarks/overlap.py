@@ -8,7 +8,7 @@ import polars as pl
 from tests.benchmarks.rows import KEEP_FRACTION
 from tshirt_assets.config import Recipe
 from tshirt_assets.corpus.status import Status
-from tshirt_assets.scoring.robustness import NeighbourDeltas, robust_score
+from tshirt_assets.scoring.robustness import NeighbourDeltas, RobustScore, robust_score
 from tshirt_assets.scoring.sifd import s_ifd
 from tshirt_assets.selection.contenders import contenders
 from tshirt_assets.selection.hierarchical import hierarchical_order
@@ -38,22 +38,14 @@ def overlaps(
 ) -> list[dict[str, float]]:
     """Overlap, and how many rows were perturbed for it, per margin and share k of the rows."""
     frame, tau = clean_frame(clean)
-    scores = [robust_score(row, tau) for row in noisy]
-    robust = pl.DataFrame(
-        {
-            "sample_id": [score.sample_id for score in scores],
-            "s_ifd_mean": [score.s_ifd_mean for score in scores],
-            "s_ifd_std": [score.s_ifd_std for score in scores],
-            "ifd_mean": [score.ifd_mean for score in scores],
-        }
-    ).filter(pl.col("s_ifd_mean").is_not_null() & (pl.col("ifd_mean") < 1.0))
+    robust = eligible([robust_score(row, tau) for row in noisy])
     found = []
     for margin in margins:
         for share in SHARES:
             recipe = Recipe(method="tshirt", budget=share)
             near = contenders(frame, [recipe], margin=margin)
             whole, part = (
-                _selected(table, recipe.rows(frame.height), recipe.gamma)
+                selected(table, recipe.rows(frame.height), recipe.gamma)
                 for table in (robust, robust.join(near, on="sample_id", how="semi"))
             )
             found.append(
@@ -68,5 +60,18 @@ def overlaps(
     return found
 
 
-def _selected(robust: pl.DataFrame, budget: int, gamma: float) -> set[str]:
+def eligible(scores: Sequence[RobustScore]) -> pl.DataFrame:
+    """What `hierarchical_order` wants of the rows that can be selected."""
+    return pl.DataFrame(
+        {
+            "sample_id": [score.sample_id for score in scores],
+            "s_ifd_mean": [score.s_ifd_mean for score in scores],
+            "s_ifd_std": [score.s_ifd_std for score in scores],
+            "ifd_mean": [score.ifd_mean for score in scores],
+        }
+    ).filter(pl.col("s_ifd_mean").is_not_null(), pl.col("ifd_mean") < 1.0)
+
+
+def selected(robust: pl.DataFrame, budget: int, gamma: float) -> set[str]:
+    """The ids that T-SHIRT selects of the `eligible` rows."""
     return set(hierarchical_order(robust, budget=budget, gamma=gamma)["sample_id"][:budget])

@@ -14,6 +14,7 @@ import random
 import numpy as np
 import polars as pl
 
+from tests.benchmarks.overlap import eligible, selected
 from tests.benchmarks.rows import ALPHA, KEEP_FRACTION, scorer, shortest_rows
 from tshirt_assets.config import Recipe
 from tshirt_assets.scoring.analytic import analytic_robust_scores
@@ -21,7 +22,6 @@ from tshirt_assets.scoring.clean import CleanLosses, clean_scores
 from tshirt_assets.scoring.sifd import s_ifd
 from tshirt_assets.scoring.token_noise import USUAL
 from tshirt_assets.selection.contenders import contenders
-from tshirt_assets.selection.hierarchical import hierarchical_order
 from tshirt_assets.selection.threshold import threshold
 
 OFF = (0.0, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05)  # relative, to either side
@@ -78,18 +78,8 @@ def selections(lm, rows, scores, tau: float) -> dict[int, set[str]]:
         alpha=ALPHA,
         noise=USUAL,
     )
-    robust = pl.DataFrame(
-        {
-            "sample_id": [score.sample_id for score in found],
-            "s_ifd_mean": [score.s_ifd_mean for score in found],
-            "s_ifd_std": [score.s_ifd_std for score in found],
-            "ifd_mean": [score.ifd_mean for score in found],
-        }
-    ).filter(pl.col("s_ifd_mean").is_not_null(), pl.col("ifd_mean") < 1)
-    return {
-        b: set(hierarchical_order(robust, budget=b, gamma=GAMMA)["sample_id"].head(b))
-        for b in budgets
-    }
+    robust = eligible(found)
+    return {b: selected(robust, b, GAMMA) for b in budgets}
 
 
 def losses(score) -> CleanLosses:
