@@ -7,7 +7,6 @@ import dagster as dg
 
 from tshirt_assets.commands.instance import register_shards
 from tshirt_assets.commands.run_events import (
-    PROCESS_TAG,
     FailedChecks,
     cancel_runs,
     explain_failures,
@@ -21,6 +20,7 @@ from tshirt_assets.factory import build_curation_defs
 from tshirt_assets.incremental.catalog import SAMPLES, AssetRecord, phases, skipped_assets
 from tshirt_assets.incremental.dataset import incomplete_shards, left_out_if_incomplete
 from tshirt_assets.incremental.unusable import why_unusable
+from tshirt_assets.orchestration.run_start import PROCESS_TAG
 from tshirt_assets.store.store import Store
 
 

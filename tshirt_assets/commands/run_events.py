@@ -3,15 +3,12 @@
 import logging
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
-from uuid import uuid4
 
 import dagster as dg
 
 from tshirt_assets.commands.terminal import MENDABLE, TerminalHandler, say
 from tshirt_assets.export.escaping import one_line
-
-PROCESS_TAG: Final = {"tshirt-assets/process": uuid4().hex}
-"""Tag of the runs that this process started."""
+from tshirt_assets.orchestration.run_start import PROCESS_TAG
 
 UNFINISHED: Final = (
     dg.DagsterRunStatus.NOT_STARTED,

@@ -1,7 +1,8 @@
 """The quick checks before the first asset of a run: what would fail later fails at once."""
 
 from collections import deque
-from typing import Any
+from typing import Any, Final
+from uuid import uuid4
 
 import dagster as dg
 
@@ -9,6 +10,9 @@ from tshirt_assets.incremental.catalog import ASSETS
 from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.preflight.checklist import QUICK_CHECKS, findings, said_before_a_run
 from tshirt_assets.preflight.inspection import MODEL_KINDS, Inspection
+
+PROCESS_TAG: Final = {"tshirt-assets/process": uuid4().hex}
+"""Tag of the runs that the command line started in this process: it has looked at more already."""
 
 _passed: deque[tuple[str, str]] = deque(maxlen=100)  # (run, corpus), of this process
 
@@ -20,7 +24,7 @@ def check_before(run: Run) -> None:
     code location or for the run, are left alone. Raises `dagster.Failure` with the remedies.
     """
     place = (run.context.run_id, run.config.name)
-    if place in _passed:
+    if place in _passed or PROCESS_TAG.items() <= run.context.run.tags.items():
         return
     needed = _needed_resources(run)
     models = tuple(kind for kind in MODEL_KINDS if kind in needed)
