@@ -36,7 +36,7 @@ def install() -> None:
     causal_lm._load, embedder._load = _stub_lm, _stub_embedder
     causal_lm._on_demand = embedder._on_demand = lambda options: None  # no files to know it by
     models_check.absent = lambda options, online: []
-    models_check.located = lambda options: None
+    models_check.located_model = lambda path, revision: None
 
 
 def save_tokenizer(folder: Path) -> Path:

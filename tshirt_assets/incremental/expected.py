@@ -16,7 +16,12 @@ from tshirt_assets.incremental.catalog import EMBEDDINGS, MIWV_SCORES, ROBUST_SC
 from tshirt_assets.incremental.estimates import robust_identity
 from tshirt_assets.incremental.identity import identity_hash, loss_identity
 from tshirt_assets.models.causal_lm import load_tokenizer
-from tshirt_assets.models.model_files import ModelError, cache_dir, fingerprint, locate_model
+from tshirt_assets.models.model_files import (
+    ModelError,
+    copy_folder,
+    fingerprint,
+    located_model,
+)
 from tshirt_assets.models.remarks import FROM_IDS, UNWRAPPED
 
 if TYPE_CHECKING:
@@ -87,23 +92,16 @@ def _models(options: CausalLMOptions) -> "Iterator[LoadedCausalLM]":
 
 
 def _located(options: CausalLMOptions | EmbedderOptions) -> Path:
-    """Folder or file of a model that is on this machine; nothing is downloaded."""
-    path = options.path
-    if path.startswith("package:") or Path(path).expanduser().exists():
-        return locate_model(path, options.revision)
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(path, revision=options.revision, local_files_only=True))
-    except Exception as error:
-        raise ModelError(f"model {path!r} is not on this machine") from error
+    """Folder or file of a model that is on this machine. Raises `ModelError` where it is not."""
+    found = located_model(options.path, options.revision)
+    if found is None:
+        raise ModelError(f"model {options.path!r} is not on this machine")
+    return found
 
 
 def _positions(location: Path) -> Iterator[int]:
     """What the configuration of a model may mean by its number of positions."""
-    folder = location
-    if location.suffix == ".gguf":
-        folder = cache_dir() / f"{location.stem}-{fingerprint(location)}"
+    folder = copy_folder(location) if location.suffix == ".gguf" else location
     file = folder / "config.json"
     if file.is_file():
         values = json.loads(file.read_text(encoding="utf-8"))

@@ -74,6 +74,22 @@ def _here(path: str) -> Path | None:
     return local
 
 
+def located_model(path: str, revision: str | None) -> Path | None:
+    """Local folder or file of a model; None for a hub id that is not cached. Nothing is downloaded.
+
+    Raises `ModelError` where a local path leads to nothing.
+    """
+    if not is_hub_id(path):
+        return locate_model(path, revision)
+    from huggingface_hub import try_to_load_from_cache
+
+    try:
+        found = try_to_load_from_cache(path, "config.json", revision=revision)
+    except ValueError:  # no id that the hub could have: it says so itself
+        return None
+    return Path(found).parent if isinstance(found, str) else None
+
+
 def is_hub_id(path: str) -> bool:
     """Whether a model's path can only be an id of the hub: there is nothing of that name here."""
     elsewhere = path.startswith((".", "/", "~", "package:")) or path.endswith(".gguf")

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from tshirt_assets.config import CausalLMOptions
 from tshirt_assets.corpus.errors import CorpusError
+from tshirt_assets.models.model_files import located_model
 from tshirt_assets.preflight.finding import Finding
 from tshirt_assets.preflight.inspection import Inspection, ModelKind
-from tshirt_assets.preflight.model_presence import AnyModel, absent, located
+from tshirt_assets.preflight.model_presence import AnyModel, absent
 
 
 def model_findings(inspection: Inspection) -> Iterator[Finding]:
@@ -20,7 +21,9 @@ def model_findings(inspection: Inspection) -> Iterator[Finding]:
             continue
         faults = absent(options, inspection.online)
         yield from (Finding("error", kind, fault) for fault in faults)
-        if not faults and isinstance(options, CausalLMOptions) and located(options) is not None:
+        if faults or not isinstance(options, CausalLMOptions):
+            continue
+        if located_model(options.path, options.revision) is not None:
             yield from _of_causal_lm(inspection, kind, options)
 
 
