@@ -6,13 +6,13 @@ from typing import Any
 import dagster as dg
 
 from tshirt_assets.commands.instance import register_shards
-from tshirt_assets.commands.progress import RunProgress, shown_progress
 from tshirt_assets.commands.run_events import (
     FailedChecks,
     cancel_runs,
     explain_failures,
     terminal_logger,
 )
+from tshirt_assets.commands.run_progress import RunProgress, shown_progress
 from tshirt_assets.commands.terminal import say
 from tshirt_assets.commands.validate import refuse_what_would_fail
 from tshirt_assets.config import CorpusConfig

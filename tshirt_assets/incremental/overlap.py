@@ -57,8 +57,12 @@ def in_chunks(
         if prepared:
             _result(prepared[0])
             with ThreadPoolExecutor(1, thread_name_prefix="write") as writer:
-                background = partial(writer.submit, write)
-                _result(in_turn(partial(_turn, computation, prepared, ahead, background)))
+
+                def write_meanwhile(table: pa.Table) -> Future[None]:
+                    return writer.submit(write, table)
+
+                turn = partial(_turn, computation, prepared, ahead, write_meanwhile)
+                _result(in_turn(turn))
     except Exception:
         reader.shutdown(cancel_futures=True)  # the caller may use the tokenizer at once
         raise

@@ -13,9 +13,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from tshirt_assets.commands import progress as shown
+from tshirt_assets.commands import run_progress as shown
 from tshirt_assets.commands.live_line import LiveLine, can_be_live
-from tshirt_assets.commands.progress import RunProgress, shown_progress
+from tshirt_assets.commands.run_progress import RunProgress, shown_progress
 from tshirt_assets.commands.terminal import say
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.incremental.catalog import EMBEDDINGS, SAMPLES, TOKEN_SCORES, phases
