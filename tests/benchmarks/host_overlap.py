@@ -13,7 +13,7 @@ from tshirt_assets.incremental import score_table as scored
 from tshirt_assets.incremental.columns import SCORED_ROW
 from tshirt_assets.incremental.overlap import Computation
 from tshirt_assets.incremental.score_table import ScoreTable
-from tshirt_assets.incremental.turns import one_by_one, side_by_side
+from tshirt_assets.incremental.side_by_side import one_by_one, side_by_side
 from tshirt_assets.store.store import Store
 
 SHARDS, ROWS = 20, 50  # of so few rows that each is one chunk

@@ -14,7 +14,7 @@ from tshirt_assets.incremental import score_table as scored
 from tshirt_assets.incremental.columns import SCORED_ROW
 from tshirt_assets.incremental.overlap import Computation
 from tshirt_assets.incremental.score_table import ScoredShard, ScoreTable
-from tshirt_assets.incremental.turns import side_by_side
+from tshirt_assets.incremental.side_by_side import side_by_side
 from tshirt_assets.store.store import Store
 
 SCHEMA = pa.schema(

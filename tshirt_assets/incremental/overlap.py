@@ -1,8 +1,8 @@
 """Work in chunks of three steps that overlap: the next chunk is prepared, the last one written.
 
-The model runs in its turn (see `turns`), the other two steps in one thread each. At most three
-chunks of a shard are in memory: one prepared, one in the model, one being written. A shard that
-waits for its turn has one, prepared.
+The model runs in its turn (see `side_by_side`), the other two steps in one thread each. At most
+three chunks of a shard are in memory: one prepared, one in the model, one being written. A shard
+that waits for its turn has one, prepared.
 """
 
 from collections import deque
@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
 
-from tshirt_assets.incremental.turns import POLL_SECONDS, in_turn
+from tshirt_assets.incremental.side_by_side import POLL_SECONDS, in_turn
 
 Work = TypeVar("Work")
 Result = TypeVar("Result")

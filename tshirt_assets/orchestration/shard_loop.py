@@ -11,7 +11,7 @@ from tshirt_assets.incremental.catalog import AssetRecord
 from tshirt_assets.incremental.checks import CheckOutcome
 from tshirt_assets.incremental.errors import in_words_of_assets
 from tshirt_assets.incremental.progress import IN_PROGRESS
-from tshirt_assets.incremental.turns import one_by_one, side_by_side
+from tshirt_assets.incremental.side_by_side import one_by_one, side_by_side
 from tshirt_assets.orchestration.binding import Binding
 
 # Dagster would log one materialization per partition of a range run again at the end, all with

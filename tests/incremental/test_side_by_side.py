@@ -9,8 +9,8 @@ from concurrent.futures import Future
 import polars  # noqa: F401  it takes part in how SIGINT is handled
 import pytest
 
-from tshirt_assets.incremental import turns
-from tshirt_assets.incremental.turns import Stopped, in_turn, one_by_one, side_by_side
+from tshirt_assets.incremental import side_by_side as loop
+from tshirt_assets.incremental.side_by_side import Stopped, in_turn, one_by_one, side_by_side
 
 KEYS = ["s0", "s1", "s2", "s3", "s4"]
 Outcomes = Iterator[tuple[str, Future[str]]]
@@ -100,7 +100,7 @@ def test_two_shards_at_most_are_in_work() -> None:
         return key
 
     results(side_by_side(process, KEYS))
-    assert most <= turns.SHARDS == 2
+    assert most <= loop.SHARDS == 2
 
 
 @pytest.mark.parametrize("where", ["host", "model"])
@@ -152,7 +152,7 @@ def test_an_interrupt_of_a_turn_ends_all_but_what_is_being_written() -> None:
 
 def test_an_interrupt_does_not_wait_for_what_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C while the caller has nothing to do but wait."""
-    monkeypatch.setattr(turns, "LAST_SECONDS", 0.05)
+    monkeypatch.setattr(loop, "LAST_SECONDS", 0.05)
     released = threading.Event()
     main = threading.main_thread().ident
     assert main is not None
