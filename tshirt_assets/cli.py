@@ -75,7 +75,9 @@ def run(corpus: str) -> None:
     """Materialize every asset of a corpus in this process and print a summary.
 
     What is stored already is reused: run again to continue after a crash or with new files.
-    Ctrl-C cancels the run, with exit code 130; checks that failed are listed at the end.
+    Shows the step, its rows and speed and the time left of this step: in one line of the terminal
+    or, where there is none, in a line every ten seconds. Checks that failed are listed at the end.
+    Ctrl-C cancels the run, with exit code 130.
     """
     with ending_soon() as ending:
         from tshirt_assets.commands.instance import open_instance

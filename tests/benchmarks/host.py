@@ -22,6 +22,7 @@ from typing import Any
 
 from tests.benchmarks.alpaca_like import FILES, change_rows, write_file
 from tests.benchmarks.host_corpus import BUILD, OTHER_BUDGET, HostCorpus
+from tests.benchmarks.host_overlap import overlap
 from tests.benchmarks.host_parts import demo_reading, last_to_first, rediscovery, yardstick
 from tests.benchmarks.host_run import MODULES, measured
 from tests.benchmarks.host_table import table
@@ -64,6 +65,7 @@ def measure(
     }
     few, many = demos.values()
     figures |= {"demo_us_per_row": demos, "demo_growth": many / few}
+    figures["overlap"] = overlap(folder / "overlap")
     figures["workers_4_speedup"] = speedup(folder / "workers") if can_have_workers() else None
     if figures["workers_4_speedup"] is None:
         figures["workers_4_reason"] = NO_WORKERS

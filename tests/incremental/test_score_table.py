@@ -1,6 +1,7 @@
 """Scoring one shard: what is computed, in which chunks, and what a failure leaves behind."""
 
 import logging
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +12,9 @@ import pytest
 
 from tshirt_assets.incremental import score_table as scored
 from tshirt_assets.incremental.columns import SCORED_ROW
-from tshirt_assets.incremental.score_table import ScoreTable
+from tshirt_assets.incremental.overlap import Computation
+from tshirt_assets.incremental.score_table import ScoredShard, ScoreTable
+from tshirt_assets.incremental.side_by_side import side_by_side
 from tshirt_assets.store.store import Store
 
 SCHEMA = pa.schema(
@@ -178,20 +181,6 @@ def test_a_shard_without_rows_has_an_empty_table(store: Store) -> None:
     assert store.read("c", "scores", "s").schema.equals(SCHEMA)
 
 
-def test_progress_is_logged_with_the_time_left(
-    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    work = Work(seconds=1.0)
-    monkeypatch.setattr(scored, "time", SimpleNamespace(monotonic=lambda: work.now))
-    with caplog.at_level(logging.INFO):
-        score_table(store).score("s", rows(*(f"r{number}" for number in range(80))), work)
-    lines = [record.getMessage() for record in caplog.records if record.name == "test"]
-    assert lines[0].startswith("scores s: ")
-    assert "of 80 rows, 1.0 rows/s, 1 tokens/s" in lines[0]
-    assert " s left" in lines[0]
-    assert lines[-1] == "scores s: 80 of 80 rows, 1.0 rows/s, 1 tokens/s"
-
-
 def test_groups_are_computed_side_by_side_and_stored_in_the_order_of_their_rows(
     store: Store,
 ) -> None:
@@ -201,3 +190,35 @@ def test_groups_are_computed_side_by_side_and_stored_in_the_order_of_their_rows(
     )
     assert work.computed == ["a2", "a1", "b1", "b2"]
     assert found.table["sample_id"].to_pylist() == ["a2", "b1", "a1", "b2"]
+
+
+def test_shards_of_one_chunk_overlap(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the model is at work, the next shard is prepared and the last one stored."""
+    monkeypatch.setattr(scored, "FIRST_CHUNK", 8)
+    shards = ["s0", "s1", "s2", "s3"]
+    prepared = {shard: threading.Event() for shard in shards}
+    stored = {shard: threading.Event() for shard in shards}
+    table, work = score_table(store), Work()
+
+    def prepare(ids: Sequence[str]) -> Sequence[str]:
+        prepared[ids[0][:2]].set()
+        return ids
+
+    def run(ids: Sequence[str]) -> tuple[pa.Table, int]:
+        number = shards.index(ids[0][:2])
+        meanwhile = [prepared[shard] for shard in shards[number + 1 : number + 2]]
+        meanwhile += [stored[shard] for shard in shards[max(0, number - 1) : number]]
+        assert all(event.wait(20) for event in meanwhile)
+        return work.run(ids)
+
+    def process(shard: str) -> ScoredShard:
+        ids = [f"{shard}-{number}" for number in range(5)]
+        found = table.score(shard, rows(*ids, shard=shard), Computation(prepare, run))
+        stored[shard].set()
+        return found
+
+    found = [outcome.result() for _, outcome in side_by_side(process, shards)]
+    assert [part.computed for part in found] == [5] * 4
+    assert len(work.calls) == 4
+    for shard in shards:
+        assert store.read("c", "scores", shard)["value"].to_pylist() == [4.0] * 5

@@ -40,7 +40,9 @@ def prepare(run: Run) -> Callable[[str], Report]:
     embedder, name = run.embedder, EMBEDDINGS.name
     identity = identity_hash(name, **embedder.identity)
     schema = embeddings_schema(embedder.width)
-    scores = ScoreTable(run.store, run.config.name, name, identity, schema, run.log)
+    scores = ScoreTable(
+        run.store, run.config.name, name, identity, schema, run.log, run.progress(name)
+    )
     return partial(process, scores, embedder)
 
 

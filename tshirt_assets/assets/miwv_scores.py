@@ -50,9 +50,9 @@ def build(binding: Binding) -> dg.AssetsDefinition:
 
 def prepare(run: Run) -> Callable[[str], Report]:
     """The function that scores one shard."""
-    store, corpus, target = run.store, run.config.name, run.target
-    identity = loss_identity(MIWV_SCORES.name, run.config, target)
-    scores = ScoreTable(store, corpus, MIWV_SCORES.name, identity, COLUMNS, run.log)
+    store, corpus, target, name = run.store, run.config.name, run.target, MIWV_SCORES.name
+    identity = loss_identity(name, run.config, target)
+    scores = ScoreTable(store, corpus, name, identity, COLUMNS, run.log, run.progress(name))
     neighbours = needed_table(store, corpus, "neighbours")
     nearest = to_frame(store.read(corpus, "neighbours", version=neighbours.version))
     same = run.config.target_model == run.config.scorer  # whose template token_scores spoke of

@@ -48,7 +48,14 @@ def prepare(run: Run) -> Callable[[str], Report]:
     assert measured.tau is not None
     assert measured.keep_fraction is not None
     estimates = Estimates(
-        store, config, run.scorer, measured.tau, measured.keep_fraction, calibration, run.log
+        store,
+        config,
+        run.scorer,
+        measured.tau,
+        measured.keep_fraction,
+        calibration,
+        run.log,
+        run.progress(ROBUST_SCORES.name),
     )
     return partial(process, run, estimates, inputs)
 

@@ -12,6 +12,7 @@ from tshirt_assets.incremental.boilerplate import boilerplate_outcome
 from tshirt_assets.incremental.catalog import FILES, SAMPLES
 from tshirt_assets.incremental.checks import complete_outcome, usable_outcome
 from tshirt_assets.incremental.facts import TableFacts
+from tshirt_assets.incremental.progress import Progress
 from tshirt_assets.incremental.sources import source_text
 from tshirt_assets.incremental.writing import write_table
 from tshirt_assets.orchestration.asset_run import Run
@@ -33,10 +34,10 @@ def prepare(run: Run) -> Callable[[str], Report]:
     specs = {
         spec.key: spec for spec in discover_shards(run.config, run.registered, missing_ok=True)
     }
-    return partial(process, run, specs)
+    return partial(process, run, specs, Progress(run.log, SAMPLES.name))
 
 
-def process(run: Run, specs: Mapping[str, ShardSpec], shard: str) -> Report:
+def process(run: Run, specs: Mapping[str, ShardSpec], progress: Progress, shard: str) -> Report:
     """Read one shard and store it."""
     if shard not in specs:
         raise CorpusError(
@@ -49,6 +50,7 @@ def process(run: Run, specs: Mapping[str, ShardSpec], shard: str) -> Report:
     source = source_text(run.store, specs[shard].path)
     facts = TableFacts(incomplete=incomplete, source=source)
     info = write_table(run.store, config.name, SAMPLES.name, shard, table, facts=facts)
+    progress.begin(table.num_rows, table.num_rows)
     metadata = describe_table(info, table, PREVIEW)
     metadata["path"] = dg.MetadataValue.path(specs[shard].path)
     if incomplete is not None:

@@ -52,7 +52,9 @@ def prepare(run: Run) -> Callable[[str], Report]:
     """The function that scores one shard."""
     scorer, name = run.scorer, TOKEN_SCORES.name
     identity = loss_identity(name, run.config, scorer)
-    scores = ScoreTable(run.store, run.config.name, name, identity, COLUMNS, run.log)
+    scores = ScoreTable(
+        run.store, run.config.name, name, identity, COLUMNS, run.log, run.progress(name)
+    )
     template = TemplateCheck(run.store, run.config, scorer, run.log)
     return partial(process, run, scores, scorer, template)
 

@@ -12,6 +12,7 @@ from tshirt_assets.commands.run_events import (
     explain_failures,
     terminal_logger,
 )
+from tshirt_assets.commands.run_progress import RunProgress, shown_progress
 from tshirt_assets.commands.terminal import say
 from tshirt_assets.commands.validate import refuse_what_would_fail
 from tshirt_assets.config import CorpusConfig
@@ -37,7 +38,8 @@ def run_corpus(instance: dg.DagsterInstance, config: CorpusConfig) -> bool:
     refuse_what_would_fail(config)
     checks = FailedChecks()
     try:
-        return _run_phases(instance, config, checks)
+        with shown_progress(config) as progress:
+            return _run_phases(instance, config, checks, progress)
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
         cancel_runs(instance)
         raise KeyboardInterrupt from None
@@ -46,7 +48,12 @@ def run_corpus(instance: dg.DagsterInstance, config: CorpusConfig) -> bool:
             say(line, err=True)
 
 
-def _run_phases(instance: dg.DagsterInstance, config: CorpusConfig, checks: FailedChecks) -> bool:
+def _run_phases(
+    instance: dg.DagsterInstance,
+    config: CorpusConfig,
+    checks: FailedChecks,
+    progress: RunProgress,
+) -> bool:
     register_shards(instance, config)
     if skipped := skipped_assets(config):
         say(f"not needed, skipped: {skipped}")
@@ -59,7 +66,9 @@ def _run_phases(instance: dg.DagsterInstance, config: CorpusConfig, checks: Fail
     # Corpus-wide assets need all shards, so that the graph is made in phases. Each is a run of
     # its own: a shard that fails in one does not keep the others from the next.
     for phase in phases(config):
-        for keys in _ranges(phase[0], registered, usable, config):
+        ranges = _ranges(phase[0], registered, usable, config)
+        progress.expect(phase, ranges)
+        for keys in ranges:
             result = _run_assets(instance, config, job, phase, keys)
             checks.add(result)
             success &= result.success

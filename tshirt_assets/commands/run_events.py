@@ -8,6 +8,7 @@ import dagster as dg
 
 from tshirt_assets.commands.terminal import MENDABLE, TerminalHandler, say
 from tshirt_assets.export.escaping import one_line
+from tshirt_assets.incremental.progress import IN_PROGRESS
 from tshirt_assets.orchestration.run_start import PROCESS_TAG
 
 UNFINISHED: Final = (
@@ -42,8 +43,9 @@ def terminal_logger(instance: dg.DagsterInstance) -> dg.LoggerDefinition:
 
 
 def _is_message(record: logging.LogRecord) -> bool:
-    """Lets through what assets log, and drops Dagster's own event messages."""
-    return not getattr(record, "dagster_meta", {}).get("dagster_event")
+    """Lets through what assets log; not Dagster's own event messages, nor how far they are."""
+    is_event = getattr(record, "dagster_meta", {}).get("dagster_event")
+    return not is_event and not any(hasattr(record, key) for key in IN_PROGRESS)
 
 
 class _Canceling(logging.Handler):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import click
 
+from tshirt_assets.commands.live_line import other_lines
 from tshirt_assets.config import ConfigError
 from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.export.escaping import visible
@@ -25,7 +26,8 @@ def say(text: str, *, err: bool = False) -> None:
     """
     stream = sys.stderr if err else sys.stdout
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    click.echo(visible(text).encode(encoding, "backslashreplace").decode(encoding), err=err)
+    with other_lines():
+        click.echo(visible(text).encode(encoding, "backslashreplace").decode(encoding), err=err)
 
 
 def mendable(error: BaseException) -> BaseException | None:

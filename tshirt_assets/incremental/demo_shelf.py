@@ -6,6 +6,7 @@ what is asked for is laid down by the shard that asks.
 """
 
 import tempfile
+import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -38,11 +39,13 @@ class DemoShelf:
     ):
         self._store, self._corpus, self._identity = store, corpus, identity
         self._nearest, self._shards = nearest, shards
+        self._reading = threading.Lock()  # the shards that are in work, each in a thread
 
     def read(self, shard: str) -> dict[str, Sample]:
         """The usable samples by their ids that rows of `shard` ask for and other shards hold."""
-        laid_down, numbers = self._laid_down
-        parts = [laid_down.get_batch(number) for number in numbers.get(shard, ())]
+        with self._reading:
+            laid_down, numbers = self._laid_down
+            parts = [laid_down.get_batch(number) for number in numbers.get(shard, ())]
         return samples_by_id(pa.Table.from_batches(parts, SAMPLES_SCHEMA))
 
     @cached_property

@@ -21,6 +21,7 @@ from tshirt_assets.incremental.columns import (
 )
 from tshirt_assets.incremental.identity import loss_identity
 from tshirt_assets.incremental.overlap import Computation
+from tshirt_assets.incremental.progress import Progress
 from tshirt_assets.incremental.score_table import ScoreTable
 from tshirt_assets.incremental.stored_rows import tokenize_rows
 from tshirt_assets.store.frames import to_frame
@@ -41,10 +42,11 @@ def draw_table(
     name: str,
     neighbours: int,
     log: Any,
+    progress: Progress | None = None,
 ) -> ScoreTable:
     """The table `name` of perturbed token deltas of `neighbours` noise neighbours per row."""
     identity = loss_identity("robust_scores", config, scorer, **noise_facts(config, neighbours))
-    return ScoreTable(store, config.name, name, identity, NEIGHBOUR_DELTAS, log)
+    return ScoreTable(store, config.name, name, identity, NEIGHBOUR_DELTAS, log, progress)
 
 
 def noise_facts(config: CorpusConfig, neighbours: int) -> dict[str, Any]:

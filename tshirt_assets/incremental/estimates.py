@@ -29,6 +29,7 @@ from tshirt_assets.incremental.draws import (
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.identity import loss_identity
 from tshirt_assets.incremental.overlap import Computation
+from tshirt_assets.incremental.progress import Progress
 from tshirt_assets.incremental.score_table import ScoredShard, ScoreTable
 from tshirt_assets.incremental.stored_rows import (
     ROW_COLUMNS,
@@ -61,12 +62,16 @@ class Estimates:
         keep_fraction: float,
         calibration: "Calibration | None",
         log: Any,
+        progress: Progress | None = None,
     ):
         self._store, self._config, self._scorer, self._log = store, config, scorer, log
         self.tau, self._keep_fraction, self._calibration = tau, keep_fraction, calibration
+        self._progress = progress or Progress(log, "robust_scores")
         self._draws: ScoreTable | None = None
         if self._config.neighbours:
-            self._draws = draw_table(store, config, scorer, DELTAS, config.neighbours, log)
+            self._draws = draw_table(
+                store, config, scorer, DELTAS, config.neighbours, log, self._progress
+            )
         self._gradients = {
             name: self._gradient_table(name) for name in config.estimators if name != "sampled"
         }
@@ -129,7 +134,13 @@ class Estimates:
             **noise_facts(self._config, drawn),
         )
         return ScoreTable(
-            self._store, self._config.name, f"{estimator}_scores", identity, ROBUSTNESS, self._log
+            self._store,
+            self._config.name,
+            f"{estimator}_scores",
+            identity,
+            ROBUSTNESS,
+            self._log,
+            self._progress,
         )
 
     def _by_gradients(

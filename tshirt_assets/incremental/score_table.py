@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from tshirt_assets.incremental.catalog import owner
 from tshirt_assets.incremental.overlap import Computation, in_chunks
+from tshirt_assets.incremental.progress import Progress
 from tshirt_assets.incremental.reuse import Reuse
 from tshirt_assets.incremental.soundness import numbered_chunk
 from tshirt_assets.incremental.writing import write_table
@@ -24,12 +25,11 @@ if TYPE_CHECKING:
 CHUNK_SECONDS = 20.0  # of work in a chunk; a crash loses that of one or two
 FIRST_CHUNK = 2  # rows; a large model may take many seconds for each
 LARGEST_CHUNK = 8192
-REPORT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class ScoredShard:
-    """The stored table of a shard, and how much of it was work."""
+    """The stored table of a shard, and how much of it was work: `seconds` those of computing."""
 
     info: TableInfo
     table: pa.Table
@@ -40,15 +40,34 @@ class ScoredShard:
     seconds: float
 
 
+@dataclass
+class _Computed:
+    """What was computed of a shard; the seconds are those of its turn with the model."""
+
+    parts: list[pl.DataFrame] = field(default_factory=list)
+    tokens: int = 0
+    seconds: float = 0.0
+
+
 class ScoreTable:
-    """The scores of one asset under one identity, filled shard by shard within a run."""
+    """The scores of one asset under one identity, filled shard by shard within a run.
+
+    progress: what counts its rows, if that is not for this table alone to do.
+    """
 
     def __init__(
-        self, store: Store, corpus: str, asset: str, identity: str, schema: pa.Schema, log: Any
+        self,
+        store: Store,
+        corpus: str,
+        asset: str,
+        identity: str,
+        schema: pa.Schema,
+        log: Any,
+        progress: Progress | None = None,
     ):
         self.store, self.corpus, self.asset = store, corpus, asset
         self.identity, self.schema = identity, schema
-        self._log = log
+        self._progress = progress or Progress(log, owner(asset))
         self._chunk = FIRST_CHUNK
         self._reuse = Reuse(store, corpus, asset, identity, schema, log)
 
@@ -67,7 +86,6 @@ class ScoreTable:
         `group_of`, are computed next to each other: they may share work. A table over all shards
         has no `shard`.
         """
-        started = time.monotonic()
         wanted = rows.filter(pl.col("status") == "ok")["sample_id"].unique(maintain_order=True)
         stored = self._reuse.find(wanted.to_list(), shard)
         stored = reusable(stored) if stored is not None else None
@@ -75,9 +93,10 @@ class ScoreTable:
         missing = sorted((i for i in wanted if i not in known), key=group_of)
 
         parts = [stored] if stored is not None and stored.height else []
-        progress = Progress(self._log, f"{owner(self.asset)} {shard or ''}".strip(), len(missing))
+        self._progress.begin(rows.height, rows.height - len(missing))
         staging = self.store.staging(self.corpus, self.asset, shard, self.identity)
-        parts += self._computed(missing, computation, rows, staging, progress)
+        computed = self._computed(missing, computation, rows, staging)
+        parts += computed.parts
         table = self._assembled(rows, parts)
         info = write_table(
             self.store, self.corpus, self.asset, shard, table, identity=self.identity
@@ -89,8 +108,8 @@ class ScoreTable:
             asked=rows.height,
             reused=len(known),
             computed=len(missing),
-            tokens=progress.tokens,
-            seconds=time.monotonic() - started,
+            tokens=computed.tokens,
+            seconds=computed.seconds,
         )
 
     def _computed(
@@ -99,31 +118,33 @@ class ScoreTable:
         computation: Computation[Any],
         rows: pl.DataFrame,
         staging: "Staging",
-        progress: "Progress",
-    ) -> list[pl.DataFrame]:
+    ) -> "_Computed":
         """The computed chunks, staged; their size goes, across shards, towards CHUNK_SECONDS."""
         left = iter(ids)
-        parts: list[pl.DataFrame] = []
-        finished = time.monotonic()
+        done = _Computed()
+        finished: float | None = None
 
         def run(work: Any) -> tuple[pa.Table, int]:
             nonlocal finished
+            began = finished or time.monotonic()  # the first chunk of a shard waited for its turn
             table, tokens = computation.run(work)
-            seconds, finished = time.monotonic() - finished, time.monotonic()
-            rate = table.num_rows / max(seconds, 1e-3)
+            finished = time.monotonic()
+            rate = table.num_rows / max(finished - began, 1e-3)
             self._chunk = int(min(LARGEST_CHUNK, 4 * self._chunk, max(1, rate * CHUNK_SECONDS)))
-            progress.add(table.num_rows, tokens)
+            done.tokens += tokens
+            done.seconds += finished - began
+            self._progress.add(table.num_rows, tokens)
             return table, tokens
 
         def write(table: pa.Table) -> None:
             frame = _placed(to_frame(table), rows, self.identity, self.schema)
             staging.append(numbered_chunk(to_schema(frame, self.schema)))
-            parts.append(frame)
+            done.parts.append(frame)
 
         in_chunks(
             Computation(computation.prepare, run), lambda: list(islice(left, self._chunk)), write
         )
-        return parts
+        return done
 
     def _assembled(self, rows: pl.DataFrame, parts: list[pl.DataFrame]) -> pa.Table:
         """All rows of the shard in order, each with its own scores or its reason for none."""
@@ -148,29 +169,3 @@ def _placed(
     place = rows.select("sample_id", "shard", "row").unique("sample_id", keep="first")
     frame = computed.join(place, on="sample_id", how="left", maintain_order="left")
     return frame.with_columns(pl.lit(identity).alias("identity")).select(schema.names)
-
-
-class Progress:
-    """Logs rows, throughput and remaining time, at most every ten seconds."""
-
-    def __init__(self, log: Any, label: str, total: int):
-        self.tokens = 0
-        self._log, self._label, self._total = log, label, total
-        self._rows = 0
-        self._started = self._reported = time.monotonic()
-
-    def add(self, rows: int, tokens: int) -> None:
-        """Count finished work; log if it is time to, or if all is done."""
-        self._rows += rows
-        self.tokens += tokens
-        now = time.monotonic()
-        if now - self._reported < REPORT_SECONDS and self._rows < self._total:
-            return
-        self._reported = now
-        rate = self._rows / max(now - self._started, 1e-9)
-        speed = f", {self.tokens / max(now - self._started, 1e-9):,.0f} tokens/s" * bool(tokens)
-        left = (self._total - self._rows) / rate
-        eta = f", {left:.0f} s left" if self._rows < self._total else ""
-        self._log.info(
-            f"{self._label}: {self._rows:,} of {self._total:,} rows, {rate:,.1f} rows/s{speed}{eta}"
-        )

@@ -9,6 +9,8 @@ import dagster as dg
 
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.incremental.dataset import Dataset, open_dataset
+from tshirt_assets.incremental.progress import Progress
+from tshirt_assets.incremental.totals import rows_to_do
 from tshirt_assets.orchestration.binding import Binding
 
 if TYPE_CHECKING:
@@ -69,6 +71,11 @@ class Run:
     def dataset(self, asset: str) -> Dataset:
         """The tables of an asset over all registered shards. Raises `UpstreamError`."""
         return open_dataset(self.store, self.config, self.registered, asset, self.log)
+
+    def progress(self, asset: str) -> Progress:
+        """What counts the rows of an asset that this run makes shard by shard."""
+        shards = self.context.partition_keys
+        return Progress(self.log, asset, lambda: rows_to_do(self.store, self.config, asset, shards))
 
     def _resource(self, kind: str) -> Any:
         return getattr(self.context.resources, self.binding.resource(kind))

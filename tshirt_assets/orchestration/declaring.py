@@ -11,6 +11,7 @@ from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.incremental import checks
 from tshirt_assets.incremental.catalog import ASSETS, AssetRecord
 from tshirt_assets.incremental.errors import UpstreamError, in_words_of_assets
+from tshirt_assets.incremental.progress import Began, tell
 from tshirt_assets.models.model_files import ModelError
 from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.orchestration.binding import GPU_POOL, Binding
@@ -109,6 +110,7 @@ def _declared(binding: Binding, record: AssetRecord, body: Body) -> dg.AssetsDef
     def materialize(context: dg.AssetExecutionContext) -> Iterator[Any]:
         run = Run(context, binding)
         check_before(run)
+        tell(Began(record.name))
         yield from body(run)
 
     return materialize

@@ -65,7 +65,7 @@ def describe_work(*scored: ScoredShard) -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "computed": largest.computed,
         "reused": largest.reused,
-        "seconds": round(seconds, 2),
+        "seconds": round(seconds, 3),
     }
     if tokens:
         metadata["tokens_per_second"] = round(tokens / max(seconds, 1e-9), 1)

@@ -10,6 +10,8 @@ from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_AS
 from tshirt_assets.incremental.catalog import AssetRecord
 from tshirt_assets.incremental.checks import CheckOutcome
 from tshirt_assets.incremental.errors import in_words_of_assets
+from tshirt_assets.incremental.progress import IN_PROGRESS
+from tshirt_assets.incremental.side_by_side import one_by_one, side_by_side
 from tshirt_assets.orchestration.binding import Binding
 
 # Dagster would log one materialization per partition of a range run again at the end, all with
@@ -36,23 +38,25 @@ def materialize_partitions(
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """Process every partition of the run and log each one as it is finished.
 
-    A partition that fails does not stop the others; at the end the run fails and names it. Running
+    Where a model is at work, the next partition is begun and the last one finished meanwhile. A
+    partition that fails does not stop the others; at the end the run fails and names it. Running
     again, or re-executing from failure, then has little left to do.
     """
     asset = record.name
     failures: dict[str, Exception] = {}
     outcomes: dict[str, dict[str, CheckOutcome]] = {}
     keys = list(context.partition_keys)
-    for number, shard in enumerate(keys, start=1):
-        context.log.info(f"{asset}: {shard} ({number} of {len(keys)})")
+    numbers = {shard: number for number, shard in enumerate(keys, start=1)}
+
+    def recorded(shard: str) -> Report:
+        context.log.info(f"{asset}: {shard} ({numbers[shard]} of {len(keys)})", extra=IN_PROGRESS)
         pointers = {key: _latest_event(context.instance, key) for key in upstream}
         try:
             report = process(shard)
         except Exception as error:
             said = in_words_of_assets(error)
             context.log.error(f"{asset}: {shard} failed: {type(error).__name__}: {said}")
-            failures[shard] = error
-            continue
+            raise
         context.log_event(
             dg.AssetMaterialization(
                 asset_key=binding.key(asset),
@@ -61,9 +65,17 @@ def materialize_partitions(
                 tags=_version_tags(binding, record, report, pointers),
             )
         )
-        for name, outcome in report.checks.items():
-            outcomes.setdefault(name, {})[shard] = outcome
-    checked = [check_result(binding, asset, *found) for found in outcomes.items()]
+        return report
+
+    for shard, outcome in (side_by_side if record.on_gpu else one_by_one)(recorded, keys):
+        try:
+            report = outcome.result()
+        except Exception as error:
+            failures[shard] = error
+            continue
+        for name, found in report.checks.items():
+            outcomes.setdefault(name, {})[shard] = found
+    checked = [check_result(binding, asset, *by_shard) for by_shard in outcomes.items()]
     if failures:
         yield from checked  # of the finished ones: what they found is worth knowing all the more
         shard, first = next(iter(failures.items()))

@@ -2,7 +2,8 @@
 
 The ids are those of `tokenizer.encode(text, add_special_tokens=False)`. A fast tokenizer encodes a
 batch in one call, which spares the Python code that transformers runs for each text, and by as
-many threads as TOKENIZERS_PARALLELISM says. Any other tokenizer is asked text by text.
+many threads as TOKENIZERS_PARALLELISM says. Any other tokenizer is asked text by text. Threads that
+encode at the same time wait for each other: not every tokenizer is made for them.
 """
 
 import threading
@@ -48,7 +49,8 @@ class _Known:
 
 
 _known: "WeakKeyDictionary[PreTrainedTokenizerBase, _Known]" = WeakKeyDictionary()
-_lock = threading.Lock()
+_lock = threading.Lock()  # of `_known`
+_encoding = threading.Lock()
 
 
 def adds_bos(tokenizer: "PreTrainedTokenizerBase") -> bool:
@@ -72,6 +74,19 @@ def encode_texts(
     Equal texts are encoded once, and the ids of `texts` kept for the next call; those of the texts
     in `passing`, which nobody will ask for again, are not.
     """
+    with _encoding:
+        return _encode_texts(tokenizer, texts, passing)
+
+
+def encode_text(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
+    """The token ids of one text, as above; raises whatever the tokenizer does."""
+    with _encoding:
+        return list(tokenizer.encode(text, add_special_tokens=False))
+
+
+def _encode_texts(
+    tokenizer: "PreTrainedTokenizerBase", texts: Iterable[str], passing: Iterable[str]
+) -> dict[str, Encoded]:
     about = _about(tokenizer)
     lasting = dict.fromkeys(texts)
     found: dict[str, Encoded] = {}

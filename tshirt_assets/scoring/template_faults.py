@@ -25,6 +25,7 @@ from tshirt_assets.corpus.prompts import (
 )
 from tshirt_assets.corpus.sample import Message, Sample
 from tshirt_assets.corpus.status import Status
+from tshirt_assets.scoring.encoding import encode_text
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -118,7 +119,7 @@ def _fault(prompt: str, response: str, whole: str, tokenizer: "PreTrainedTokeniz
         )
     if whole.startswith((prompt + response).rstrip()):  # many templates cut blanks at the end
         return ""
-    ids = [tokenizer.encode(text, add_special_tokens=False) for text in (prompt, response, whole)]
+    ids = [encode_text(tokenizer, text) for text in (prompt, response, whole)]
     scored = ids[0] + ids[1]
     if ids[2][: len(scored)] == scored:  # a blank in front of an answer is part of its first token
         return ""
