@@ -6,8 +6,7 @@
 A GPU does the rest, and waits where this takes longer than it does. The engine is real: schedule,
 packs as on a GPU, noise tables, unpacking, scores. Forward passes and the noise generator return
 what lies ready. Rows have Alpaca-like lengths and are not tokenized. Times are CPU seconds of this
-thread. On an AVX2 machine of 2026, in microseconds per row: clean at most 60, analytic 120, thirty
-neighbours 1,000.
+thread in microseconds per row; docs/large-corpora.md has them.
 """
 
 import argparse

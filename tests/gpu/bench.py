@@ -107,11 +107,12 @@ def random_model(kind: str, *, small: bool) -> Any:
     torch.manual_seed(0)
     ends = {"initializer_range": 0.05, "bos_token_id": None, "eos_token_id": None}
     if kind == "gpt2":
-        shape = {"n_embd": 64, "n_layer": 2, "n_head": 4, "vocab_size": 2048} if small else {}
+        tiny = {"n_embd": 64, "n_layer": 2, "n_head": 4, "vocab_size": TOKENIZER_WORDS}
+        shape = tiny if small else {}
         model: Any = GPT2LMHeadModel(GPT2Config(n_positions=POSITIONS, **ends, **shape))
         spread = 0.14
     else:
-        sizes = (2048, 48, 128, 2, 6, 2) if small else (49152, 576, 1536, 30, 9, 3)
+        sizes = (TOKENIZER_WORDS, 48, 128, 2, 6, 2) if small else (49152, 576, 1536, 30, 9, 3)
         config = LlamaConfig(
             **dict(zip(LLAMA_SIZES, sizes, strict=True)),
             max_position_embeddings=2 * POSITIONS,

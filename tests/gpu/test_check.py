@@ -35,7 +35,7 @@ def test_every_section_runs_on_a_cpu() -> None:
     assert skipped == ON_CARD_ONLY
     speed = found["sections"]["throughput"]["gpt2 fp32"]
     assert all(entry["tokens per second"] > 0 for entry in speed.values())
-    assert set(found["sections"]["corpus"]["computed"].values()) > {60}
+    assert found["sections"]["corpus"]["computed"]["token_scores"] == 60
     text = page(found)
     assert "CPU, a dry run that measures nothing" in text
     assert "| parity" not in text
