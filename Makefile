@@ -2,6 +2,7 @@
 # make test   install and run the tests                 make lint   ruff and mypy
 # make bench  speed and exactness beside the reference method
 # make bench-host  what a run takes of the CPU where models cost nothing
+# make gpu    what a GPU does, if there is one: right, how fast, how much memory
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -9,7 +10,7 @@ LOWEST := build/lowest
 export DAGSTER_HOME ?= $(CURDIR)/.tshirt/dagster
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: demo test test-all test-lowest ui lint typecheck bench bench-host clean
+.PHONY: demo test test-all test-lowest ui lint typecheck bench bench-host gpu clean
 
 # One stamp per set of extras; the first install takes minutes, later ones nothing.
 $(VENV)/demo.stamp: pyproject.toml constraints.txt
@@ -67,6 +68,10 @@ bench: $(VENV)/dev.stamp
 # 5,000 and 52,000 rows in about a quarter of an hour; options: make bench-host HOST="--million"
 bench-host: $(VENV)/dev.stamp
 	env -u DAGSTER_HOME $(BIN)/python -m tests.benchmarks.host $(HOST)
+
+# About ten minutes on a card, one line without; options: make gpu GPU="--only noise,parity"
+gpu: $(VENV)/dev.stamp
+	env -u DAGSTER_HOME $(BIN)/python -m tests.gpu.check $(GPU)
 
 clean:
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.benchmarks import host
+from tests.benchmarks import host, host_kernel
 from tests.benchmarks.host_corpus import HostCorpus
 from tests.benchmarks.host_run import run_here
 from tests.benchmarks.host_table import BARS, table
@@ -47,3 +47,9 @@ def test_every_figure_of_the_host_benchmark_is_there(
     assert figures["workers_4_reason"]
     lines = table(figures).splitlines()
     assert all(any(line.startswith(f"| `{name}` |") for line in lines) for name in BARS)
+
+
+def test_the_kernel_benchmark_measures_what_its_bars_are_about() -> None:
+    found = host_kernel.measure(dict.fromkeys(host_kernel.BARS, 10))
+    assert found.keys() == host_kernel.BARS.keys()
+    assert all(math.isfinite(value) and value > 0 for value in found.values())

@@ -10,8 +10,13 @@ from tests.sources import modules, project
 
 # Imported only in functions that name the extra when it is missing.
 OPTIONAL = {"accelerate": "gguf", "datasets": "train", "faiss": "faiss", "gguf": "gguf"}
-# Distributions that do not bear the name of the module.
-DISTRIBUTIONS = {"faiss": "faiss-cpu", "pydantic_core": "pydantic", "yaml": "pyyaml"}
+# Distributions that do not bear the name of the module, or bring it (Triton, with CUDA).
+DISTRIBUTIONS = {
+    "faiss": "faiss-cpu",
+    "pydantic_core": "pydantic",
+    "triton": "torch",
+    "yaml": "pyyaml",
+}
 PROGRAMS = {"dagster-webserver"}  # run, never imported
 
 

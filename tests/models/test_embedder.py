@@ -56,3 +56,9 @@ def test_an_embedder_with_random_weights_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="missing, which would be random") as caught:
         load_embedder(EmbedderOptions(path=str(tmp_path / "embedder"), device="cpu", batch_size=3))
     assert str(caught.value).startswith(f"embedder {str(tmp_path / 'embedder')!r}: its weights")
+
+
+def test_a_device_that_is_not_there_is_an_error_that_says_so(tiny_models: Path) -> None:
+    options = EmbedderOptions(path=str(tiny_models / "embedder"), device="cuda:7")
+    with pytest.raises(ModelError, match=r"device 'cuda:7': .* can be seen here"):
+        load_embedder(options).encode(["a text"])

@@ -12,7 +12,7 @@ from tests.tiny import alpaca, bpe_tokenizer, causal_lm
 from tshirt_assets.corpus.status import Status
 from tshirt_assets.scoring.analytic import (
     analytic_robust_scores,
-    first_order_std,
+    first_order_stds,
     gradient_robust_scores,
     score_gradients,
     smooth_s_ifd,
@@ -35,6 +35,15 @@ SAMPLES = [
 def tokenized(bos="none"):
     tokenizer = bpe_tokenizer(bos)
     return [tokenize_sample(sample, tokenizer, "plain", 128) for sample in SAMPLES]
+
+
+def gradients_of(engine, samples, coefficients):
+    """The gradient by the number of the sample, for those whose losses are finite."""
+    groups = list(score_gradients(engine, samples, coefficients))
+    rows = [row for group in groups for row in group.rows]
+    faults = torch.cat([group.faults for group in groups])
+    assert len(rows) == len(faults) == len(samples)
+    return {index: row for index, row in enumerate(rows) if faults[index] == 0}
 
 
 def smooth_score(deltas, tau=TAU, sd=SD):
@@ -121,7 +130,8 @@ def test_gradients_are_those_of_autograd_on_full_logits(kind, bos):
     coefficients = [
         smooth_s_ifd(score.token_delta, TAU, SD).slopes for score in clean_scores(engine, samples)
     ]
-    found = dict(score_gradients(engine, samples, coefficients))
+    found = gradients_of(engine, samples, coefficients)
+    stds = first_order_stds(engine, samples, coefficients, alpha=5.0)
     assert sorted(found) == [0, 1, 2]
     for index, sample in enumerate(samples):
         length = len(sample.prompt_ids) + len(sample.response_ids)
@@ -129,7 +139,7 @@ def test_gradients_are_those_of_autograd_on_full_logits(kind, bos):
         score = score_of_field(model, sample, field)
         (expected,) = torch.autograd.grad(score, field)
         assert torch.allclose(found[index], expected, rtol=1e-3, atol=1e-4 * expected.abs().max())
-        assert first_order_std(found[index], alpha=5.0) == pytest.approx(
+        assert stds[index] == pytest.approx(
             5.0 / math.sqrt(length * 32) * math.sqrt((expected**2).sum().item() / 3), rel=1e-3
         )
 
@@ -143,10 +153,11 @@ def test_small_noise_has_the_first_order_std(bos):
     coefficients = [
         smooth_s_ifd(score.token_delta, TAU, SD).slopes for score in clean_scores(engine, samples)
     ]
-    for index, gradient in score_gradients(engine, samples, coefficients):
+    stds = first_order_stds(engine, samples, coefficients, alpha)
+    for index, std in enumerate(stds):
         values = [smooth_s_ifd(delta, TAU, SD).value for delta in draws[index].deltas]
         # The std of 400 draws is itself uncertain by 3.5 %.
-        assert first_order_std(gradient, alpha) == pytest.approx(np.std(values), rel=0.12)
+        assert std == pytest.approx(np.std(values), rel=0.12)
 
 
 def test_a_directional_difference_of_full_logits_agrees():
@@ -155,7 +166,7 @@ def test_a_directional_difference_of_full_logits_agrees():
     cond, uncond = oracle.both_passes(model, sample.prompt_ids, sample.response_ids, False)
     deltas = np.array(oracle.deltas(cond, uncond))
     slopes = smooth_s_ifd(deltas, TAU, SD).slopes
-    ((_, gradient),) = score_gradients(engine, [sample], [slopes])
+    gradient = gradients_of(engine, [sample], [slopes])[0]
     direction = torch.randn(gradient.shape, generator=torch.Generator().manual_seed(0))
 
     def score(step):
@@ -167,14 +178,14 @@ def test_a_directional_difference_of_full_logits_agrees():
     assert (gradient * direction).sum().item() == pytest.approx(slope, rel=1e-3)
 
 
-def test_a_row_whose_losses_are_not_finite_is_left_out():
+def test_a_row_whose_losses_are_not_finite_is_marked():
     model, samples = causal_lm("llama"), tokenized()
     bad = int(samples[1].response_ids[0])
     assert all(bad not in sample.prompt_ids for sample in samples)
     with torch.no_grad():
         model.get_input_embeddings().weight[bad] = torch.nan
     ones = [np.ones(len(sample.response_ids) - 1) for sample in samples]
-    found = dict(score_gradients(TokenLossEngine(model), samples, ones))
+    found = gradients_of(TokenLossEngine(model), samples, ones)
     assert 1 not in found
     clean = [i for i, s in enumerate(samples) if bad not in s.response_ids]
     assert sorted(found) == clean
@@ -183,9 +194,9 @@ def test_a_row_whose_losses_are_not_finite_is_left_out():
 def test_groups_do_not_change_the_gradients(monkeypatch):
     engine, samples = TokenLossEngine(causal_lm("llama")), tokenized("added")
     ones = [np.ones(len(sample.response_ids)) for sample in samples]
-    together = dict(score_gradients(engine, samples, ones))
+    together = gradients_of(engine, samples, ones)
     monkeypatch.setattr("tshirt_assets.scoring.analytic.GROUP_VALUES", 1)
-    apart = dict(score_gradients(engine, samples, ones))
+    apart = gradients_of(engine, samples, ones)
     assert sorted(apart) == sorted(together) == [0, 1, 2]
     for index, gradient in together.items():
         assert torch.allclose(apart[index], gradient, rtol=1e-4, atol=1e-5)

@@ -87,7 +87,7 @@ def test_robust_scores_are_those_of_the_oracle(kind, bos, engine_class):
 
 def test_both_passes_see_the_same_response_noise():
     for sample in (tokenized()[0], tokenized("added")[0]):
-        cond, uncond = robustness.neighbour_requests(sample, 3, alpha=5.0, seed=7, width=32)
+        cond, uncond = robustness.neighbour_requests(sample, [3], alpha=5.0, seed=7, width=32)
         device = torch.device("cpu")
         with_prompt, without = cond.noise.values(32, device), uncond.noise.values(32, device)
         assert with_prompt.shape == (len(cond.ids), 32)

@@ -101,6 +101,7 @@ def find_neighbours(
         exclude_duplicates=config.exclude_duplicates,
         exact_up_to=config.exact_neighbours_up_to,
         seed=config.seed,
+        device=config.embedder.device,
         progress=lambda share: log.info(f"{NEIGHBOURS.name}: {share:.0%} compared"),
     )
 

@@ -124,8 +124,17 @@ class EmbedderOptions(ModelOptions):
         description="Hub id, local folder, or `package:NAME/path`.",
     )
     revision: str | None = Field(default=None, description="Hub branch, tag or commit.")
-    device: str = Field(default="auto", description="`auto` (CUDA where present), `cpu`, `cuda:0`.")
-    batch_size: int = Field(default=64, ge=1, le=100_000, description="Texts per forward pass.")
+    device: str = Field(
+        default="auto",
+        description="`auto` (CUDA where present), `cpu`, `cuda:0`; of the neighbour search too.",
+    )
+    batch_size: int = Field(
+        default=64,
+        ge=1,
+        le=100_000,
+        description="Texts per forward pass; on CUDA of short texts more, as many as make up that "
+        "many long ones. Out of memory halves it and goes on.",
+    )
     pooling: Literal["mean", "model"] = Field(
         default="mean", description="mean: over tokens, as MIWV does. model: the model's own."
     )

@@ -162,14 +162,14 @@ def _read(options: CausalLMOptions) -> tuple["PreTrainedModel", tuple[str, ...]]
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging as transformers_logging
 
+    from tshirt_assets.scoring.kernel.devices import torch_device
+
     transformers_logging.disable_progress_bar()
     folder, _ = _folder(options)
-    device = options.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = {"float16": torch.float16, "bfloat16": torch.bfloat16}.get(options.dtype, torch.float32)
     name = f"model {options.path!r}"
     try:
+        device = torch_device(options.device)
         files = weight_files(folder, name, allow_pickle=options.allow_pickle)
         renamed = unwrapping(shapes(files))
         with without_report():
@@ -191,7 +191,7 @@ def _read(options: CausalLMOptions) -> tuple["PreTrainedModel", tuple[str, ...]]
     if fault := weights_fault(info, type(model).__name__):
         raise ModelError(f"{name}: {fault}")
     model.eval().requires_grad_(False)
-    model = torch.nn.Module.to(model, torch.device(device))
+    model = torch.nn.Module.to(model, device)
     logger.info("loaded %s on %s", options.path, device)
     return model, (UNWRAPPED,) if renamed else ()
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from tshirt_assets.config import EmbedderOptions
 from tshirt_assets.models import cache
 from tshirt_assets.models.checkpoint import load_without_values, shapes, weight_files
+from tshirt_assets.models.embedding_passes import EmbeddingPasses
 from tshirt_assets.models.model_files import (
     ModelError,
     fingerprint,
@@ -30,6 +31,7 @@ class LoadedEmbedder:
     model: Any
     options: EmbedderOptions
     fingerprint: str
+    passes: EmbeddingPasses = field(default_factory=EmbeddingPasses, repr=False, compare=False)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -42,15 +44,22 @@ class LoadedEmbedder:
         return int(self.model.get_embedding_dimension())
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
-        """Vectors (N, width), float32, L2-normalised, of N texts."""
-        vectors = self.model.encode(
-            list(texts),
-            batch_size=self.options.batch_size,
-            normalize_embeddings=True,
-            convert_to_numpy=True,
-            show_progress_bar=False,
-        )
-        return np.asarray(vectors, dtype=np.float32)
+        """Vectors (N, width), float32, L2-normalised, of N texts.
+
+        Where the device runs out of memory, passes get half as many texts and go on.
+        """
+
+        def run(part: Sequence[str], batch_size: int) -> np.ndarray:
+            vectors = self.model.encode(
+                list(part),
+                batch_size=batch_size,
+                normalize_embeddings=True,
+                convert_to_numpy=True,
+                show_progress_bar=False,
+            )
+            return np.asarray(vectors, dtype=np.float32)
+
+        return self.passes.encode(texts, self.options, run)
 
 
 def load_embedder(options: EmbedderOptions) -> LoadedEmbedder:
@@ -89,13 +98,15 @@ def _load(options: EmbedderOptions) -> LoadedEmbedder:
     from sentence_transformers.sentence_transformer.modules import Pooling
     from transformers.utils import logging as transformers_logging
 
+    from tshirt_assets.scoring.kernel.devices import torch_device
+
     transformers_logging.disable_progress_bar()
     location = _location(options)
     name = f"embedder {options.path!r}"
     try:
         model = SentenceTransformer(
             str(location),
-            device=None if options.device == "auto" else options.device,
+            device=None if options.device == "auto" else str(torch_device(options.device)),
             trust_remote_code=options.trust_remote_code,
             local_files_only=True,
             model_kwargs={"use_safetensors": True},

@@ -15,20 +15,21 @@ The noise is that of T-SHIRT section 3.3: independent U(-eps, eps), variance eps
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from tshirt_assets.corpus.status import Status
-from tshirt_assets.scoring.clean import CleanLosses, pass_requests
+from tshirt_assets.scoring.clean import CleanLosses, pass_fields, pass_requests
+from tshirt_assets.scoring.kernel.devices import to_device
 from tshirt_assets.scoring.kernel.noise import noise_scale
 from tshirt_assets.scoring.kernel.token_loss import LossRequest, TokenLossEngine
 from tshirt_assets.scoring.robustness import RobustScore
 from tshirt_assets.scoring.token_noise import TokenNoise
 from tshirt_assets.scoring.tokenize import TokenizedSample
 
-GROUP_VALUES = 1 << 24  # gradient values of the rows whose second pass is awaited: 64 MiB
+GROUP_VALUES = 1 << 24  # gradient values of the rows that are summed together: 64 MiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +51,45 @@ def smooth_s_ifd(deltas: np.ndarray, tau: float, noise_sd: float | np.ndarray) -
     `noise_sd` is one for all tokens or (T,). As it goes to 0, the value goes to S-IFD itself. At
     least one token should have abs(D) > tau, else the value rests on far tails.
     """
-    d, s = deltas.astype(np.float64), np.asarray(noise_sd, np.float64)
+    sd = np.broadcast_to(np.asarray(noise_sd, np.float64), deltas.shape)
+    return smooth_s_ifds([deltas], tau, [sd])[0]
+
+
+def smooth_s_ifds(
+    deltas: Sequence[np.ndarray], tau: float, noise_sd: Sequence[np.ndarray]
+) -> list[SmoothScore]:
+    """`smooth_s_ifd` of many rows at once, each with the noise of its own tokens (T,)."""
+    if not deltas:
+        return []
+    lengths = [len(row) for row in deltas]
+    ends = np.cumsum(lengths)[:-1]
+
+    def sums(values: np.ndarray) -> np.ndarray:  # by row
+        return np.array([np.add.reduce(row) for row in np.split(values, ends)])
+
+    def spread(values: np.ndarray) -> np.ndarray:  # to the tokens of the row
+        return np.repeat(values, lengths)
+
+    d, s = np.concatenate(deltas).astype(np.float64), np.concatenate(noise_sd)
     above, below = (tau - d) / s, (-tau - d) / s  # informative: z > above or z < below
     in_above, in_below = _density(above), _density(below)
     # Moments of I * z^m for z ~ N(0, 1) and the indicator I of an informative token.
     p = _normal_cdf(-above) + _normal_cdf(below)
     z1 = in_above - in_below
     z2 = p + above * in_above - below * in_below
-    count = p.sum()
-    mean = float((p * d + s * z1).sum() / count)
-    k = d - mean
+    count = sums(p)
+    mean = sums(p * d + s * z1) / count
+    k = d - spread(mean)
     # f = I * (D - mean), a token's share in moving the mean of the informative tokens.
     f, ff, fz = k * p + s * z1, k * k * p + 2 * k * s * z1 + s * s * z2, k * z1 + s * z2
     with np.errstate(over="ignore"):
-        value = float(np.exp(-mean))
-    residual = np.maximum(ff - f * f - fz * fz, 0.0).sum()  # neither mean nor linear in z
-    return SmoothScore(value, -value * fz / s / count, value * math.sqrt(residual) / float(count))
+        value = np.exp(-mean)
+    residual = sums(np.maximum(ff - f * f - fz * fz, 0.0))  # neither mean nor linear in z
+    jump_std = value * np.sqrt(residual) / count
+    slopes = np.split(-spread(value) * fz / s / spread(count), ends)
+    return [
+        SmoothScore(*row) for row in zip(value.tolist(), slopes, jump_std.tolist(), strict=True)
+    ]
 
 
 def analytic_robust_scores(
@@ -112,47 +136,77 @@ def gradient_robust_scores(
     """
     scores = [RobustScore(s.sample_id, s.status, s.status_detail) for s in samples]
     usable = [index for index, sample in enumerate(samples) if sample.status is Status.OK]
-    smooth: dict[int, SmoothScore] = {}
-    for index in usable:
-        deltas, ratio = clean[index].deltas, clean[index].ifd
-        if (np.abs(deltas) > tau).any():
-            smooth[index] = smooth_s_ifd(deltas, tau, noise_sd[index])
-            detail = "losses, or their gradient, not finite"
-            scores[index] = replace(
-                scores[index], status=Status.NON_FINITE_LOSS, status_detail=detail
-            )
-        else:
-            scores[index] = RobustScore(
-                samples[index].sample_id,
-                Status.NO_INFORMATIVE_TOKEN,
-                f"no token has abs(delta) > {tau:g}",
-                ifd_mean=ratio,
-            )
-    indices = list(smooth)
-    gradients = score_gradients(
-        engine, [samples[i] for i in indices], [smooth[i].slopes for i in indices]
+    measured = [index for index in usable if (np.abs(clean[index].deltas) > tau).any()]
+    for index in set(usable).difference(measured):
+        scores[index] = RobustScore(
+            samples[index].sample_id,
+            Status.NO_INFORMATIVE_TOKEN,
+            f"no token has abs(delta) > {tau:g}",
+            ifd_mean=clean[index].ifd,
+        )
+    smooth = smooth_s_ifds(
+        [clean[index].deltas for index in measured], tau, [noise_sd[index] for index in measured]
     )
-    for at, gradient in gradients:
-        index = indices[at]
-        value, std = smooth[index].value, first_order_std(gradient, alpha)
-        if math.isfinite(value) and math.isfinite(std):
-            scores[index] = RobustScore(
-                samples[index].sample_id,
-                Status.OK,
-                None,
-                s_ifd_mean=value,
-                s_ifd_std=math.hypot(std, smooth[index].jump_std),
-                ifd_mean=clean[index].ifd,
-            )
+    stds = first_order_stds(
+        engine, [samples[index] for index in measured], [row.slopes for row in smooth], alpha
+    )
+    for index, row, std in zip(measured, smooth, stds.tolist(), strict=True):
+        sample_id = samples[index].sample_id
+        if not (math.isfinite(row.value) and math.isfinite(std)):
+            detail = "losses, or their gradient, not finite"
+            scores[index] = RobustScore(sample_id, Status.NON_FINITE_LOSS, detail)
+            continue
+        scores[index] = RobustScore(
+            sample_id,
+            Status.OK,
+            None,
+            s_ifd_mean=row.value,
+            s_ifd_std=math.hypot(std, row.jump_std),
+            ifd_mean=clean[index].ifd,
+        )
     return scores
+
+
+def first_order_stds(
+    engine: TokenLossEngine,
+    samples: Sequence[TokenizedSample],
+    coefficients: Sequence[np.ndarray],
+    alpha: float,
+) -> np.ndarray:
+    """Std of sum_t c_t * D_t of every sample under the noise of `alpha`, to first order.
+
+    (B,) float64. The arguments are those of `score_gradients`. NaN where a loss is not finite.
+    """
+    norms: list[torch.Tensor] = []
+    for gradients in score_gradients(engine, samples, coefficients):
+        own = torch.stack(torch._foreach_norm(gradients.rows, 2, dtype=torch.float64))
+        norms.append(own + gradients.faults)
+    if not norms:
+        return np.empty(0)
+    # Fetched after the last pack: the device never waits for this loop.
+    found = torch.cat(norms).cpu().numpy()
+    eps = np.array([row_eps(sample, alpha, engine.width) for sample in samples])
+    return eps / math.sqrt(3.0) * found
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreGradients:
+    """Gradients of consecutive samples, on the engine's device.
+
+    `rows`: per sample (P + T, C) float32, by the embeddings of prompt and response. `faults` (B,)
+    float32: 0, or NaN where a loss of the sample is not finite or there is none.
+    """
+
+    rows: tuple[torch.Tensor, ...]
+    faults: torch.Tensor
 
 
 def score_gradients(
     engine: TokenLossEngine,
     samples: Sequence[TokenizedSample],
     coefficients: Sequence[np.ndarray],
-) -> Iterator[tuple[int, torch.Tensor]]:
-    """Gradient of sum_t c_t * D_t by the embeddings of prompt and response, per sample.
+) -> Iterator[ScoreGradients]:
+    """Gradient of sum_t c_t * D_t by the embeddings of prompt and response, per sample, in order.
 
     The response is seen by both passes, which share its noise (and the BOS's): its gradient is
     that of the unconditional losses minus that of the conditional ones.
@@ -160,43 +214,42 @@ def score_gradients(
     Args:
         samples: rows with status ok.
         coefficients: per sample (T - first_delta_index,) float, c_t.
-
-    Yields:
-        (index of the sample, gradient (P + T, C) float32 on the engine's device), in no
-        particular order. A row with a loss that is not finite is left out.
     """
     start = 0
     for stop in _group_ends(samples, engine.width):
-        requests: list[LossRequest] = []
-        weights: list[np.ndarray] = []
-        for sample, own in zip(samples[start:stop], coefficients[start:stop], strict=True):
-            requests += pass_requests(sample)
-            weights += [np.concatenate([np.zeros(sample.first_delta_index), -own]), own]
-        waiting: dict[int, torch.Tensor | None] = {}
-        for at, losses, gradient in engine.embedding_gradients(requests, weights):
-            row = at // 2
-            usable = gradient if np.isfinite(losses).all() else None
-            if row not in waiting:
-                waiting[row] = usable
-                continue
-            other = waiting.pop(row)
-            if usable is None or other is None:
-                continue
-            cond, uncond = (usable, other) if at % 2 == 0 else (other, usable)
-            sample = samples[start + row]
-            n_response = len(sample.response_ids)
-            n_lead = len(uncond) - n_response  # 1 behind a BOS, else 0
-            total = cond.clone()  # (P + T, C)
-            total[:n_lead] += uncond[:n_lead]
-            total[len(cond) - n_response :] += uncond[n_lead:]
-            yield start + row, total
+        yield _summed(engine, samples[start:stop], coefficients[start:stop])
         start = stop
 
 
-def first_order_std(gradient: torch.Tensor, alpha: float) -> float:
-    """Std of a score with this gradient (L, C) under the noise of `alpha`, to first order."""
-    eps = noise_scale(alpha, *gradient.shape)
-    return eps / math.sqrt(3.0) * float(torch.linalg.vector_norm(gradient.double()))
+def _summed(
+    engine: TokenLossEngine,
+    samples: Sequence[TokenizedSample],
+    coefficients: Sequence[np.ndarray],
+) -> ScoreGradients:
+    """The gradients of some samples, to which each pack of their passes adds its part."""
+    requests: list[LossRequest] = []
+    weights: list[np.ndarray] = []
+    places: list[np.ndarray] = []  # of a request's tokens among the tokens of all samples
+    lengths = [len(sample.prompt_ids) + len(sample.response_ids) for sample in samples]
+    at = 0
+    for sample, own, length in zip(samples, coefficients, lengths, strict=True):
+        requests += pass_requests(sample)
+        weights += [np.concatenate([np.zeros(sample.first_delta_index), -own]), own]
+        places += pass_fields(sample, at)
+        at += length
+    total = torch.zeros(sum(lengths), engine.width, device=engine.device)
+    faults = torch.zeros(len(samples), device=engine.device)
+    absent = np.full(len(requests), np.nan, dtype=np.float32)
+    for found in engine.embedding_gradients(requests, weights):
+        absent[found.requests] = 0.0
+        scored = [requests[index].n_scored for index in found.requests]
+        rows = np.repeat(np.array(found.requests) // 2, scored)  # (S,)
+        joined = np.concatenate([rows, *(places[index] for index in found.requests)])
+        row, place = to_device(joined, engine.device).split([len(rows), len(joined) - len(rows)])
+        total.index_add_(0, place, found.gradient)
+        faults.index_add_(0, row, found.losses - found.losses)  # 0 or NaN
+    faults += to_device(absent[::2] + absent[1::2], engine.device)
+    return ScoreGradients(total.split(lengths), faults)
 
 
 def _group_ends(samples: Sequence[TokenizedSample], width: int) -> Iterator[int]:

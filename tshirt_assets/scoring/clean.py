@@ -6,12 +6,13 @@ the same time MIWV's zero-shot loss where scorer and target are the same model.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 
 from tshirt_assets.corpus.status import Status
 from tshirt_assets.scoring.kernel.token_loss import LossRequest, Noise, TokenLossEngine
-from tshirt_assets.scoring.sifd import ifd, token_deltas
+from tshirt_assets.scoring.sifd import mean_losses, token_deltas
 from tshirt_assets.scoring.tokenize import TokenizedSample
 
 
@@ -67,11 +68,11 @@ def clean_scores(engine: TokenLossEngine, samples: Sequence[TokenizedSample]) ->
     A loss or ratio that is not finite gives the status non_finite_loss.
     """
     usable = [sample for sample in samples if sample.status is Status.OK]
-    losses = iter(
-        engine.losses([request for sample in usable for request in pass_requests(sample)])
-    )
+    losses = engine.losses([request for sample in usable for request in pass_requests(sample)])
+    passes = list(zip(losses[::2], losses[1::2], strict=True))
+    scored = iter(_scores(usable, passes))
     return [
-        _score(sample, next(losses), next(losses))
+        next(scored)
         if sample.status is Status.OK
         else _blank(sample, sample.status, sample.status_detail)
         for sample in samples
@@ -94,10 +95,41 @@ def pass_requests(
     )
 
 
-def _score(sample: TokenizedSample, cond: np.ndarray, uncond: np.ndarray) -> CleanScore:
-    ratio = ifd(cond, uncond)
-    if not (np.isfinite(cond).all() and np.isfinite(uncond).all() and np.isfinite(ratio)):
-        return _blank(sample, Status.NON_FINITE_LOSS, "token losses or their ratio not finite")
+def pass_fields(sample: TokenizedSample, start: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """The tokens that each pass sees, where prompt and response are numbered from `start` on.
+
+    (P + T,) and (T,), behind a BOS (1 + T,), int64.
+    """
+    n_prompt = len(sample.prompt_ids)
+    field = np.arange(start, start + n_prompt + len(sample.response_ids))
+    lead = field[: 1 - sample.first_delta_index]
+    return field, np.concatenate([lead, field[n_prompt:]])
+
+
+def _scores(
+    samples: Sequence[TokenizedSample], passes: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> list[CleanScore]:
+    """The scores of samples with status ok, whose token losses are those."""
+    means, ratios = mean_losses(passes)
+    found = []
+    rows = zip(samples, passes, means.tolist(), ratios.tolist(), strict=True)
+    for sample, (cond, uncond), (cond_nll, uncond_nll), ratio in rows:
+        if all(map(isfinite, (cond_nll, uncond_nll, ratio))):
+            found.append(_score(sample, cond, uncond, cond_nll, uncond_nll, ratio))
+        else:
+            detail = "token losses or their ratio not finite"
+            found.append(_blank(sample, Status.NON_FINITE_LOSS, detail))
+    return found
+
+
+def _score(
+    sample: TokenizedSample,
+    cond: np.ndarray,
+    uncond: np.ndarray,
+    cond_nll: float,
+    uncond_nll: float,
+    ratio: float,
+) -> CleanScore:
     return CleanScore(
         sample.sample_id,
         Status.OK,
@@ -106,8 +138,8 @@ def _score(sample: TokenizedSample, cond: np.ndarray, uncond: np.ndarray) -> Cle
         n_response_tokens=len(sample.response_ids),
         truncated=sample.truncated,
         first_delta_index=sample.first_delta_index,
-        cond_nll=float(cond.mean(dtype=np.float64)),
-        uncond_nll=float(uncond.mean(dtype=np.float64)),
+        cond_nll=cond_nll,
+        uncond_nll=uncond_nll,
         ifd=ratio,
         token_delta=token_deltas(cond, uncond),
         token_nll=cond,

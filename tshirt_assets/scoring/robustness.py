@@ -5,16 +5,16 @@ same response noise enters the conditional and the unconditional pass. The noise
 (seed, sample id, neighbour number) only, so scores do not change with batch, order or shard.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tshirt_assets.corpus.status import Status
-from tshirt_assets.scoring.clean import pass_requests
+from tshirt_assets.scoring.clean import pass_fields, pass_requests
 from tshirt_assets.scoring.kernel.noise import CounterNoise, noise_key, noise_scale
 from tshirt_assets.scoring.kernel.token_loss import LossRequest, TokenLossEngine
-from tshirt_assets.scoring.sifd import ifd, s_ifd_rows, token_deltas
+from tshirt_assets.scoring.sifd import mean_losses, s_ifd_rows, token_deltas
 from tshirt_assets.scoring.tokenize import TokenizedSample
 
 GROUP_TOKENS = 1 << 20  # tokens per engine call: enough to pack well, a few MiB of requests
@@ -71,18 +71,14 @@ def neighbour_deltas(
     usable = [sample for sample in samples if sample.status is Status.OK]
     found: list[NeighbourDeltas] = []
     for group in _groups(usable, neighbours):
-        losses = iter(
-            engine.losses(
-                [
-                    request
-                    for sample in group
-                    for neighbour in range(neighbours)
-                    for request in neighbour_requests(sample, neighbour, alpha, seed, engine.width)
-                ]
-            )
-        )
+        numbers = range(neighbours)
+        requests: list[LossRequest] = []
         for sample in group:
-            found.append(_deltas(sample, [(next(losses), next(losses)) for _ in range(neighbours)]))
+            requests += neighbour_requests(sample, numbers, alpha, seed, engine.width)
+        losses = engine.losses(requests)
+        passes = list(zip(losses[::2], losses[1::2], strict=True))
+        for at, sample in enumerate(group):
+            found.append(_deltas(sample, passes[at * neighbours : (at + 1) * neighbours]))
     scored = iter(found)
     return [
         next(scored)
@@ -115,23 +111,21 @@ def robust_score(row: NeighbourDeltas, tau: float) -> RobustScore:
 
 
 def neighbour_requests(
-    sample: TokenizedSample, neighbour: int, alpha: float, seed: int, width: int
-) -> tuple[LossRequest, LossRequest]:
-    """Both passes of one noise neighbour.
+    sample: TokenizedSample, neighbours: Iterable[int], alpha: float, seed: int, width: int
+) -> list[LossRequest]:
+    """Both passes of each of these noise neighbours, one after the other.
 
     The sample's noise field has one row per token, the BOS included. The unconditional pass uses
     the rows of its own tokens, so it sees the response noise of the conditional one.
     """
-    n_prompt, n_response = len(sample.prompt_ids), len(sample.response_ids)
-    key = noise_key(seed, sample.sample_id, neighbour)
-    eps = noise_scale(alpha, n_prompt + n_response, width)
-    field = np.arange(n_prompt + n_response)
-    lead = field[: 1 - sample.first_delta_index]  # the row of the BOS, if any
-    return pass_requests(
-        sample,
-        CounterNoise(key, eps, field),
-        CounterNoise(key, eps, np.concatenate([lead, field[n_prompt:]])),
-    )
+    clean, fields = pass_requests(sample), pass_fields(sample)
+    eps = noise_scale(alpha, len(fields[0]), width)
+    keys = [noise_key(seed, sample.sample_id, neighbour) for neighbour in neighbours]
+    return [
+        LossRequest(request.ids, request.n_scored, CounterNoise(key, eps, field))
+        for key in keys
+        for request, field in zip(clean, fields, strict=True)
+    ]
 
 
 def _groups(samples: Sequence[TokenizedSample], neighbours: int) -> Iterator[list[TokenizedSample]]:
@@ -152,8 +146,8 @@ def _groups(samples: Sequence[TokenizedSample], neighbours: int) -> Iterator[lis
 def _deltas(
     sample: TokenizedSample, passes: Sequence[tuple[np.ndarray, np.ndarray]]
 ) -> NeighbourDeltas:
-    ratios = np.array([ifd(cond, uncond) for cond, uncond in passes])
-    bad = sum(not np.isfinite(loss).all() for pair in passes for loss in pair)
+    means, ratios = mean_losses(passes)  # (M, 2), (M,)
+    bad = int((~np.isfinite(means)).sum())
     if bad or not np.isfinite(ratios).all():
         detail = f"NaN or infinite losses or ratios ({bad} of {2 * len(passes)} passes)"
         return NeighbourDeltas(sample.sample_id, Status.NON_FINITE_LOSS, detail)
@@ -162,5 +156,5 @@ def _deltas(
         Status.OK,
         None,
         ifd_mean=float(ratios.mean()),
-        deltas=np.stack([token_deltas(cond, uncond) for cond, uncond in passes]),
+        deltas=token_deltas(*(np.stack(losses) for losses in zip(*passes, strict=True))),
     )

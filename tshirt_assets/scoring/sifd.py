@@ -7,6 +7,8 @@ Losses are natural-log NLLs in nats, float32 as the engine returns them; means a
 are taken in float64.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 
@@ -14,10 +16,12 @@ def token_deltas(cond: np.ndarray, uncond: np.ndarray) -> np.ndarray:
     """Token deltas D_t = uncond_t - cond_t of the tokens that have both losses, float32.
 
     `cond` (T,) covers every response token. `uncond` covers the last len(uncond) of them: all T
-    behind a BOS, T-1 without one, because the first token then has nothing to follow.
+    behind a BOS, T-1 without one, because the first token then has nothing to follow. Both may
+    have leading axes in front, such as one of neighbours.
     """
     with np.errstate(invalid="ignore"):
-        return (uncond - cond[len(cond) - len(uncond) :]).astype(np.float32)  # (len(uncond),)
+        deltas = uncond - cond[..., cond.shape[-1] - uncond.shape[-1] :]
+        return deltas.astype(np.float32, copy=False)
 
 
 def ifd(cond: np.ndarray, uncond: np.ndarray) -> float:
@@ -26,8 +30,21 @@ def ifd(cond: np.ndarray, uncond: np.ndarray) -> float:
     Each mean runs over the losses there are: without BOS the conditional one over T tokens and
     the unconditional one over T-1. Not finite where a loss is not, or where the ratio overflows.
     """
+    return float(mean_losses([(cond, uncond)])[1][0])
+
+
+def mean_losses(
+    passes: Sequence[tuple[np.ndarray, np.ndarray]],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of pairs of conditional and unconditional losses: their means (N, 2), and the IFD (N,).
+
+    Float64. A mean is not finite where one of its losses is not.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
-        return float(np.exp(cond.mean(dtype=np.float64) - uncond.mean(dtype=np.float64)))
+        sums = [[np.add.reduce(losses, dtype=np.float64) for losses in pair] for pair in passes]
+        counts = [[len(losses) for losses in pair] for pair in passes]
+        means = np.array(sums, dtype=np.float64).reshape(-1, 2) / np.array(counts).reshape(-1, 2)
+        return means, np.exp(means[:, 0] - means[:, 1])
 
 
 def s_ifd(deltas: np.ndarray, tau: float) -> float:

@@ -65,7 +65,7 @@ def fit_token_noise(
 
 def _features(clean: CleanLosses) -> np.ndarray:
     """(T', 3): 1, log(1 - p) with and without the prompt."""
-    unsure = [
-        np.log(FLOOR - np.expm1(-loss.astype(np.float64))) for loss in (clean.cond, clean.uncond)
-    ]
-    return np.stack([np.ones(len(clean.cond)), *unsure], axis=1)
+    features = np.ones((len(clean.cond), 3))
+    for column, loss in enumerate((clean.cond, clean.uncond), start=1):
+        features[:, column] = np.log(FLOOR - np.expm1(-loss.astype(np.float64)))
+    return features

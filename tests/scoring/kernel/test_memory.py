@@ -47,3 +47,26 @@ def test_limits_halve_until_nothing_sensible_is_left():
     while limits.halve():
         tokens.append(limits.tokens)
     assert tokens == [64, 32, 16]
+
+
+def on_card(model, free, monkeypatch, budget=None):
+    """Limits on a card with so many bytes free."""
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 80 << 30))
+    return choose_limits(model, torch.device("cuda", 1), budget)
+
+
+def test_a_small_card_gets_smaller_passes(monkeypatch):
+    model = llama(768, 3072, 12)
+    losses, gradients = on_card(model, 4 << 30, monkeypatch)
+    token = 4 * (8 * 768 + 4 * 3072)  # bytes of one token in one layer
+    assert 8192 < losses.tokens < 32 * 1024
+    assert losses.tokens * token + losses.logits * 12 < (4 << 30) / 2
+    assert gradients.tokens * token * 12 < (4 << 30) / 2
+    large, _ = on_card(model, 80 << 30, monkeypatch)
+    assert (large.tokens, large.logits) == (32 * 1024, 256 * 2**20)
+
+
+def test_a_full_card_still_gets_a_pass(monkeypatch):
+    losses, gradients = on_card(llama(768, 3072, 12), 1 << 20, monkeypatch)
+    assert losses.tokens == gradients.tokens == 16
+    assert losses.logits >= 1

@@ -4,6 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tshirt_assets.scoring.kernel import packing
 from tshirt_assets.scoring.kernel.packing import Pack, n_fitting
 
 CPU = torch.device("cpu")
@@ -103,3 +104,35 @@ def test_packs_fill_the_budget_but_never_exceed_it(lengths, budget):
     assert count >= 1
     assert count == 1 or sum(lengths[:count]) <= budget
     assert count == len(lengths) or sum(lengths[: count + 1]) > budget
+
+
+def test_one_sequence_may_be_the_whole_pack():
+    ids = np.arange(30_000) % 50
+    pack = Pack.of([ids], [1], CPU, slack=0.25)
+    assert (pack.lengths, pack.starts, pack.n_scored) == ((30_000,), (0,), (1,))
+    assert pack.predicting.tolist() == [29_998]
+    assert pack.targets.tolist() == [29_999 % 50]
+    [group] = pack.groups
+    assert (group.start, group.stop, group.count, group.longest) == (0, 30_000, 1, 30_000)
+    assert group.padded is None
+
+
+def test_short_sequences_are_not_padded_to_the_length_of_a_long_one():
+    ids = [np.zeros(30_000, int), *(np.zeros(4, int) for _ in range(100))]
+    pack = Pack.of(ids, [1] * 101, CPU, slack=0.25)
+    assert [(group.count, group.longest) for group in pack.groups] == [(1, 30_000), (100, 4)]
+
+
+def test_all_tables_reach_the_device_by_one_copy(monkeypatch):
+    copies = []
+
+    def to_device(values, device):
+        copies.append(values)
+        return torch.from_numpy(values)
+
+    monkeypatch.setattr(packing, "to_device", to_device)
+    pack = Pack.of([np.arange(n) for n in (9, 8, 8, 3)], [1] * 4, CPU, slack=0.5)
+    assert len(copies) == 1
+    groups = [table for group in pack.groups for table in (group.padded, group.real)]
+    tables = [pack.ids, pack.positions, pack.predicting, pack.targets, *groups]
+    assert sum(len(table) for table in tables if table is not None) == len(copies[0])

@@ -30,6 +30,15 @@ def request_of(seed, length, n_scored, eps=0.0):
     return LossRequest(draw.integers(0, VOCABULARY, length), n_scored, noise if eps else None)
 
 
+def gradients_of(engine, batch, coefficients):
+    """(index, losses, gradient) of every request, pack by pack."""
+    for pack in engine.embedding_gradients(batch, coefficients):
+        losses = pack.losses.split([batch[index].n_scored for index in pack.requests])
+        for index, start, own in zip(pack.requests, pack.starts, losses, strict=True):
+            gradient = pack.gradient[start : start + len(batch[index].ids)]
+            yield index, own.numpy(), gradient
+
+
 @st.composite
 def requests(draw):
     length = draw(st.integers(2, POSITIONS))
@@ -186,7 +195,7 @@ def test_ids_without_an_embedding_give_nan_for_that_request_alone():
         assert losses[0].shape == (3,)
         assert np.isnan(losses[0]).all()
         assert losses[1] == pytest.approx(expected_losses("llama", good), abs=2e-5)
-        gradients = engine_of("llama").embedding_gradients([bad, good], [np.ones(3), np.ones(5)])
+        gradients = gradients_of(engine_of("llama"), [bad, good], [np.ones(3), np.ones(5)])
         assert [index for index, _, _ in gradients] == [1]
 
 
@@ -255,7 +264,7 @@ def test_running_out_of_memory_halves_the_budget_and_goes_on(gradients, monkeypa
     monkeypatch.setattr(engine, "_forward", full)
     with caplog.at_level(logging.WARNING):
         if gradients:
-            done = engine.embedding_gradients(batch, [np.ones(10)] * 30)
+            done = gradients_of(engine, batch, [np.ones(10)] * 30)
             losses = {index: own for index, own, _ in done}
             losses = [losses[index] for index in range(30)]
         else:
@@ -285,7 +294,7 @@ def test_gradients_are_those_of_autograd(kind, token_budget):
     draw = np.random.default_rng(1)
     coefficients = [draw.normal(size=request.n_scored) for request in batch]
     model, seen = tiny(kind), []
-    done = engine_of(kind, token_budget).embedding_gradients(batch, coefficients)
+    done = gradients_of(engine_of(kind, token_budget), batch, coefficients)
     for index, losses, gradient in done:
         seen.append(index)
         request = batch[index]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from tests.selection.frames import unit_vectors
-from tshirt_assets.selection.nearest import nearest, tiles
+from tshirt_assets.selection.nearest import find, nearest
 from tshirt_assets.selection.nearest.tiles import Backend
 
 POOL = unit_vectors(40, width=5, seed=1)
@@ -21,7 +21,7 @@ IDS = [f"{(i * 7919) % 40:04x}" for i in range(40)]
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch):
     """Tiles of 4 rows, so that few samples span many tiles."""
-    monkeypatch.setattr(tiles, "fastest_backend", lambda: Backend(np, 4))
+    monkeypatch.setattr(find, "backend_on", lambda device: Backend(np, 4))
 
 
 def blocks_of(members: list[int], size: int = 3):
@@ -104,7 +104,7 @@ def test_torch_gives_the_same_bits(monkeypatch):
     """The code path of a GPU, on torch's CPU device."""
     members = [*range(40), 3, 5]
     expected = nearest(blocks_of(members)).frame
-    monkeypatch.setattr(tiles, "fastest_backend", lambda: Backend(torch, 8, "cpu"))
+    monkeypatch.setattr(find, "backend_on", lambda device: Backend(torch, 8, torch.device("cpu")))
     torch.set_float32_matmul_precision("high")
     try:
         assert_frame_equal(nearest(blocks_of(members)).frame, expected, check_exact=True)
@@ -113,8 +113,9 @@ def test_torch_gives_the_same_bits(monkeypatch):
         torch.set_float32_matmul_precision("highest")
 
 
-def test_real_sizes_of_vectors_and_tiles(monkeypatch):
-    monkeypatch.setattr(tiles, "fastest_backend", lambda: Backend(np, 256))
+@pytest.mark.parametrize("backend", [Backend(np, 256), Backend(torch, 256, torch.device("cpu"))])
+def test_real_sizes_of_vectors_and_tiles(backend, monkeypatch):
+    monkeypatch.setattr(find, "backend_on", lambda device: backend)
     vectors = unit_vectors(1200, width=384)
     ids = np.array([f"{i:032x}" for i in range(1200)])
     exact = vectors.astype(np.float64) @ vectors.astype(np.float64).T

@@ -3,19 +3,28 @@
 A generator with a state gives every row different noise when the rows come in another order.
 Here a value is a function of (key, counter) alone: B. Widynski, "Squares: A Fast Counter-Based
 RNG", arXiv 2004.06278, four rounds, 32 bits out. Integer arithmetic modulo 2**64 is exact
-everywhere, so CPU and CUDA agree to the last bit.
+everywhere, so CPU and CUDA agree to the last bit, and so do the two ways to make the values: about
+twenty of PyTorch's integer operations anywhere, or one kernel on CUDA (`noise_kernel`), which is
+taken where a few values of it are equal to the CPU's.
 """
 
+import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
 from typing import Protocol
 
 import numpy as np
 import torch
 
-from .packing import to_device
+from .devices import to_device
+
+logger = logging.getLogger(__name__)
+
+Fill = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor], None]
+"""Writes values (N, C) float32 of keys and field rows (N,) int64, scales (N,) float32."""
 
 # Values made at a time: on CPU the 64-bit temporaries stay in its cache.
 _CHUNK = {"cpu": 1 << 17, "cuda": 1 << 22}
@@ -48,22 +57,96 @@ class CounterNoise:
 
 def counter_noise(noises: Sequence[CounterNoise], width: int, device: torch.device) -> torch.Tensor:
     """The perturbations of several requests below each other, (sum of L, C) float32."""
-    lengths = [len(noise.rows) for noise in noises]
-    keys = np.array([_as_int64(noise.key) for noise in noises], dtype=np.int64)
-    scales = np.array([noise.eps / 2**24 for noise in noises], dtype=np.float32)
+    keys, rows = to_device(np.stack(_keys_and_rows(noises)), device)
+    return _values(keys, rows, to_device(_scales(noises), device), width)
+
+
+def add_counter_noise(
+    embeds: torch.Tensor, noises: Sequence[CounterNoise], starts: Sequence[int]
+) -> None:
+    """Add perturbations to embeddings (N, C) in place, each from its row in `starts` on."""
+    lengths = np.array([len(noise.rows) for noise in noises])
+    first = np.array(starts) - (np.cumsum(lengths) - lengths)
+    places = np.arange(lengths.sum()) + np.repeat(first, lengths)
+    table = to_device(np.stack([*_keys_and_rows(noises), places]), embeds.device)
+    values = _values(table[0], table[1], to_device(_scales(noises), embeds.device), embeds.shape[1])
+    embeds.index_add_(0, table[2], values)
+
+
+def _values(
+    keys: torch.Tensor, rows: torch.Tensor, scales: torch.Tensor, width: int
+) -> torch.Tensor:
+    values = torch.empty(len(rows), width, device=rows.device)
+    filler(rows.device)(values, keys, rows, scales)
+    return values
+
+
+def _keys_and_rows(noises: Sequence[CounterNoise]) -> tuple[np.ndarray, np.ndarray]:
+    """The key and the row of the noise field of every token, (sum of L,) int64 each."""
+    keys = np.array([noise.key for noise in noises], dtype=np.uint64).view(np.int64)
     rows = np.concatenate([noise.rows for noise in noises]).astype(np.int64, copy=False)
-    key = to_device(np.repeat(keys, lengths), device)[:, None]  # (N, 1)
-    scale = to_device(np.repeat(scales, lengths), device)[:, None]  # (N, 1)
-    first = to_device(rows, device)[:, None] * width  # (N, 1)
-    column = torch.arange(width, device=device)  # (C,)
-    values = torch.empty(len(rows), width, device=device)  # (N, C)
-    step = max(1, _CHUNK.get(device.type, _CHUNK["cpu"]) // width)
-    for at in range(0, len(rows), step):
+    return np.repeat(keys, [len(noise.rows) for noise in noises]), rows
+
+
+def _scales(noises: Sequence[CounterNoise]) -> np.ndarray:
+    """What a token's integers are multiplied by, (sum of L,) float32."""
+    scales = np.array([noise.eps / 2**24 for noise in noises], dtype=np.float32)
+    return np.repeat(scales, [len(noise.rows) for noise in noises])
+
+
+@cache
+def filler(device: torch.device) -> Fill:
+    """The fastest way to make the values on a device that gives those of the CPU bit by bit."""
+    if device.type != "cuda":
+        return fill_in_steps
+    try:
+        from .noise_kernel import fill_at_once
+
+        if agrees(fill_at_once, device):
+            logger.info("noise: one kernel on %s", device)
+            return fill_at_once
+        reason = "its values are not those of the CPU"
+    except Exception as error:  # no Triton, no compiler for it, or a card that it does not know
+        reason = repr(error)
+    logger.info(
+        "noise: integer operations on %s, because the kernel cannot be used: %s", device, reason
+    )
+    return fill_in_steps
+
+
+def agrees(fill: Fill, device: torch.device) -> bool:
+    """Whether a way to make values gives those of the CPU on a few hundred rows, bit by bit."""
+    draw = np.random.default_rng(0)
+    n = 256
+    keys = draw.integers(-(2**63), 2**63, n) | 1
+    keys[:3] = 1, -1, 2**63 - 1
+    rows = draw.integers(0, 2**20, n)
+    rows[:2] = 0, 2**31
+    scales = draw.random(n, dtype=np.float32) / 2**24
+    for width in (1, 67, 768, 1025):
+        found = []
+        for way, place in ((fill_in_steps, torch.device("cpu")), (fill, device)):
+            values = torch.empty(n, width, device=place)
+            way(values, *(to_device(part, place) for part in (keys, rows, scales)))
+            found.append(values.cpu())
+        if not torch.equal(*found):
+            return False
+    return True
+
+
+def fill_in_steps(
+    values: torch.Tensor, keys: torch.Tensor, rows: torch.Tensor, scales: torch.Tensor
+) -> None:
+    """A `Fill` by PyTorch's integer operations, on any device."""
+    n, width = values.shape
+    key, scale, first = keys[:, None], scales[:, None], rows[:, None] * width  # (N, 1)
+    column = torch.arange(width, device=values.device)  # (C,)
+    step = max(1, _CHUNK.get(values.device.type, _CHUNK["cpu"]) // width)
+    for at in range(0, n, step):
         chunk = slice(at, at + step)
         bits = squares32(first[chunk] + column, key[chunk]) >> 8  # 24 bits
         # Odd multiples of 2**-24 between -1 and 1: exact in float32, symmetric, never +-1.
         torch.mul(bits * 2 + (1 - 2**24), scale[chunk], out=values[chunk])
-    return values
 
 
 def squares32(counter: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
@@ -86,9 +169,3 @@ def noise_key(seed: int, sample_id: str, neighbour: int) -> int:
 def noise_scale(alpha: float, n_tokens: int, width: int) -> float:
     """Half width eps = alpha / sqrt(L*C) of the noise on L tokens (METHODS.md section 1)."""
     return alpha / math.sqrt(n_tokens * width)
-
-
-def _as_int64(value: int) -> int:
-    """The signed integer with the same 64 bits."""
-    value &= 2**64 - 1
-    return value - 2**64 if value >= 2**63 else value

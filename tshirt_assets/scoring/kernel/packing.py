@@ -1,7 +1,8 @@
 """Which sequences share a forward pass, and how they lie in it.
 
 Sequences are concatenated without padding, so that every linear layer sees one tall matrix and
-only attention has to know where a sequence ends, or which tokens it shares with another.
+only attention has to know where a sequence ends, or which tokens it shares with another. All
+tables of a pack are made by a few operations over all its tokens and copied to the device at once.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +12,8 @@ from itertools import accumulate, takewhile
 import numpy as np
 import torch
 
-_NO_PLACES = np.zeros(0, dtype=np.int64)
+from .devices import to_device
+
 _MOST_PADDED = 2  # times the tokens of the pack, in one attention call
 
 
@@ -62,88 +64,122 @@ class Pack:
         equally long ones do, and nothing is copied. Sequence i consists of the first `shared[i]`
         tokens of sequence i - 1, which must be equal to its own, and its own tokens.
         """
-        shared = shared or [0] * len(ids)
-        lengths = tuple(len(sequence) for sequence in ids)
-        own = [length - common for length, common in zip(lengths, shared, strict=True)]
-        order = sorted(range(len(ids)), key=lambda i: (shared[i] == 0, -lengths[i]))
-        starts = np.zeros(len(ids), dtype=np.int64)
-        starts[order] = np.cumsum([0, *(own[i] for i in order)])[:-1]
-
-        places: list[np.ndarray] = []  # of each sequence's tokens in the pack
-        for start, n, common in zip(starts, own, shared, strict=True):
-            lead = places[-1][:common] if common else _NO_PLACES
-            places.append(np.concatenate([lead, np.arange(start, start + n)]))
-        joined = np.concatenate([ids[i][shared[i] :] for i in order])
-        positions = np.concatenate([np.arange(shared[i], lengths[i]) for i in order])
-        ends = zip(ids, places, n_scored, strict=True)
-        targets, predicting = zip(
-            *((tokens[len(tokens) - n :], at[len(at) - n - 1 : -1]) for tokens, at, n in ends),
-            strict=True,
-        )
+        layout = _Layout.of([len(sequence) for sequence in ids], shared)
+        tokens = np.concatenate(ids)  # (A,)
+        scored = layout.last(n_scored)  # (S,)
+        tables = [
+            layout.own(tokens),
+            layout.own(layout.position),
+            layout.place[scored - 1],
+            tokens[scored],
+        ]
+        runs = list(layout.runs(slack))
+        paddings = [layout.padding(run) for run in runs]
+        tables += [table for padding in paddings for table in padding]
+        first, position, predicting, targets, *rest = _together(tables, device)
+        pieces = iter(rest)
         return Pack(
-            lengths,
-            tuple(starts.tolist()),
+            tuple(layout.lengths.tolist()),
+            tuple(layout.starts.tolist()),
             tuple(n_scored),
-            to_device(joined.astype(np.int64, copy=False), device),
-            to_device(positions, device),
-            to_device(np.concatenate(predicting), device),
-            to_device(np.concatenate(targets).astype(np.int64, copy=False), device),
+            first,
+            position,
+            predicting,
+            targets,
             tuple(
-                _group([places[i] for i in members], [shared[i] for i in members], device)
-                for members in _alike([i for i in order if own[i]], lengths, shared, slack)
+                Group(*layout.extent(run), *(next(pieces) for _ in padding))
+                for run, padding in zip(runs, paddings, strict=True)
             ),
         )
 
 
-def _alike(
-    order: Sequence[int], lengths: Sequence[int], shared: Sequence[int], slack: float
-) -> Iterator[list[int]]:
-    """Runs of sequences that share an attention call, from sequences in order of the pack."""
-    n_tokens = sum(lengths[i] - shared[i] for i in order)
-    run: list[int] = []
-    for i in order:
-        if run and (
-            lengths[i] < lengths[run[0]] * (1.0 - slack)
-            or (shared[i] == 0) != (shared[run[0]] == 0)
-            # Tokens that many share must not multiply what attention holds at a time.
-            or (len(run) + 1) * lengths[run[0]] > _MOST_PADDED * n_tokens
-        ):
-            yield run
-            run = []
-        run.append(i)
-    if run:
-        yield run
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where the tokens of B sequences lie in a pack.
+
+    Seen one after the other, the sequences have A tokens, of which N are in the pack: a token that
+    a sequence shares with the one before it is there once.
+    """
+
+    lengths: np.ndarray  # (B,)
+    shared: np.ndarray  # (B,) leading tokens that are those of the sequence before
+    starts: np.ndarray  # (B,) where the sequences' own tokens begin in the pack
+    order: np.ndarray  # (B,) sequences as their own tokens lie there
+    ends: np.ndarray  # (B,) of the sequences among all A tokens
+    position: np.ndarray  # (A,) in its sequence
+    place: np.ndarray  # (A,) in the pack
+
+    @staticmethod
+    def of(lengths: Sequence[int], shared: Sequence[int] | None) -> "_Layout":
+        """Those with shared tokens first, both kinds in order of falling length."""
+        length = np.array(lengths, dtype=np.int64)
+        common = np.zeros_like(length) if shared is None else np.array(shared, dtype=np.int64)
+        own = length - common
+        order = np.lexsort((-length, common == 0))
+        starts = np.empty_like(length)
+        starts[order] = np.cumsum(own[order]) - own[order]
+        ends = np.cumsum(length)
+        position = np.arange(ends[-1]) - np.repeat(ends - length, length)
+        place = position + np.repeat(starts - common, length)
+        for i in np.flatnonzero(common).tolist():  # in order: it may be shared on and on
+            begin, before, n = ends[i - 1], ends[i - 1] - length[i - 1], common[i]
+            place[begin : begin + n] = place[before : before + n]
+        return _Layout(length, common, starts, order, ends, position, place)
+
+    def own(self, values: np.ndarray) -> np.ndarray:
+        """Values (A,) of all tokens as they lie in the pack, (N,) int64."""
+        found = np.empty((self.lengths - self.shared).sum(), dtype=np.int64)
+        if self.shared.any():
+            own = self.position >= np.repeat(self.shared, self.lengths)
+            found[self.place[own]] = values[own]
+        else:
+            found[self.place] = values
+        return found
+
+    def last(self, counts: Sequence[int]) -> np.ndarray:
+        """The last tokens of every sequence, so many of each, by their number among all A."""
+        n = np.array(counts, dtype=np.int64)
+        return np.arange(n.sum()) + np.repeat(self.ends - np.cumsum(n), n)
+
+    def runs(self, slack: float) -> Iterator[np.ndarray]:
+        """The sequences (b,) that share an attention call, in order of the pack."""
+        n_tokens = int((self.lengths - self.shared).sum())
+        borrowing = self.order[self.shared[self.order] > 0]
+        whole = self.order[len(borrowing) :]
+        for part in (borrowing[self.lengths[borrowing] > self.shared[borrowing]], whole):
+            falling, at = -self.lengths[part], 0
+            while at < len(part):
+                longest = -int(falling[at])
+                stop = int(np.searchsorted(falling, -longest * (1.0 - slack), side="right"))
+                # Tokens that many share must not multiply what attention holds at a time.
+                stop = min(stop, at + max(1, _MOST_PADDED * n_tokens // longest))
+                yield part[at:stop]
+                at = stop
+
+    def extent(self, run: np.ndarray) -> tuple[int, int, int, int]:
+        """Of the sequences of a run: start, stop, count and longest, as in `Group`."""
+        own = self.lengths[run] - self.shared[run]
+        start = int(self.starts[run[0]])
+        return start, start + int(own.sum()), len(run), int(self.lengths[run[0]])
+
+    def padding(self, run: np.ndarray) -> list[np.ndarray]:
+        """`padded` and `real` of a run's `Group`, or nothing where it needs none."""
+        start, stop, count, longest = self.extent(run)
+        if stop - start == count * longest:
+            return []
+        length, column = self.lengths[run][:, None], np.arange(longest)  # (b, 1), (longest,)
+        # Padding repeats the sequence's last token: finite values that no real token attends to.
+        token = (self.ends[run][:, None] - length) + np.minimum(column, length - 1)
+        real = (column >= self.shared[run][:, None]) & (column < length)  # (b, longest)
+        return [self.place[token.ravel()], np.flatnonzero(real)]
 
 
-def _group(places: Sequence[np.ndarray], shared: Sequence[int], device: torch.device) -> Group:
-    """The group of sequences whose tokens are at these places of the pack."""
-    count, longest = len(places), max(map(len, places))
-    start, stop = int(places[0][shared[0]]), int(places[-1][-1]) + 1
-    if stop - start == count * longest:
-        return Group(start, stop, count, longest)
-    # Padding repeats the sequence's last token: finite values that no real token attends to.
-    padded = np.stack([np.pad(at, (0, longest - len(at)), "edge") for at in places])
-    place = np.arange(longest)
-    length = np.array([len(at) for at in places])[:, None]  # (B, 1)
-    real = (place >= np.array(shared)[:, None]) & (place < length)  # (B, longest)
-    return Group(
-        start,
-        stop,
-        count,
-        longest,
-        to_device(padded.ravel(), device),
-        to_device(np.flatnonzero(real), device),
-    )
+def _together(tables: Sequence[np.ndarray], device: torch.device) -> tuple[torch.Tensor, ...]:
+    """Tables of int64 on the device, by one copy."""
+    joined = np.concatenate(tables, dtype=np.int64)
+    return to_device(joined, device).split([len(table) for table in tables])
 
 
 def n_fitting(sizes: Iterable[int], token_budget: int) -> int:
     """How many leading sequences (there is one at least) fit into the budget; at least one."""
     return max(1, sum(1 for _ in takewhile(lambda n: n <= token_budget, accumulate(sizes))))
-
-
-def to_device(values: np.ndarray, device: torch.device) -> torch.Tensor:
-    """The array on the device; onto CUDA without waiting for the work already queued there."""
-    tensor = torch.from_numpy(values)
-    if device.type != "cuda":
-        return tensor.to(device)
-    return tensor.pin_memory().to(device, non_blocking=True)

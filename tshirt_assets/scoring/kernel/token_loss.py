@@ -8,20 +8,22 @@ engine decides how many of them share a forward pass.
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from itertools import chain, islice
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from .devices import release, to_device
 from .memory import Limits, choose_limits
-from .noise import CounterNoise, Noise, counter_noise
-from .packing import Pack, n_fitting, to_device
+from .noise import CounterNoise, Noise, add_counter_noise, filler
+from .packing import Pack, n_fitting
 from .precision import resolve_precision
 from .schedule import schedule
 from .self_test import choose_forward
 
-__all__ = ["LossRequest", "Noise", "TokenLossEngine"]
+__all__ = ["LossRequest", "Noise", "PackGradient", "TokenLossEngine"]
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +39,19 @@ class LossRequest:
     ids: np.ndarray  # (L,) int64
     n_scored: int  # 1 <= n_scored <= L - 1
     noise: Noise | None = None
+
+
+class PackGradient(NamedTuple):
+    """Losses and gradients of the requests that shared a pass, on the engine's device.
+
+    `requests`: their indices. `losses` (S,) float32, in order of the requests. `gradient` (N, C)
+    float32, by the embeddings of the pack, where the tokens of each request begin at `starts`.
+    """
+
+    requests: list[int]
+    starts: tuple[int, ...]
+    losses: torch.Tensor
+    gradient: torch.Tensor
 
 
 class TokenLossEngine:
@@ -78,6 +93,7 @@ class TokenLossEngine:
         self._forward = choose_forward(model, resolved, self.device, slack=self._slack)
         self.takes_noise = not self._forward.by_ids
         self._limits, self._gradient_limits = choose_limits(model, self.device, token_budget)
+        filler(self.device)  # chosen at load, not in the middle of a run
 
     def losses(self, requests: Sequence[LossRequest]) -> list[np.ndarray]:
         """Per request (n_scored,) float32 negative log-likelihoods in nats, in request order.
@@ -93,28 +109,30 @@ class TokenLossEngine:
         def run(pack: Pack, embeds: torch.Tensor, indices: list[int]) -> torch.Tensor:
             return self._forward.losses(embeds, pack, self._limits.logits)
 
-        losses = [np.full(request.n_scored, np.nan, dtype=np.float32) for request in requests]
+        losses: list[np.ndarray | None] = [None] * len(requests)
         # Fetched after the last pack: the device never waits for this loop.
         done = list(self._in_packs(requests, self._limits, run, share=True))
         for indices, values in done:
-            parts = np.split(values.cpu().numpy(), _ends(requests, indices))
-            for index, part in zip(indices, parts, strict=True):
-                losses[index] = part
-        return losses
+            found, stop = values.cpu().numpy(), 0
+            for index in indices:
+                start, stop = stop, stop + requests[index].n_scored
+                losses[index] = found[start:stop]
+        return [
+            np.full(request.n_scored, np.nan, dtype=np.float32) if own is None else own
+            for request, own in zip(requests, losses, strict=True)
+        ]
 
     def embedding_gradients(
         self, requests: Sequence[LossRequest], coefficients: Sequence[np.ndarray]
-    ) -> Iterator[tuple[int, np.ndarray, torch.Tensor]]:
-        """Gradients of sum_t c_t * loss_t by the (perturbed) input embeddings, per request.
+    ) -> Iterator[PackGradient]:
+        """Gradients of sum_t c_t * loss_t by the (perturbed) input embeddings, pack by pack.
+
+        The requests come in order of falling length, those with a token id that the model lacks
+        not at all. Nothing is fetched from the device, and one pack is in memory at a time.
 
         Args:
             requests: as for `losses`.
             coefficients: per request (n_scored,) float, c_t.
-
-        Yields:
-            (index of the request, its losses (n_scored,) float32, gradient (L, C) float32 on
-            the engine's device), in order of falling length, one pack in memory at a time.
-            Requests with a token id that the model lacks are left out.
 
         Raises:
             ValueError: as for `losses`; the model takes no perturbed embeddings.
@@ -123,24 +141,20 @@ class TokenLossEngine:
         if not self.takes_noise:
             raise ValueError(_NO_NOISE)
 
-        def run(
-            pack: Pack, embeds: torch.Tensor, indices: list[int]
-        ) -> tuple[torch.Tensor, torch.Tensor]:
+        def run(pack: Pack, embeds: torch.Tensor, indices: list[int]) -> PackGradient:
             joined = np.concatenate([coefficients[index] for index in indices])
             weights = to_device(joined.astype(np.float32), self.device)  # (S,)
-            return self._forward.losses_and_gradient(
+            found = self._forward.losses_and_gradient(
                 embeds,
                 pack,
                 weights,
                 self._gradient_limits.logits,
                 recompute=len(embeds) > self._gradient_limits.tokens,
             )
+            return PackGradient(indices, pack.starts, *found)
 
-        passes = self._in_packs(requests, self._gradient_limits, run, share=False)
-        for indices, (values, gradient) in passes:
-            losses = np.split(values.cpu().numpy(), _ends(requests, indices))
-            lengths = [len(requests[index].ids) for index in indices]
-            yield from zip(indices, losses, gradient.split(lengths), strict=True)
+        for _, found in self._in_packs(requests, self._gradient_limits, run, share=False):
+            yield found
 
     def _in_packs(
         self,
@@ -154,18 +168,20 @@ class TokenLossEngine:
 
         With `share`, requests without noise may run a common beginning once.
         """
-        known = [index for index, request in enumerate(requests) if self._knows_ids(request)]
+        known = self._known(requests)
         share = share and self._forward.name == "packed"
         order = schedule(
             [requests[index].ids for index in known],
             [share and requests[index].noise is None for index in known],
         )
+        sizes = [_n_computed(requests[known[i]], shared) for i, shared in order]
         at = 0
         while at < len(order):
             # The first of a pack has nothing before it to share.
-            rest = [order[at]._replace(shared=0), *order[at + 1 :]]
-            sizes = (_n_computed(requests[known[i]], shared) for i, shared in rest)
-            entries = rest[: n_fitting(sizes, limits.tokens)]
+            first = order[at]._replace(shared=0)
+            whole = _n_computed(requests[known[first.sequence]], 0)
+            count = n_fitting(chain([whole], islice(sizes, at + 1, None)), limits.tokens)
+            entries = [first, *order[at + 1 : at + count]]
             indices = [known[entry.sequence] for entry in entries]
             chosen = [requests[index] for index in indices]
             try:
@@ -180,20 +196,29 @@ class TokenLossEngine:
                 yield indices, result
                 continue
             # Outside the handler, where the exception no longer holds the pass's tensors.
-            if self.device.type == "cuda":
-                torch.cuda.empty_cache()
+            release(self.device)
             logger.warning("out of memory: going on with %d tokens per pass", limits.tokens)
 
-    def _knows_ids(self, request: LossRequest) -> bool:
-        """Whether the model knows every id, after checking what the caller must see to."""
-        length = len(request.ids)
-        if not 1 <= request.n_scored < length:
-            raise ValueError(f"{request.n_scored} of {length} tokens cannot be scored")
-        if self.max_positions is not None and length > self.max_positions:
-            raise ValueError(f"{length} tokens, but the model has {self.max_positions} positions")
-        if request.noise is not None and not self.takes_noise:
-            raise ValueError(_NO_NOISE)
-        return bool(request.ids.min() >= 0 and request.ids.max() < self.vocabulary)
+    def _known(self, requests: Sequence[LossRequest]) -> list[int]:
+        """The requests all of whose ids the model knows; checks what callers must see to."""
+        for request in requests:
+            length = len(request.ids)
+            if not 1 <= request.n_scored < length:
+                raise ValueError(f"{request.n_scored} of {length} tokens cannot be scored")
+            if self.max_positions is not None and length > self.max_positions:
+                limit = f"the model has {self.max_positions} positions"
+                raise ValueError(f"{length} tokens, but {limit}")
+            if request.noise is not None and not self.takes_noise:
+                raise ValueError(_NO_NOISE)
+        if not requests:
+            return []
+        ids = np.concatenate([request.ids for request in requests])
+        bad = np.flatnonzero((ids < 0) | (ids >= self.vocabulary))
+        if not len(bad):
+            return list(range(len(requests)))
+        ends = np.cumsum([len(request.ids) for request in requests])
+        unknown = set(np.searchsorted(ends, bad, side="right").tolist())
+        return [index for index in range(len(requests)) if index not in unknown]
 
     def _pack(self, requests: Sequence[LossRequest], shared: Sequence[int]) -> Pack:
         return Pack.of(
@@ -207,25 +232,20 @@ class TokenLossEngine:
     def _embeds(self, pack: Pack, requests: Sequence[LossRequest]) -> torch.Tensor:
         """The pack's perturbed embeddings, (N, C) float32."""
         embeds = self._embedding(pack.ids).float()
-        counters, places = [], []
+        counters, starts = [], []
         for request, start in zip(requests, pack.starts, strict=True):
-            stop = start + len(request.ids)  # all its own: with noise a request shares nothing
+            # All tokens are the request's own: with noise it shares none.
             if isinstance(request.noise, CounterNoise):
                 counters.append(request.noise)
-                places.append(np.arange(start, stop))
+                starts.append(start)
             elif request.noise is not None:
+                stop = start + len(request.ids)
                 embeds[start:stop] += request.noise.values(self.width, self.device)
         if counters:
-            rows = to_device(np.concatenate(places), self.device)
-            embeds.index_add_(0, rows, counter_noise(counters, self.width, self.device))
+            add_counter_noise(embeds, counters, starts)
         return embeds
 
 
 def _n_computed(request: LossRequest, shared: int) -> int:
     """Tokens that a request adds to a pass, be it to the layers or to the LM head."""
     return max(len(request.ids) - shared, request.n_scored)
-
-
-def _ends(requests: Sequence[LossRequest], indices: Sequence[int]) -> np.ndarray:
-    """Where the losses of each request end but the last, for np.split."""
-    return np.cumsum([requests[index].n_scored for index in indices])[:-1]

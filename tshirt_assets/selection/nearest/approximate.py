@@ -13,7 +13,7 @@ import numpy as np
 from tshirt_assets.selection.nearest.best import Best
 from tshirt_assets.selection.nearest.exact import compare_all
 from tshirt_assets.selection.nearest.streaming import Stream
-from tshirt_assets.selection.nearest.tiles import cosines
+from tshirt_assets.selection.nearest.tiles import Backend, cosines
 
 N_CHECKED = 1000
 """Samples whose neighbour is compared with the exact one."""
@@ -26,19 +26,25 @@ N_COMPARED = 16  # candidates by their codes that are compared in full, per neig
 
 
 def approximate(
-    stream: Stream, best: Best, *, seed: int, progress: Callable[[float], None] | None = None
+    stream: Stream,
+    best: Best,
+    backend: Backend,
+    *,
+    seed: int,
+    progress: Callable[[float], None] | None = None,
 ) -> float:
     """Offer approximate neighbours to all samples; returns recall@1.
 
     The vectors are clustered into 4 * sqrt(N) lists. A query looks into 16 of them, or twice as
     many, up to 128, until TARGET_RECALL of a random sample of rows get a neighbour as near as the
-    exact one; that share is the recall. ImportError, with the remedy, if faiss is missing.
+    exact one, found by `backend`; that share is the recall. ImportError, with the remedy, if faiss
+    is missing.
     """
     n, rng = len(stream), np.random.default_rng(seed)
     checked = _drawn(rng, n, N_CHECKED)
     index, lists, order = _index(stream, rng, seed)
     exact = Best(n)
-    compare_all(stream, exact, checked)
+    compare_all(stream, exact, checked, backend)
     queries, vectors = stream.gather(checked)
     lists.nprobe = FIRST_PROBES
     while True:

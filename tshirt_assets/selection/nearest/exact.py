@@ -6,13 +6,14 @@ import numpy as np
 
 from tshirt_assets.selection.nearest.best import Best
 from tshirt_assets.selection.nearest.streaming import Stream
-from tshirt_assets.selection.nearest.tiles import Tiles
+from tshirt_assets.selection.nearest.tiles import Backend, Tiles
 
 
 def compare_all(
     stream: Stream,
     best: Best,
     active: np.ndarray,
+    backend: Backend,
     progress: Callable[[float], None] | None = None,
 ) -> None:
     """Compare every pair that has an `active` (N,) sample, and offer it to both its members."""
@@ -23,7 +24,7 @@ def compare_all(
         slot = np.full(n, -1)  # (N,), place among the loaded vectors
         slot[rows] = np.arange(len(rows))
         whole = len(rows) == n
-        tiles = Tiles(rows, vectors)
+        tiles = Tiles(rows, vectors, backend)
         parts = [(rows, vectors)] if whole else stream.parts()
         for keys, key_vectors in _sliced(parts, tiles.height):
             loaded = slot[keys] >= 0

@@ -17,6 +17,7 @@ from tshirt_assets.selection.nearest.approximate import MIN_SAMPLES, approximate
 from tshirt_assets.selection.nearest.best import Best
 from tshirt_assets.selection.nearest.exact import compare_all
 from tshirt_assets.selection.nearest.streaming import Blocks, Stream
+from tshirt_assets.selection.nearest.tiles import backend_on
 
 GIB = 1 << 30
 
@@ -48,6 +49,7 @@ def nearest(
     exact_up_to: int = 200_000,
     seed: int = 0,
     memory: int = GIB,
+    device: str = "auto",
     progress: Callable[[float], None] | None = None,
 ) -> Neighbours:
     """Find or update every sample's nearest neighbour.
@@ -57,11 +59,14 @@ def nearest(
     model: then only new samples and those whose neighbour has vanished are compared with all, the
     others with these alone, with the same result. The search is exact while it needs at most
     `exact_up_to` ** 2 comparisons, and else approximate by faiss (extra `faiss`). `memory` bounds
-    the bytes of vectors held at once. `progress` hears of each tenth of the work, as a share.
+    the bytes of vectors held at once. `device` computes the products: `auto`, `cpu` or one of
+    CUDA's names. `progress` hears of each tenth of the work, as a share.
 
-    ValueError if a vector is not finite or not normalised; ImportError if faiss is missing.
+    ValueError if a vector is not finite or not normalised, or the device not there;
+    ImportError if faiss is missing.
     """
-    stream = Stream(blocks, memory)
+    backend = backend_on(device)
+    stream = Stream(blocks, min(memory, backend.memory or memory))
     best = Best(len(stream))
     progress = None if progress is None else _each_tenth(progress)
     own = np.zeros(len(stream), bool) if exclude_duplicates else stream.copies > 1
@@ -71,10 +76,10 @@ def nearest(
     method: Literal["exact", "approximate", "updated"] = "exact" if previous is None else "updated"
     recall = None
     if int(active.sum()) * len(stream) <= max(exact_up_to, MIN_SAMPLES) ** 2:
-        compare_all(stream, best, active, progress)
+        compare_all(stream, best, active, backend, progress)
     else:
         method, active[:] = "approximate", True
-        recall = approximate(stream, best, seed=seed, progress=progress)
+        recall = approximate(stream, best, backend, seed=seed, progress=progress)
     best.neighbour[own], best.similarity[own] = np.flatnonzero(own), 1.0
     frame = _frame(best, stream)
     return Neighbours(

@@ -1,5 +1,10 @@
-"""Blocked comparison of two sets of vectors: a fast product finds candidates, float64 decides."""
+"""Blocked comparison of two sets of vectors: a fast product finds candidates, float64 decides.
 
+Products are made by numpy, or by PyTorch on the device that was asked for (`Backend`).
+"""
+
+import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,45 +14,62 @@ import numpy as np
 
 from tshirt_assets.selection.nearest.best import Best
 
+logger = logging.getLogger(__name__)
+
 CPU_TILE = 2048  # 16 MiB of products
 CUDA_TILE = 8192  # 256 MiB
+LEAST_TILE = 64
+CUDA_SHARE = 0.25  # of the free memory, for the vectors and again for a tile
+PRODUCT_COPIES = 3  # of a tile's products, at most, that exist at a time
 PAIRS = 16_384  # pairs whose cosines are computed at once
 NOT_A_PAIR = -4.0  # below any cosine, also when halved: a sample with itself
 
 
 class Tiles:
-    """Vectors (n, C) of the samples `rows` (n,), on the fastest device, to compare others with."""
+    """Vectors (n, C) of the samples `rows` (n,), on a device, to compare others with.
 
-    def __init__(self, rows: np.ndarray, vectors: np.ndarray) -> None:
-        self.rows, self.vectors = rows, vectors
-        self.backend = fastest_backend()
+    A device that runs out of memory gets half as many rows at a time from then on.
+    """
+
+    def __init__(self, rows: np.ndarray, vectors: np.ndarray, backend: "Backend") -> None:
+        self.rows, self.vectors, self.backend = rows, vectors, backend
+        self.height = backend.height
         self._on_device = self.backend.put(vectors)
         # A product and its exact value differ by at most C * 2**-24 for vectors of length 1, the
         # exact value and its float32 by 2**-24; of two products each may err, hence twice.
         self._slack = np.float32(2.01 * (vectors.shape[1] + 2) * 2.0**-24)
-
-    @property
-    def height(self) -> int:
-        """Rows of a tile."""
-        return self.backend.height
 
     def compare(self, keys: np.ndarray, vectors: np.ndarray, best: Best, first: int) -> None:
         """Compare the vectors from place `first` on with `vectors` (m, C) of the samples `keys`.
 
         Every pair is offered to both sides; a sample is never compared with itself.
         """
-        put, height = self.backend.put, self.height
-        columns = put(vectors)
-        for start in range(first, len(self.rows), height):
-            rows = self.rows[start : start + height]
-            with self.backend.full_precision():
-                product = self._on_device[start : start + height] @ columns.T  # (h, m)
-            _, i, j = np.intersect1d(rows, keys, assume_unique=True, return_indices=True)
-            product[put(i), put(j)] = NOT_A_PAIR
-            i, j = self._candidates(product, best.similarity[rows])
-            best.offer(rows[i], keys[j], cosines(self.vectors[start + i], vectors[j]))
-            j, i = self._candidates(product.T, best.similarity[keys])
-            best.offer(keys[j], rows[i], cosines(vectors[j], self.vectors[start + i]))
+        start = first
+        while start < len(self.rows):
+            try:
+                self._compare_rows(slice(start, start + self.height), keys, vectors, best)
+            except self.backend.full:
+                if self.height <= LEAST_TILE:
+                    raise
+                self.height //= 2
+            else:
+                start += self.height
+                continue
+            # Outside the handler, where the exception no longer holds the products.
+            self.backend.release()
+            logger.warning("out of memory: comparing %d vectors at a time", self.height)
+
+    def _compare_rows(self, part: slice, keys: np.ndarray, vectors: np.ndarray, best: Best) -> None:
+        put = self.backend.put
+        rows, own = self.rows[part], self.vectors[part]
+        with self.backend.full_precision():
+            product = self._on_device[part] @ put(vectors).T  # (h, m)
+        _, i, j = np.intersect1d(rows, keys, assume_unique=True, return_indices=True)
+        product[put(i), put(j)] = NOT_A_PAIR
+        i, j = self._candidates(product, best.similarity[rows])
+        best.offer(rows[i], keys[j], cosines(own[i], vectors[j]))
+        j, i = self._candidates(product.T, best.similarity[keys])
+        best.offer(keys[j], rows[i], cosines(vectors[j], own[i]))
 
     def _candidates(self, product: Any, best: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Entries (row, column) that may be their row's best, given the best so far (rows,)."""
@@ -73,11 +95,17 @@ def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """Where products are computed: numpy, or torch on a device; `height` rows at a time."""
+    """Where products are computed: numpy, or torch on a device.
+
+    `height` rows at a time, of vectors that take up at most `memory` bytes, if that is known;
+    `full` is what is raised when the memory is too small all the same.
+    """
 
     xp: Any
     height: int
-    device: str | None = None
+    device: Any = None  # a torch.device; None: numpy
+    memory: int | None = None
+    full: type[Exception] = MemoryError
 
     def put(self, array: np.ndarray) -> Any:
         """The array, where products are computed."""
@@ -86,6 +114,13 @@ class Backend:
     def get(self, array: Any) -> np.ndarray:
         """A result, as a numpy array."""
         return array if self.device is None else array.cpu().numpy()
+
+    def release(self) -> None:
+        """Give memory back that nothing uses."""
+        if self.device is not None:
+            from tshirt_assets.scoring.kernel.devices import release
+
+            release(self.device)
 
     @contextmanager
     def full_precision(self) -> Iterator[None]:
@@ -101,10 +136,22 @@ class Backend:
             self.xp.set_float32_matmul_precision(precision)
 
 
-def fastest_backend() -> Backend:
-    """A GPU if there is one, else numpy."""
+def backend_on(device: str) -> Backend:
+    """The backend on the device of an option: a card for CUDA's names, else numpy.
+
+    Raises:
+        ValueError: there is no such device here.
+    """
+    from tshirt_assets.scoring.kernel.devices import torch_device
+
+    found = torch_device(device)
+    if found.type == "cpu":
+        return Backend(np, CPU_TILE)
     import torch
 
-    if torch.cuda.is_available():
-        return Backend(torch, CUDA_TILE, "cuda")
-    return Backend(np, CPU_TILE)
+    height, memory = CUDA_TILE, None
+    if found.type == "cuda":
+        memory = int(CUDA_SHARE * torch.cuda.mem_get_info(found)[0])
+        side = math.isqrt(memory // (PRODUCT_COPIES * np.float32().itemsize))
+        height = max(LEAST_TILE, min(CUDA_TILE, side))
+    return Backend(torch, height, found, memory, torch.OutOfMemoryError)
