@@ -45,10 +45,12 @@ def packed_attention(
     """
     if softcap is not None:
         raise NotImplementedError("packed attention without soft-capped scores")
-    q, k, v = (states[0].transpose(0, 1) for states in (query, key, value))  # (N, heads, D)
+    # Squeezed, not indexed: the backward pass of an index fills and copies.
+    q, k, v = (states.squeeze(0).transpose(0, 1) for states in (query, key, value))  # (N, heads, D)
     if spans is not None:
         window = sliding_window if sliding_window and spans.longest > sliding_window else None
-        return one_call_attention(q, k, v, spans, scaling=scaling, window=window)[None], None
+        attended = one_call_attention(q, k, v, spans, scaling=scaling, window=window)
+        return attended.unsqueeze(0), None
     # On CPU a kernel shares keys among query heads by itself; on CUDA not every kernel does.
     shares = query.shape[1] != key.shape[1] and query.device.type == "cpu"
     if not shares:
@@ -67,7 +69,7 @@ def packed_attention(
         )  # (B, H, longest, D)
         flat = attended.transpose(1, 2).flatten(0, 1)  # (B * longest, H, D)
         outputs.append(flat if group.real is None else flat[group.real])
-    return torch.cat(outputs)[None], None
+    return torch.cat(outputs).unsqueeze(0), None
 
 
 def _batched(states: torch.Tensor, group: Group) -> torch.Tensor:

@@ -133,7 +133,7 @@ class DecoderForward:
         self, embeds: torch.Tensor, pack: Pack, tokens: slice, **kwargs: object
     ) -> torch.Tensor:
         inputs = model_inputs(embeds, pack, tokens, by_ids=self.by_ids)
-        return self._decoder(**inputs, use_cache=False, **kwargs).last_hidden_state[0]
+        return self._decoder(**inputs, use_cache=False, **kwargs).last_hidden_state.squeeze(0)
 
 
 class LogitsForward:
@@ -224,7 +224,7 @@ def model_inputs(
     """What the model is called with for these tokens of a pack: their ids, or embeddings."""
     if by_ids:
         return {"input_ids": pack.ids[tokens][None]}
-    return {"inputs_embeds": embeds[tokens][None]}
+    return {"inputs_embeds": embeds[tokens].unsqueeze(0)}
 
 
 @contextmanager

@@ -43,7 +43,7 @@ def replacements(model: PreTrainedModel, precision: Precision) -> tuple[Replacem
     found = []
     with torch.no_grad(), precision.matmuls(), precision.layers():
         for module in model.get_decoder().modules():
-            if not any(module.children()):
+            if next(module.children(), None) is None:
                 found += _of_module(module, precision)
         found += _of_rotary(model, precision)
     count = Counter(replacement.kind for replacement in found)
@@ -80,7 +80,7 @@ def _of_module(module: torch.nn.Module, precision: Precision) -> list[Replacemen
             "RMSNorm": functools.partial(_rms_norm, module, 0.0, eps),
             "RMSNorm of 1 + weight": functools.partial(_rms_norm, module, 1.0, eps),
         }
-    elif not weights and not any(module.buffers()):
+    elif not weights and next(module.buffers(), None) is None:
         width, forms = _WIDTH, {"GELU": functools.partial(F.gelu, approximate="tanh")}
     for kind, form in forms.items():
         if _alike(module, form, width, precision):

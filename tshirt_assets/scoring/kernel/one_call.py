@@ -76,9 +76,9 @@ def _efficient(
     bounds, longest = spans.bounds, spans.longest
     key, value = per_query_head(key, value, query.shape[1])
     found = torch.ops.aten._efficient_attention_forward(
-        query[None],
-        key[None],
-        value[None],
+        query.unsqueeze(0),
+        key.unsqueeze(0),
+        value.unsqueeze(0),
         None,  # bias
         bounds,
         bounds,
@@ -90,8 +90,8 @@ def _efficient(
         scale=scaling,
         window_size=window,
     )
-    output: torch.Tensor = found[0][0]
-    return output
+    output: torch.Tensor = found[0]
+    return output.squeeze(0)
 
 
 def per_query_head(
