@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from tests.scoring.kernel.architectures import tiny
 from tshirt_assets.scoring.kernel import lm_head
 from tshirt_assets.scoring.kernel.lm_head import LMHead
+from tshirt_assets.scoring.kernel.precision import Precision
 
 N, WIDTH, VOCABULARY = 7, 6, 53
 
@@ -97,7 +98,7 @@ def test_head_of_a_model_repeats_its_logits(kind, monkeypatch):
             logits = model(inputs_embeds=hidden[None]).logits[0]
     expected = F.cross_entropy(logits, targets, reduction="none")
     with torch.no_grad():
-        assert torch.allclose(LMHead.of(model).losses(hidden, targets, 99), expected, atol=1e-5)
+        assert torch.allclose(LMHead.of(model, Precision("fp32", "cpu")).losses(hidden, targets, 99), expected, atol=1e-5)
 
 
 class _Output:

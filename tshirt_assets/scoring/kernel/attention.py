@@ -1,7 +1,8 @@
 """Causal attention inside each sequence of a pack, plugged into transformers' registry.
 
-No mask over the whole pack exists. Groups of sequences are seen as a right-padded batch; under
-a causal mask a real token never attends to the padding behind it.
+No mask over the whole pack exists. On CUDA one call takes all sequences (`one_call`). Otherwise
+groups of sequences are seen as a right-padded batch; under a causal mask a real token never attends
+to the padding behind it.
 """
 
 import contextlib
@@ -12,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from transformers import AttentionInterface, PreTrainedModel
 
-from .packing import Group
+from .one_call import one_call_attention, per_query_head
+from .packing import Group, Spans
 
 NAME = "tshirt_packed"
 
@@ -24,7 +26,8 @@ def packed_attention(
     value: torch.Tensor,
     attention_mask: torch.Tensor | None,
     *,
-    groups: Sequence[Group],
+    groups: Sequence[Group] = (),
+    spans: Spans | None = None,
     scaling: float | None = None,
     dropout: float = 0.0,
     sliding_window: int | None = None,
@@ -34,18 +37,24 @@ def packed_attention(
     """Attention of one layer over a pack: query (1, H, N, D), key and value (1, H_kv, N, D).
 
     Returns (1, N, H, D). A token attends to the tokens before it in its own sequence, with a
-    `sliding_window` to itself and the `sliding_window - 1` before it.
+    `sliding_window` to itself and the `sliding_window - 1` before it. With `spans` there is one
+    call for all sequences, otherwise one for each of the `groups`.
 
     Raises:
         NotImplementedError: the layer wants soft-capped scores.
     """
     if softcap is not None:
         raise NotImplementedError("packed attention without soft-capped scores")
-    q, k, v = (states[0].transpose(0, 1) for states in (query, key, value))  # (N, heads, D)
+    # Squeezed, not indexed: the backward pass of an index fills and copies.
+    q, k, v = (states.squeeze(0).transpose(0, 1) for states in (query, key, value))  # (N, heads, D)
+    if spans is not None:
+        window = sliding_window if sliding_window and spans.longest > sliding_window else None
+        attended = one_call_attention(q, k, v, spans, scaling=scaling, window=window)
+        return attended.unsqueeze(0), None
     # On CPU a kernel shares keys among query heads by itself; on CUDA not every kernel does.
     shares = query.shape[1] != key.shape[1] and query.device.type == "cpu"
     if not shares:
-        k, v = _per_query_head(k, v, q.shape[1])
+        k, v = per_query_head(k, v, q.shape[1])
     outputs = []
     for group in groups:
         window = sliding_window if sliding_window and group.longest > sliding_window else None
@@ -60,23 +69,13 @@ def packed_attention(
         )  # (B, H, longest, D)
         flat = attended.transpose(1, 2).flatten(0, 1)  # (B * longest, H, D)
         outputs.append(flat if group.real is None else flat[group.real])
-    return torch.cat(outputs)[None], None
+    return torch.cat(outputs).unsqueeze(0), None
 
 
 def _batched(states: torch.Tensor, group: Group) -> torch.Tensor:
     """The group's (N, heads, D) tokens as a batch, (B, heads, longest, D)."""
     tokens = slice(group.start, group.stop) if group.padded is None else group.padded
     return states[tokens].unflatten(0, (group.count, group.longest)).transpose(1, 2)
-
-
-def _per_query_head(
-    key: torch.Tensor, value: torch.Tensor, n_heads: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Key and value (N, H_kv, D) once per query head, (N, H, D) (grouped-query attention)."""
-    repeats = n_heads // key.shape[1]
-    if repeats == 1:
-        return key, value
-    return key.repeat_interleave(repeats, 1), value.repeat_interleave(repeats, 1)
 
 
 def _window_mask(length: int, window: int, device: torch.device) -> torch.Tensor:
@@ -88,7 +87,7 @@ def _window_mask(length: int, window: int, device: torch.device) -> torch.Tensor
 
 @contextlib.contextmanager
 def packed_attention_in(model: PreTrainedModel) -> Iterator[None]:
-    """Inside, the model's layers use `packed_attention` and want its `groups=` argument."""
+    """Inside, the model's layers use `packed_attention` and want its `groups=` or `spans=`."""
     before = model.config._attn_implementation
     model.config._attn_implementation = NAME
     try:

@@ -1,17 +1,19 @@
 """Ways to get token losses out of a causal LM; `self_test` chooses among them.
 
-1. `packed`: the decoder runs once over many concatenated sequences, our LM head follows.
-2. `separate`: the decoder runs over one sequence at a time, our LM head follows.
-3. `logits`: the model's own logits, one sequence at a time: any model, the slowest.
+1. `one call`: the decoder runs once over many concatenated sequences, our LM head follows; a
+   layer's attention takes all of them in one call. On CUDA.
+2. `packed`: the same with an attention call for each group of sequences of about equal length.
+3. `separate`: the decoder runs over one sequence at a time, our LM head follows.
+4. `logits`: the model's own logits, one sequence at a time: any model, the slowest.
 
 Each runs on embeddings, which may be perturbed, or on the token ids alone (`by_ids`).
 """
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -19,11 +21,14 @@ from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 
 from .attention import packed_attention_in
+from .fused import Replacement, in_place
 from .lm_head import LMHead
 from .packing import Pack
 from .precision import Precision
 
 _PART_FACTOR = 8
+
+Layout = Literal["one call", "packed", "separate"]
 
 
 class Forward(Protocol):
@@ -60,15 +65,22 @@ class DecoderForward:
     """The decoder over whole packs or over one sequence at a time, then our LM head."""
 
     def __init__(
-        self, model: PreTrainedModel, precision: Precision, *, packed: bool, by_ids: bool = False
+        self,
+        model: PreTrainedModel,
+        precision: Precision,
+        layout: Layout,
+        *,
+        by_ids: bool = False,
+        replaced: Sequence[Replacement] = (),
     ) -> None:
-        self.name = "packed" if packed else "separate"
+        self.name = layout
         self.by_ids = by_ids
         self._model = model
         self._decoder = model.get_decoder()
-        self._head = LMHead.of(model)
+        self._head = LMHead.of(model, precision)
         self._precision = precision
-        self._packed = packed
+        self._packed = layout != "separate"
+        self._replaced = replaced
 
     def losses(self, embeds: torch.Tensor, pack: Pack, elements: int) -> torch.Tensor:
         """See `Forward`."""
@@ -102,15 +114,16 @@ class DecoderForward:
         """What must hold while layers run, in the backward pass too."""
         packed = packed_attention_in(self._model) if self._packed else nullcontext()
         own = float_embeddings(self._model) if self.by_ids else nullcontext()
-        with self._precision.matmuls(), own, packed:
+        with self._precision.matmuls(), own, packed, in_place(self._replaced):
             yield
 
     def _hidden(self, embeds: torch.Tensor, pack: Pack) -> torch.Tensor:
         """Last hidden states (N, C) for embeddings (N, C)."""
         with self._precision.layers():
             if self._packed:
-                where = {"position_ids": pack.positions[None], "groups": pack.groups}
-                return self._decode(embeds, pack, slice(None), **where)
+                where = {"groups": pack.groups} if pack.spans is None else {"spans": pack.spans}
+                positions = pack.positions[None]
+                return self._decode(embeds, pack, slice(None), position_ids=positions, **where)
             own = sorted(zip(pack.starts, pack.lengths, strict=True))
             return torch.cat(
                 [self._decode(embeds, pack, slice(at, at + length)) for at, length in own]
@@ -120,7 +133,7 @@ class DecoderForward:
         self, embeds: torch.Tensor, pack: Pack, tokens: slice, **kwargs: object
     ) -> torch.Tensor:
         inputs = model_inputs(embeds, pack, tokens, by_ids=self.by_ids)
-        return self._decoder(**inputs, use_cache=False, **kwargs).last_hidden_state[0]
+        return self._decoder(**inputs, use_cache=False, **kwargs).last_hidden_state.squeeze(0)
 
 
 class LogitsForward:
@@ -211,7 +224,7 @@ def model_inputs(
     """What the model is called with for these tokens of a pack: their ids, or embeddings."""
     if by_ids:
         return {"input_ids": pack.ids[tokens][None]}
-    return {"inputs_embeds": embeds[tokens][None]}
+    return {"inputs_embeds": embeds[tokens].unsqueeze(0)}
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 The vocabulary is visited in blocks: a block's logits are made, folded into a running
 log-sum-exp (and, for gradients, a running mean of the weights) and dropped. Memory is the
-block's, whatever the vocabulary. Blocks are the same whatever shares the pass, and the running
+block's, whatever the vocabulary. On CPU blocks are the same whatever shares the pass. On CUDA,
+where every launch costs time, a block is as much of the vocabulary as memory allows. The running
 log-sum-exp is float64: dozens of float32 steps would add up to 3e-5 nats that differ with them.
 """
 
@@ -13,7 +14,11 @@ import torch
 import torch.nn.functional as F
 from transformers import PreTrainedModel
 
+from .precision import Precision
+
 _BLOCK = 1024  # words of the vocabulary
+_WIDE_ROWS = 512  # tokens that fill a device; for fewer, blocks of the vocabulary become wider
+_RAISED = 2.0**10  # keeps small shares above the least float16 number
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +27,18 @@ class LMHead:
 
     The logit of token v is z_v = softcap * tanh(scale * (h . w_v + b_v) / softcap), and without
     `softcap` scale * (h . w_v + b_v). Products and log-softmax are float32 whatever the
-    weights' type.
+    weights' type; with `short`, a 16-bit type, its numbers are multiplied and summed in float32.
     """
 
     weight: torch.Tensor  # (V, C)
     bias: torch.Tensor | None  # (V,)
     scale: float = 1.0
     softcap: float | None = None
+    wide: bool = False  # blocks as wide as memory allows
+    short: torch.dtype | None = None
 
     @staticmethod
-    def of(model: PreTrainedModel) -> "LMHead":
+    def of(model: PreTrainedModel, precision: Precision) -> "LMHead":
         """The head of a causal LM, with the scalings that transformers' architectures know.
 
         Raises:
@@ -42,7 +49,9 @@ class LMHead:
         scale = getattr(config, "logit_scale", None) or 1.0
         scale /= getattr(config, "logits_scaling", None) or 1.0
         softcap = getattr(config, "final_logit_softcapping", None)
-        return LMHead(linear.weight, linear.bias, scale, softcap)
+        on_cuda = precision.device_type == "cuda"
+        short = precision.short if on_cuda else None
+        return LMHead(linear.weight, linear.bias, scale, softcap, wide=on_cuda, short=short)
 
     def losses(self, hidden: torch.Tensor, targets: torch.Tensor, elements: int) -> torch.Tensor:
         """-log p(target) in nats, (n,) float32, for hidden states (n, C) and targets (n,) int64.
@@ -78,7 +87,7 @@ class LMHead:
         mean: torch.Tensor | None,  # (n, C) zeros, becomes the softmax mean of z'_v w_v
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The losses (n,) and the targets' logits (n,)."""
-        block = min(_BLOCK, len(self.weight))
+        block = self._block(len(hidden), elements)
         parts = math.ceil(len(hidden) / max(1, elements // block))
         means = [None] * parts if mean is None else mean.chunk(parts)
         found = [
@@ -87,6 +96,13 @@ class LMHead:
         ]
         losses, target_logits = zip(*found, strict=True)
         return torch.cat(losses), torch.cat(target_logits)
+
+    def _block(self, n_rows: int, elements: int) -> int:
+        """How many words of the vocabulary are visited at a time."""
+        words = len(self.weight)
+        if not self.wide:
+            return min(_BLOCK, words)
+        return min(words, max(1, elements // min(n_rows, _WIDE_ROWS)))
 
     def _visit_rows(
         self,
@@ -99,7 +115,7 @@ class LMHead:
         total = hidden.new_full((len(hidden),), -torch.inf, dtype=torch.float64)  # log-sum-exp
         target_logit = torch.zeros_like(hidden[:, 0])
         for first in range(0, len(self.weight), block):
-            weight = self.weight[first : first + block].float()  # (block, C)
+            weight = self.weight[first : first + block].to(self.short or torch.float32)
             logits = self._logits(hidden, weight, first)  # (n, block)
             # One pass gives both; log-sum-exp alone takes three and is slower.
             log_share = torch.log_softmax(logits, -1)
@@ -112,17 +128,28 @@ class LMHead:
             if mean is not None:
                 probability = log_share.add_((block_total - total).float()[:, None]).exp_()
                 mean.mul_((before - total).exp().float()[:, None])
-                mean.add_(F.linear(probability.mul_(self._slope(logits)), weight.t()))
+                raised = _RAISED if self.short is torch.float16 else 1.0
+                probability.mul_(raised * self._slope(logits))
+                mean.add_(self._product(probability, weight.t(), None), alpha=1.0 / raised)
         return (total - target_logit).float(), target_logit
 
     def _logits(self, hidden: torch.Tensor, weight: torch.Tensor, first: int) -> torch.Tensor:
         bias = None if self.bias is None else self.bias[first : first + len(weight)].float()
-        logits = F.linear(hidden, weight, bias)
+        logits = self._product(hidden, weight, bias)
         if self.scale != 1.0:
             logits *= self.scale
         if self.softcap is not None:
             logits = logits.div_(self.softcap).tanh_().mul_(self.softcap)
         return logits
+
+    def _product(
+        self, left: torch.Tensor, right: torch.Tensor, bias: torch.Tensor | None
+    ) -> torch.Tensor:
+        """left (n, K) times the transpose of right (m, K), plus bias (m,): (n, m) float32."""
+        if self.short is None:
+            return F.linear(left, right, bias)
+        product = torch.mm(left.to(self.short), right.t(), out_dtype=torch.float32)
+        return product if bias is None else product.add_(bias)
 
     def _slope(self, logits: torch.Tensor) -> torch.Tensor:
         """dz/d(h . w + b) at these logits."""

@@ -36,8 +36,22 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Spans:
+    """Where the B sequences of a pack lie, for attention that takes all of them in one call.
+
+    The i-th of them, in order of the pack, has the tokens `bounds[i]` to `bounds[i + 1]`.
+    """
+
+    bounds: torch.Tensor  # (B + 1,) int32
+    longest: int
+
+
+@dataclass(frozen=True, slots=True)
 class Pack:
-    """Sequences that share a forward pass: N tokens, S of them scored."""
+    """Sequences that share a forward pass: N tokens, S of them scored.
+
+    Attention goes by `spans` where they are given, else group by group.
+    """
 
     lengths: tuple[int, ...]
     starts: tuple[int, ...]  # where a sequence's own tokens, those it does not share, begin
@@ -46,7 +60,8 @@ class Pack:
     positions: torch.Tensor  # (N,) int64, in their sequence
     predicting: torch.Tensor  # (S,) int64, the tokens whose next token is scored
     targets: torch.Tensor  # (S,) int64, ids of the scored tokens
-    groups: tuple[Group, ...]
+    groups: tuple[Group, ...] = ()
+    spans: Spans | None = None
 
     @staticmethod
     def of(
@@ -56,13 +71,15 @@ class Pack:
         *,
         slack: float = 0.0,
         shared: Sequence[int] | None = None,
+        one_call: bool = False,
     ) -> "Pack":
         """The pack of some sequences, each of which ends in `n_scored` tokens.
 
         Their own tokens lie in order of falling length. Sequences whose lengths differ by up to
         `slack` of the longest share an attention call at the price of padding there; with 0 only
         equally long ones do, and nothing is copied. Sequence i consists of the first `shared[i]`
-        tokens of sequence i - 1, which must be equal to its own, and its own tokens.
+        tokens of sequence i - 1, which must be equal to its own, and its own tokens. With
+        `one_call` there are spans instead of groups, and nothing may be shared.
         """
         layout = _Layout.of([len(sequence) for sequence in ids], shared)
         tokens = np.concatenate(ids)  # (A,)
@@ -73,24 +90,23 @@ class Pack:
             layout.place[scored - 1],
             tokens[scored],
         ]
+        lengths, starts = tuple(layout.lengths.tolist()), tuple(layout.starts.tolist())
+        if one_call:
+            bounds = np.append(layout.starts[layout.order], len(tokens))
+            *made, bounds = _together([*tables, bounds], device)
+            spans = Spans(bounds.int(), max(lengths))
+            return Pack(lengths, starts, tuple(n_scored), *made, spans=spans)
         runs = list(layout.runs(slack))
         paddings = [layout.padding(run) for run in runs]
         tables += [table for padding in paddings for table in padding]
         first, position, predicting, targets, *rest = _together(tables, device)
         pieces = iter(rest)
-        return Pack(
-            tuple(layout.lengths.tolist()),
-            tuple(layout.starts.tolist()),
-            tuple(n_scored),
-            first,
-            position,
-            predicting,
-            targets,
-            tuple(
-                Group(*layout.extent(run), *(next(pieces) for _ in padding))
-                for run, padding in zip(runs, paddings, strict=True)
-            ),
+        groups = (
+            Group(*layout.extent(run), *(next(pieces) for _ in padding))
+            for run, padding in zip(runs, paddings, strict=True)
         )
+        made = first, position, predicting, targets
+        return Pack(lengths, starts, tuple(n_scored), *made, groups=tuple(groups))
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,9 +47,18 @@ class Precision:
         Autocast over float32 embeddings keeps the residual stream in float32, whether the
         weights are stored in float32 or in half precision.
         """
-        if self.name not in _AUTOCAST:
+        if self.short is None:
             return nullcontext()
-        return torch.autocast(self.device_type, dtype=_AUTOCAST[self.name])
+        return torch.autocast(self.device_type, dtype=self.short)
+
+    @property
+    def short(self) -> torch.dtype | None:
+        """The 16-bit type of matrix products, if there is one."""
+        return _AUTOCAST.get(self.name)
+
+    def types(self) -> tuple[torch.dtype, ...]:
+        """The types of numbers that go from layer to layer."""
+        return (torch.float32,) if self.short is None else (torch.float32, self.short)
 
 
 def resolve_precision(wanted: str, device: torch.device, weights: torch.dtype) -> Precision:

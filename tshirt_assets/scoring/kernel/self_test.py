@@ -4,21 +4,24 @@ The measure of everything is `model(input_ids=...)`, the model's own way from id
 few short random sequences.
 """
 
+import functools
 import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from .forward import DecoderForward, Forward, LogitsForward
-from .packing import Pack
+from .forward import DecoderForward, Forward, Layout, LogitsForward
+from .fused import Replacement, replacements
+from .packing import Pack, Spans
 from .precision import Precision
 
 logger = logging.getLogger(__name__)
 
 _LENGTHS = (11, 9, 9, 4)
-_TOLERANCE = {"fp32": 1e-4, "fp16": 3e-2, "bf16": 3e-1}  # nats
+_TOLERANCE = {"fp32": 1e-4, "tf32": 3e-2, "fp16": 3e-2, "bf16": 3e-1}  # nats
 _NOISE = 0.5  # times the root mean square of the embeddings: no rounding hides its effect
 
 
@@ -31,6 +34,7 @@ class _Probe:
     """
 
     pack: Pack
+    spans: Spans | None  # of the pack, for attention in one call
     embeds: torch.Tensor  # (N, C) float32
     vocabulary: int
     precision: Precision
@@ -46,12 +50,34 @@ class _Probe:
         vocabulary = min(len(weight), len(head), model.config.get_text_config().vocab_size)
         draw = np.random.default_rng(0)
         ids = [draw.integers(0, vocabulary, length) for length in _LENGTHS]
-        pack = Pack.of(ids, [length - 1 for length in _LENGTHS], device, slack=slack)
-        return _Probe(pack, embedding(pack.ids).float(), vocabulary, exact)
+        n_scored = [length - 1 for length in _LENGTHS]
+        pack = Pack.of(ids, n_scored, device, slack=slack)
+        spans = Pack.of(ids, n_scored, device, one_call=True).spans
+        return _Probe(pack, spans, embedding(pack.ids).float(), vocabulary, exact)
 
     def losses(self, forward: Forward) -> torch.Tensor:
         """Of the scored tokens, (S,) float32, sequence after sequence."""
-        return forward.losses(self.embeds, self.pack, self.pack.n_scored[0] * self.vocabulary)
+        return forward.losses(self.embeds, self._pack_for(forward), self._elements)
+
+    def gradient(self, forward: Forward) -> torch.Tensor:
+        """Of the sum of the losses by the embeddings, (N, C) float32."""
+        pack = self._pack_for(forward)
+        ones = torch.ones(len(pack.targets), device=pack.targets.device)
+        _, gradient = forward.losses_and_gradient(
+            self.embeds, pack, ones, self._elements, recompute=False
+        )
+        return gradient
+
+    def _pack_for(self, forward: Forward) -> Pack:
+        return replace(self.pack, spans=self.spans) if forward.name == "one call" else self.pack
+
+    @property
+    def _elements(self) -> int:
+        return self.pack.n_scored[0] * self.vocabulary
+
+    def in_precision(self, precision: Precision) -> "_Probe":
+        """The same, compared in another number format."""
+        return replace(self, precision=precision)
 
     def with_other_ends(self) -> "_Probe":
         """Another last token in every sequence; what is scored stays."""
@@ -87,25 +113,84 @@ def choose_forward(
         by_ids = (reason := _against_embeddings(model, probe, expected)) is not None
         if by_ids:
             logger.info("token losses: from token ids alone, never with noise: %s", reason)
-        for packed in (True, False):
-            if packed and (reason := _length_dependence(model.config.get_text_config())):
-                logger.info("token losses: sequences are not packed: %s", reason)
-                continue
-            name = "packed" if packed else "separate"
+        trial = _Trial(model, precision, probe, expected, by_ids)
+        fused = replacements(model, precision) if device.type == "cuda" else ()
+        for layout in _layouts(model, device):
+            for replaced in (fused, ()) if fused else ((),):
+                if (forward := trial.passed(layout, replaced)) is not None:
+                    return forward
+    logger.info("token losses: the model's own logits in %s", precision.name)
+    return LogitsForward(model, precision, by_ids=by_ids)
+
+
+def _layouts(model: PreTrainedModel, device: torch.device) -> Iterator[Layout]:
+    """Ways to lay sequences out for the decoder, the fastest first."""
+    if reason := _length_dependence(model.config.get_text_config()):
+        logger.info("token losses: sequences are not packed: %s", reason)
+    else:
+        if device.type == "cuda":
+            yield "one call"
+        yield "packed"
+    yield "separate"
+
+
+class _Trial:
+    """Puts ways to run the decoder to the test: exactly, then in the format that will be used.
+
+    There a way may be off by rounding, or by twice what the model's own code is off in it.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        precision: Precision,
+        probe: _Probe,
+        expected: torch.Tensor,
+        by_ids: bool,
+    ) -> None:
+        self._model, self._precision, self._by_ids = model, precision, by_ids
+        self._probe, self._expected = probe, expected
+        self._own_error = 0.0
+        if precision != probe.precision:
+            own = _own_losses(model, probe.in_precision(precision))
+            self._own_error = _apart(own, expected)
+
+    def passed(self, layout: Layout, replaced: Sequence[Replacement]) -> Forward | None:
+        """The way in the format that will be used, or None where it does not pass."""
+        name = f"{layout} forward" + (" with fused kernels" if replaced else "")
+        for precision in dict.fromkeys([self._probe.precision, self._precision]):
+            forward = DecoderForward(
+                self._model, precision, layout, by_ids=self._by_ids, replaced=replaced
+            )
+            probe = self._probe.in_precision(precision)
             try:
-                candidate = DecoderForward(model, probe.precision, packed=packed, by_ids=by_ids)
-                difference = _apart(probe.losses(candidate), expected)
+                difference = _apart(probe.losses(forward), self._expected)
+                # PyTorch's own attention and the model's own modules have a backward pass.
+                if not self._by_ids and (replaced or layout == "one call"):
+                    difference = _worse(difference, self._gradient_difference(probe, forward))
             except torch.OutOfMemoryError:
                 raise
             except Exception as error:  # whatever an unknown architecture does not support
-                logger.info("token losses: %s forward fails: %r", name, error)
-                continue
-            if probe.equal(difference):
-                logger.info("token losses: %s forward in %s", name, precision.name)
-                return DecoderForward(model, precision, packed=packed, by_ids=by_ids)
-            logger.info("token losses: %s forward is off by %.2g nats", name, difference)
-    logger.info("token losses: the model's own logits in %s", precision.name)
-    return LogitsForward(model, precision, by_ids=by_ids)
+                logger.info("token losses: %s fails: %r", name, error)
+                return None
+            own_error = self._own_error if precision == self._precision else 0.0
+            if not (probe.equal(difference) or difference <= 2 * own_error):
+                logger.info(
+                    "token losses: %s is off by %.2g nats in %s", name, difference, precision.name
+                )
+                return None
+        logger.info("token losses: %s in %s", name, self._precision.name)
+        return forward
+
+    def _gradient_difference(self, probe: _Probe, forward: Forward) -> float:
+        """How far the gradient is from that of the model's own code, relative to its greatest."""
+        expected = probe.gradient(self._own_forward)
+        found = probe.gradient(forward)
+        return ((found - expected).abs().max() / expected.abs().max()).item()
+
+    @functools.cached_property
+    def _own_forward(self) -> Forward:
+        return LogitsForward(self._model, self._probe.precision)
 
 
 def _own_losses(model: PreTrainedModel, probe: _Probe) -> torch.Tensor:
@@ -151,6 +236,11 @@ def _against_embeddings(
 def _apart(one: torch.Tensor, other: torch.Tensor) -> float:
     """The greatest difference in nats; NaN where either has one, 0 for equal infinities."""
     return torch.where(one == other, 0.0, (one - other).abs()).max().item()
+
+
+def _worse(one: float, other: float) -> float:
+    """The greater of two; NaN where either is."""
+    return float(np.maximum(one, other))
 
 
 def _length_dependence(config: PreTrainedConfig) -> str | None:

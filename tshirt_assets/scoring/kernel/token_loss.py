@@ -89,6 +89,7 @@ class TokenLossEngine:
         self.max_positions: int | None = getattr(
             model.config.get_text_config(), "max_position_embeddings", None
         )
+        # Of groups of sequences, where attention cannot take all of a pack in one call.
         self._slack = 0.25 if self.device.type == "cuda" else 0.0
         self._forward = choose_forward(model, resolved, self.device, slack=self._slack)
         self.takes_noise = not self._forward.by_ids
@@ -169,6 +170,7 @@ class TokenLossEngine:
         With `share`, requests without noise may run a common beginning once.
         """
         known = self._known(requests)
+        # In one call attention sees whole sequences only: a beginning is run for each of them.
         share = share and self._forward.name == "packed"
         order = schedule(
             [requests[index].ids for index in known],
@@ -227,6 +229,7 @@ class TokenLossEngine:
             self.device,
             slack=self._slack,
             shared=shared,
+            one_call=self._forward.name == "one call",
         )
 
     def _embeds(self, pack: Pack, requests: Sequence[LossRequest]) -> torch.Tensor:

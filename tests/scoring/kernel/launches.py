@@ -1,0 +1,184 @@
+"""What the CUDA path would launch, counted on a CPU, by tensors that have a shape and no values.
+
+PyTorch without CUDA cannot index or differentiate tensors that say they are there. So they say that
+they are on the CPU, and the choices that `self_test` makes on CUDA are made for it here. Every operation of PyTorch's that is neither a view nor an allocation counts as one kernel, which is
+what most are. Bytes are those of the operands and results; what a kernel reads twice counts once.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+import transformers as hf
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from tshirt_assets.scoring.kernel import noise, packing, token_loss
+from tshirt_assets.scoring.kernel.forward import DecoderForward
+from tshirt_assets.scoring.kernel.fused import replacements
+from tshirt_assets.scoring.kernel.memory import Limits
+from tshirt_assets.scoring.kernel.noise import CounterNoise, noise_key, noise_scale
+from tshirt_assets.scoring.kernel.precision import Precision
+from tshirt_assets.scoring.kernel.token_loss import LossRequest, TokenLossEngine
+
+Kind = Literal["gpt2", "llama"]
+What = Literal["clean", "noisy", "gradient"]
+PACK_TOKENS, GRADIENT_TOKENS = 32 * 1024, 21_000
+LOGITS = 256 * 2**20
+_FREE = {"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided", "detach", "lift_fresh", "device", "_unsafe_view"}  # fmt: skip
+_SYNCING = {"_local_scalar_dense", "nonzero", "equal", "is_nonzero", "masked_select"}
+_PICKING = {"gather", "index", "embedding", "index_select"}  # read what they give, not all
+
+
+@dataclass
+class Count:
+    """What was launched for one pack."""
+
+    kernels: Counter[str] = field(default_factory=Counter)
+    bytes: Counter[str] = field(default_factory=Counter)
+    syncs: Counter[str] = field(default_factory=Counter)
+    to_device: int = 0
+    to_host: int = 0
+
+    @property
+    def launches(self) -> int:
+        """Kernels."""
+        return self.kernels.total()
+
+    @property
+    def gigabytes(self) -> float:
+        """That the kernels touch."""
+        return self.bytes.total() / 1e9
+
+
+class _Counting(TorchDispatchMode):
+    """While entered, every operation is entered into `count`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = Count()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        name = func.overloadpacket.__name__
+        if name == "_efficient_attention_backward":  # PyTorch's own shape function fails
+            found: Any = tuple(torch.empty_like(args[i]) for i in (1, 2, 3)) + (None,)
+        else:
+            found = func(*args, **(kwargs or {}))
+        operands = [t for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)]
+        results = [t for t in tree_leaves(found) if isinstance(t, torch.Tensor)]
+        if name in _SYNCING:
+            self.count.syncs[name] += 1
+        if func.is_view or name in _FREE or func.namespace == "prim" or not operands + results:
+            return found
+        self.count.kernels[name] += 1
+        if name in _PICKING:
+            self.count.bytes[name] += 2 * sum(map(_size, results))
+        else:
+            distinct = {id(t): t for t in operands + results}
+            self.count.bytes[name] += sum(map(_size, distinct.values()))
+        return found
+
+
+def counted(kind: Kind, what: What, lengths: tuple[int, int], patch: pytest.MonkeyPatch) -> Count:
+    """One pack of requests whose lengths lie in the range, in TF32."""
+    model, counting = _model(kind), _Counting()
+    replaced = replacements(model, Precision("fp32", "cpu"))
+    forward = DecoderForward(model, Precision("tf32", "cuda"), "one call", replaced=replaced)
+    limits = Limits(PACK_TOKENS, LOGITS), Limits(GRADIENT_TOKENS + 1000, LOGITS)
+    patch.setattr(token_loss, "choose_forward", lambda *_, **__: forward)
+    patch.setattr(token_loss, "choose_limits", lambda *_: limits)
+    _count_copies(counting.count, patch)
+    # Kernels that CUDA has; elsewhere they are put together from several.
+    patch.setattr(F, "rms_norm", lambda x, shape, weight, eps: F.layer_norm(x, shape, weight))
+    patch.setattr(noise, "filler", lambda device: lambda values, keys, rows, scales: values.zero_())
+    mode = FakeTensorMode(allow_non_fake_inputs=True)
+    _without_values(model, mode)
+    engine = TokenLossEngine(model)
+    requests = _requests(what, lengths, engine.width)
+    with mode, counting:
+        if what == "gradient":
+            ones = [np.ones(request.n_scored, np.float32) for request in requests]
+            list(engine.embedding_gradients(requests, ones))
+        else:
+            engine.losses(requests)
+    return counting.count
+
+
+def _count_copies(count: Count, patch: pytest.MonkeyPatch) -> None:
+    """Between host and device, by the functions that make them."""
+
+    def to_device(values: np.ndarray, device: torch.device) -> torch.Tensor:
+        count.to_device += 1
+        return torch.from_numpy(values)
+
+    def to_host(tensor: torch.Tensor) -> torch.Tensor:
+        count.to_host += 1
+        return tensor
+
+    for module in (packing, noise, token_loss):
+        patch.setattr(module, "to_device", to_device)
+    patch.setattr(torch.Tensor, "cpu", to_host)
+    patch.setattr(torch.Tensor, "numpy", lambda tensor: np.zeros(tensor.shape, np.float32))
+
+
+def _requests(what: What, lengths: tuple[int, int], width: int) -> list[LossRequest]:
+    """As many as fit into one pack; a seventh of the tokens is scored."""
+    draw, requests, n_tokens = np.random.default_rng(0), [], 0
+    budget = GRADIENT_TOKENS if what == "gradient" else PACK_TOKENS
+    while n_tokens + (length := int(draw.integers(*lengths, endpoint=True))) <= budget:
+        n_tokens += length
+        perturbation = None
+        if what == "noisy":
+            key = noise_key(1, "a", len(requests))
+            perturbation = CounterNoise(key, noise_scale(5.0, length, width), np.arange(length))
+        ids = draw.integers(0, 40_000, length)
+        requests.append(LossRequest(ids, max(1, int(0.15 * length)), perturbation))
+    return requests
+
+
+def _model(kind: Kind) -> hf.PreTrainedModel:
+    """GPT-2, or a Llama of 135 million weights, with nothing in its matrices."""
+    config: hf.PreTrainedConfig = hf.GPT2Config()
+    if kind == "llama":
+        config = hf.LlamaConfig(
+            vocab_size=49152, hidden_size=576, intermediate_size=1536, num_hidden_layers=30,
+            num_attention_heads=9, num_key_value_heads=3, max_position_embeddings=2048,
+            tie_word_embeddings=True,
+        )  # fmt: skip
+    with torch.device("meta"):
+        model = hf.AutoModelForCausalLM.from_config(config).eval().requires_grad_(False)
+    model.to_empty(device="cpu").tie_weights()
+    for weight in model.parameters():
+        if weight.dim() == 1:
+            torch.nn.init.ones_(weight)
+    return model
+
+
+def _without_values(model: torch.nn.Module, mode: FakeTensorMode) -> None:
+    """Let the weights and buffers hold nothing."""
+    made: dict[int, torch.Tensor] = {}
+
+    def hollow(tensor: torch.Tensor) -> torch.Tensor:
+        if id(tensor) not in made:
+            with mode:
+                made[id(tensor)] = torch.empty(tensor.shape, dtype=tensor.dtype)
+        return made[id(tensor)]
+
+    for module in model.modules():
+        for name, weight in module._parameters.items():
+            if weight is not None:
+                module._parameters[name] = torch.nn.Parameter(hollow(weight), requires_grad=False)
+        for name, buffer in module._buffers.items():
+            if buffer is not None:
+                module._buffers[name] = hollow(buffer)
+
+
+def _size(tensor: torch.Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
