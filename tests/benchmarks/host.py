@@ -48,7 +48,8 @@ def measure(
     profile: Path | None = None,
 ) -> dict[str, Any]:
     """All figures by their keys, of corpora that are made in `folder`."""
-    figures: dict[str, Any] = {"us_per_row": {}, "peak_mib": {}, "seconds": {}, "assets": {}}
+    figures: dict[str, Any] = {"us_per_row": {}, "peak_mib": {}, "seconds": {}}
+    figures |= {"assets": {}, "asset_peaks": {}}
     for rows in sorted(sizes):
         corpus = HostCorpus.create(folder / str(rows), rows, files)
         full = measured(corpus, profile)
@@ -95,6 +96,7 @@ def add_size(figures: dict[str, Any], rows: int, full: dict[str, Any]) -> None:
     figures["assets"][key] = {
         name: 1e6 * seconds / rows for name, seconds in full["assets"].items()
     }
+    figures["asset_peaks"][key] = full["asset_peaks"]
 
 
 def ratios(corpus: HostCorpus, full: dict[str, Any]) -> dict[str, float]:
@@ -140,6 +142,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", default=",".join(map(str, SIZES)), help="sizes, with commas")
     parser.add_argument("--million", action="store_true", help="also a million rows: over an hour")
+    parser.add_argument("--files", type=int, default=FILES, help="in which the rows lie")
     parser.add_argument("--profile", type=Path, help="write ASSET.prof of the last full run there")
     arguments = parser.parse_args()
     sizes = [int(size) for size in arguments.rows.split(",")]
@@ -148,7 +151,13 @@ def main() -> None:
     BUILD.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=BUILD) as name:
         first_run(Path(name) / "first")
-        figures = measure(Path(name), sizes, million=arguments.million, profile=arguments.profile)
+        figures = measure(
+            Path(name),
+            sizes,
+            million=arguments.million,
+            files=arguments.files,
+            profile=arguments.profile,
+        )
     target = BUILD.with_name("host.json")
     target.write_text(json.dumps(figures, indent=2))
     print(table(figures))

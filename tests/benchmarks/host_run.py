@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.host_corpus import BUILD, HostCorpus
-from tests.benchmarks.memory import peak
+from tests.benchmarks.memory import forget_peak, peak
 from tests.benchmarks.rows import ROOT
 from tests.benchmarks.stub_models import install
 
@@ -33,8 +33,9 @@ MODULES = BUILD / "modules.json"
 def measured(corpus: HostCorpus, profile: Path | None = None) -> dict[str, Any]:
     """What one run of the corpus took, in a process of its own.
 
-    cpu, wall: seconds. peak_mib: resident memory. assets: CPU seconds by asset. rows: how many
-    were computed and how many are stored, by asset. models: how many were loaded.
+    cpu, wall: seconds. peak_mib: resident memory. assets: CPU seconds by asset. asset_peaks: MiB
+    while an asset ran. rows: how many were computed and how many are stored, by asset. models: how
+    many were loaded.
     """
     result = corpus.folder / "run.json"
     command = [sys.executable, "-m", __spec__.name, str(corpus.file), str(result)]
@@ -47,10 +48,11 @@ def measured(corpus: HostCorpus, profile: Path | None = None) -> dict[str, Any]:
 
 
 class StepClock:
-    """CPU seconds of every step by its asset, from Dagster's events; steps come one by one."""
+    """CPU seconds and peak of every step by its asset, from Dagster's events; steps come singly."""
 
     def __init__(self, profile: Path | None) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
+        self.peaks: dict[str, float] = defaultdict(float)
         self._profile, self._started = profile, 0.0
         self._profiler = cProfile.Profile(time.thread_time)
 
@@ -75,6 +77,8 @@ class StepClock:
 
     def _hear(self, event: str, asset: str) -> None:
         if event == "STEP_START":
+            self.peaks["between steps"] = max(self.peaks["between steps"], peak())
+            forget_peak()
             self._started = cpu_seconds()
             if self._profile:
                 self._profiler = cProfile.Profile(time.thread_time)
@@ -84,6 +88,8 @@ class StepClock:
                 self._profiler.disable()
                 self._profiler.dump_stats(self._profile / f"{asset}.prof")
             self.seconds[asset] += cpu_seconds() - self._started
+            self.peaks[asset] = max(self.peaks[asset], peak())
+            print(f"{asset}: {self.seconds[asset]:.1f} CPU s, {peak():,.0f} MiB", flush=True)
 
 
 def cpu_seconds() -> float:
@@ -145,8 +151,9 @@ def run_here(file: Path, profile: Path | None = None) -> dict[str, Any]:
         return {
             "cpu": cpu_seconds() - cpu,
             "wall": time.perf_counter() - started,
-            "peak_mib": peak(),
+            "peak_mib": max(peak(), *clock.peaks.values()),
             "assets": dict(clock.seconds),
+            "asset_peaks": dict(clock.peaks),
             "models": load_count(),
             "rows": work_done(instance, config),
         }

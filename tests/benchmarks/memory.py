@@ -8,6 +8,8 @@ A process of its own: the peak of a process never falls. Prints MiB.
 import resource
 import subprocess
 import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,8 +43,14 @@ def _measured(side: str, copies: int, model: str) -> float:
 
 
 def peak() -> float:
-    """Largest resident memory of this process so far, MiB."""
+    """Largest resident memory of this process so far (or since `forget_peak`), MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def forget_peak() -> None:
+    """Let the peak of this process begin anew, where the system can (Linux)."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
 
 
 def main() -> None:

@@ -1,11 +1,19 @@
+import errno
 import gzip
 import json
 import logging
 import os
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tshirt_assets.config import CorpusConfig
@@ -144,11 +152,48 @@ def test_without_a_place_to_keep_it_everything_works(tmp_path: Path, scans: list
     assert len(scans) == 1
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_to(
+    tmp_path: Path, scans: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(tmp_path / "raw" / "a.jsonl", 5)
-    (tmp_path / "store").mkdir(mode=0o555)
-    assert len(discover_shards(corpus(tmp_path, rows_per_shard=2))) == 3
+    config = corpus(tmp_path, rows_per_shard=2)
+    discover_shards(config)
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    for name in ("write_bytes", "mkdir", "unlink"):
+        monkeypatch.setattr(Path, name, refused)
+    monkeypatch.setattr(os, "utime", refused)
+    another_process(monkeypatch)
+    assert len(discover_shards(config)) == 3  # what is there is used
+    assert file_index.drop_unused(config, timedelta(seconds=-9)) == 0
+    monkeypatch.setattr(file_index, "FOLDER", ".elsewhere")
+    another_process(monkeypatch)
+    assert len(discover_shards(config)) == 3
+    assert len(discover_shards(config)) == 3
+    assert len(scans) == 2
+
+
+def test_indexes_that_nobody_uses_are_dropped(
+    tmp_path: Path, scans: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.jsonl", "b.jsonl"):
+        put(tmp_path / "raw" / name, 5)
+    config = corpus(tmp_path)
+    assert file_index.drop_unused(config, timedelta(0)) == 0  # there is no folder yet
+    discover_shards(config)
+    (tmp_path / "store" / ".index" / f".half.{'0' * 32}").write_text("killed")
+    for kept in stored(tmp_path):
+        os.utime(kept, (time.time() - 999, time.time() - 999))
+    (tmp_path / "raw" / "b.jsonl").unlink()
+    another_process(monkeypatch)
+    discover_shards(config)
+    assert file_index.drop_unused(config, timedelta(seconds=99)) == 2
+    assert len(stored(tmp_path)) == 1
+    another_process(monkeypatch)
+    discover_shards(config)
+    assert scans == ["a.jsonl", "b.jsonl"]
 
 
 def test_of_tables_in_an_object_store_the_index_is_in_the_cache_folder(
@@ -185,6 +230,31 @@ def test_two_that_build_it_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     another_process(monkeypatch)
     monkeypatch.setattr(file_index, "index_records", None)  # it is whole: none is built
     assert file_index.file_index(path, config) == found[0]
+
+
+def test_two_processes_that_build_it_at_once(tmp_path: Path) -> None:
+    path = put(tmp_path / "raw" / "a.jsonl", 20_000)
+    code = (
+        "import sys; from tshirt_assets.config import CorpusConfig\n"
+        "from tshirt_assets.corpus.file_index import file_index\n"
+        "path, store = sys.argv[1:]\n"
+        "config = CorpusConfig(name='c', paths=(path,), store=store)\n"
+        "print('ready', flush=True); sys.stdin.readline()\n"
+        "print(file_index(path, config).rows)"
+    )
+    command = [sys.executable, "-c", code, str(path), str(tmp_path / "store")]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as one, subprocess.Popen(command, **pipes) as other:
+        for process in (one, other):
+            assert process.stdout.readline() == "ready\n"  # type: ignore[union-attr]
+        for process in (one, other):
+            process.stdin.write("\n")  # type: ignore[union-attr]
+            process.stdin.flush()  # type: ignore[union-attr]
+        assert [process.communicate()[0] for process in (one, other)] == ["20000\n"] * 2
+    [kept] = stored(tmp_path)
+    index = file_index._load(kept, str(path))
+    assert index is not None
+    assert index.rows == 20_000
 
 
 def test_a_file_that_changes_while_it_is_indexed_is_not_remembered(
@@ -264,6 +334,101 @@ def test_a_file_that_shrank_or_is_gone_says_so(tmp_path: Path) -> None:
         read_stable(spec, config)
     path.unlink()
     with pytest.raises(CorpusError, match=r"a\.jsonl: cannot be read \(No such file"):
+        read_stable(spec, config)
+
+
+def laid_out(path: Path, count: int) -> Path:
+    """A file of so many rows in the format that its name says."""
+    rows = [{"prompt": f"question {n}", "response": "x"} for n in range(count)]
+    path.parent.mkdir(exist_ok=True)
+    if path.suffix == ".json":
+        path.write_text(json.dumps(rows))
+    elif path.suffix == ".csv":
+        path.write_text("prompt,response\n" + "".join(f"question {n},x\n" for n in range(count)))
+    elif path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=50)
+    elif path.suffix == ".arrow":
+        table = pa.Table.from_pylist(rows)
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table, max_chunksize=50)
+    else:
+        put(path, count)
+    return path
+
+
+NAMES = ("a.jsonl", "a.jsonl.gz", "a.json", "a.csv", "a.parquet", "a.arrow")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_that_shrinks_behind_its_index_is_incomplete_or_says_so(
+    tmp_path: Path, name: str
+) -> None:
+    path = laid_out(tmp_path / "raw" / name, 1000)
+    index = files.index_records(str(path))
+    assert index.rows == 1000
+    whole, told = path.read_bytes(), 0
+    for size in (len(whole) * 3 // 4 - 3, len(whole) // 10, 0):
+        path.write_bytes(whole[:size])
+        for start in (0, 900):
+            try:
+                found = list(files.read_records(str(path), start, start + 100, index=index))
+            except CorpusError as error:
+                found = []
+                told += str(path) in str(error)
+            rows = [record for record in found if record.fault is None]
+            numbers = [int(record.fields["prompt"].split()[1]) for record in rows]
+            assert numbers == list(range(start, start + len(rows)))
+            if found and len(rows) < 100 and name != "a.csv":  # of which any beginning is whole
+                assert found[-1].ends_early
+    if name.endswith((".parquet", ".arrow")):
+        assert told == 6
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_file_that_goes_or_shrinks_while_it_is_read_is_read_as_it_became(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, gone: bool
+) -> None:
+    path = laid_out(tmp_path / "raw" / name, 400)
+    config = corpus(tmp_path, rows_per_shard=150)
+    specs = discover_shards(config)
+    real = readers.read_records
+    left = laid_out(tmp_path / "short" / name, 160).read_bytes()
+
+    def late(*arguments: object, **options: object) -> object:
+        if gone:
+            path.unlink(missing_ok=True)
+        elif path.stat().st_size != len(left):
+            path.write_bytes(left)
+        return real(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(readers, "read_records", late)
+    if gone:
+        with pytest.raises(CorpusError, match=r"cannot be read|not a readable"):
+            read_stable(specs[1], config)
+        with pytest.raises(CorpusError, match=r"cannot be read \(No such file"):
+            read_stable(specs[0], config)
+        return
+    table, _ = read_stable(specs[1], config)
+    assert table["instruction"].to_pylist() == [f"question {n}" for n in range(150, 160)]
+    with pytest.raises(CorpusError, match=r"has no rows from 301 on any more"):
+        read_stable(specs[2], config)
+
+
+def test_a_file_that_keeps_changing_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = put(tmp_path / "raw" / "a.jsonl", 40)
+    config = corpus(tmp_path)
+    [spec] = discover_shards(config)
+    real, sizes = readers.read_records, iter((30, 20))
+
+    def shrinking(*arguments: object, **options: object) -> object:
+        put(path, next(sizes))
+        return real(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(readers, "read_records", shrinking)
+    with pytest.raises(CorpusError, match="keeps changing while it is read"):
         read_stable(spec, config)
 
 

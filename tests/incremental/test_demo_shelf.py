@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 
 from tests.corpora import NAME, Corpus
-from tshirt_assets.incremental.demo_shelf import DemoShelf
+from tshirt_assets.incremental import demo_shelf
+from tshirt_assets.incremental.demo_shelf import DemoShelf, lines_of
 from tshirt_assets.incremental.stored_rows import read_samples_by_id
 from tshirt_assets.store.frames import to_frame
 from tshirt_assets.store.store import Store
@@ -56,3 +57,26 @@ def test_a_run_reads_no_samples_for_demos_shard_by_shard(
     corpus.materialize("miwv_scores")
     assert corpus.reused("miwv_scores") == 0
     assert reads["samples"] <= 2 * len(corpus.shards)  # its own rows, and once for all demos
+
+
+def test_the_lines_of_some_samples_are_looked_up_in_a_sorted_table() -> None:
+    table = pl.DataFrame({"sample_id": ["b", "d", "f"], "neighbour_id": ["d", "b", None]})
+    for ids in ([], ["d"], ["f", "b"], ["a", "c", "d", "e", "g"], ["z", "y"]):
+        expected = table.filter(pl.col("sample_id").is_in(ids))
+        assert lines_of(table, ids).equals(expected)
+    assert lines_of(table.clear(), ["a"]).is_empty()
+
+
+def test_shards_that_ask_many_others_for_little_get_few_batches(
+    finished: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shelved(armful: int) -> DemoShelf:
+        monkeypatch.setattr(demo_shelf, "ARMFUL", armful)
+        shelf = DemoShelf(finished.store, NAME, nearest(finished), finished.shards, "another")
+        assert shelf._laid_down
+        return shelf
+
+    whole, shard_by_shard = shelved(1 << 30), shelved(0)
+    for shard in finished.shards:
+        assert whole.read(shard) == shard_by_shard.read(shard)
+    assert {len(numbers) for numbers in whole._laid_down[1].values()} == {1}

@@ -1,8 +1,10 @@
 """Upkeep of a corpus: what recorded subsets pin, what goes, the command and the job."""
 
+import os
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -43,6 +45,18 @@ def test_tables_written_again_with_the_same_rows_pin_nothing(materialized: Corpu
     report = maintain_corpus(materialized.store, materialized.config, older_than=NOW)
     assert len(report.pruned) == 6
     assert report.lost == ()
+
+
+def test_indexes_of_files_that_nobody_reads_go(materialized: Corpus) -> None:
+    folder = Path(materialized.config.store) / ".index"
+    kept = len(list(folder.iterdir()))
+    (folder / "0123.json").write_text("of a file that is gone")
+    os.utime(folder / "0123.json", (0, 0))
+    week = timedelta(days=7)
+    maintain_corpus(materialized.store, materialized.config, older_than=week, dry_run=True)
+    assert len(list(folder.iterdir())) == kept + 1
+    maintain_corpus(materialized.store, materialized.config, older_than=week)
+    assert len(list(folder.iterdir())) == kept
 
 
 def test_subsets_pin_the_versions_they_were_made_from(changed: Corpus) -> None:

@@ -11,7 +11,7 @@ from tshirt_assets.config import CorpusConfig
 from tshirt_assets.incremental.catalog import MIWV_SCORES
 from tshirt_assets.incremental.checks import carried_outcome, finite_outcome, usable_outcome
 from tshirt_assets.incremental.columns import MIWV_SCORES as COLUMNS
-from tshirt_assets.incremental.demo_shelf import DemoShelf
+from tshirt_assets.incremental.demo_shelf import DemoShelf, lines_of
 from tshirt_assets.incremental.demos import (
     ShardDemos,
     behind_demos,
@@ -55,6 +55,7 @@ def prepare(run: Run) -> Callable[[str], Report]:
     scores = ScoreTable(store, corpus, name, identity, COLUMNS, run.log, run.progress(name))
     neighbours = needed_table(store, corpus, "neighbours")
     nearest = to_frame(store.read(corpus, "neighbours", version=neighbours.version))
+    nearest = nearest.sort("sample_id")
     same = run.config.target_model == run.config.scorer  # whose template token_scores spoke of
     template = TemplateCheck(store, run.config, target, None if same else run.log)
     shelf = DemoShelf(store, corpus, nearest, run.context.partition_keys, identity)
@@ -102,16 +103,16 @@ def score_shard(
 ) -> tuple[ScoredShard, dict[str, str]]:
     """The MIWV of a shard's rows, and the data versions of what they were made from.
 
-    nearest: the table `neighbours`. shelf: the demos in other shards. Rows that share a demo are
-    computed side by side, because they then share its computation; stored rows are reused while
-    their demo is the same.
+    nearest: the table `neighbours`, sorted by sample_id. shelf: the demos in other shards. Rows
+    that share a demo are computed side by side, because they then share its computation; stored
+    rows are reused while their demo is the same.
     """
     store, corpus = scores.store, scores.corpus
     samples_table, samples_version = read_upstream(store, corpus, "samples", shard)
     samples = samples_by_id(samples_table)
     clean = store.info(corpus, "token_scores", shard)
     known = zero_shot_losses(store, clean, loss_identity("token_scores", config, target))
-    own = nearest.filter(pl.col("sample_id").is_in(list(samples)))
+    own = lines_of(nearest, samples)
     demos = ShardDemos(store, corpus, shard, samples, own, known, shelf)
 
     scored = scores.score(

@@ -42,6 +42,8 @@ class CsvRows:
                 values = next(reader)
             except StopIteration:
                 break
+            except CorpusError:  # the file, of which no line could be read
+                raise
             except Exception as error:  # csv.Error, and what a longer row than allowed raises
                 if not header:
                     reason = f"not a CSV header ({error})"

@@ -7,8 +7,10 @@ nothing can be written, each process builds its own.
 import hashlib
 import logging
 import os
+import time
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -46,17 +48,38 @@ def file_index(path: str, config: CorpusConfig) -> FileIndex:
             return index  # of this moment only
         index = replace(index, version=version)
         _save(stored, index)
+    else:
+        with suppress(OSError):
+            os.utime(stored)  # in use, see `drop_unused`
     if len(_known) >= MOST_KNOWN:
         _known.clear()
     _known[source] = index
     return index
 
 
+def drop_unused(config: CorpusConfig, older_than: timedelta) -> int:
+    """Delete the stored indexes that nobody has used for so long; how many there were.
+
+    Those of files that are gone among them, and what a killed process left half-written. One that
+    is wanted after all is built again.
+    """
+    before, dropped = time.time() - older_than.total_seconds(), 0
+    for stored in _folder(config).glob("*"):
+        with suppress(OSError):
+            if stored.stat().st_mtime < before:
+                stored.unlink()
+                dropped += 1
+    return dropped
+
+
+def _folder(config: CorpusConfig) -> Path:
+    return (cache_dir() if "://" in config.store else Path(config.store)) / FOLDER
+
+
 def _stored_at(source: tuple[str, int], config: CorpusConfig) -> Path:
-    folder = cache_dir() if "://" in config.store else Path(config.store)
     path, limit = source
     name = hashlib.blake2b(f"{limit}\0{path}".encode("utf-8", "surrogatepass"), digest_size=16)
-    return folder / FOLDER / f"{name.hexdigest()}.json"
+    return _folder(config) / f"{name.hexdigest()}.json"
 
 
 def _load(stored: Path, path: str) -> FileIndex | None:

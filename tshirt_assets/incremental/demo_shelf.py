@@ -8,9 +8,10 @@ what is asked for is laid down by the shard that asks.
 import tempfile
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property
+from typing import Final
 
 import polars as pl
 import pyarrow as pa
@@ -23,6 +24,7 @@ from tshirt_assets.store.store import Store
 
 PAIR = ["sample_id", "neighbour_id"]
 ASKER = "asked_by"
+ARMFUL: Final = 64 << 20  # bytes of demos that are sorted by who asks before they are laid down
 
 
 class DemoShelf:
@@ -55,23 +57,30 @@ class DemoShelf:
         numbers: dict[str, list[int]] = defaultdict(list)
         written = 0
         with pa.ipc.new_file(file, SAMPLES_SCHEMA) as out:
-            for (source,), asked in self._asked().group_by("neighbour_shard"):
-                with suppress(StoreError):  # who asks says so, for its shard
-                    for asker, demos in self._demos(str(source), asked):
-                        out.write_batch(demos)
-                        numbers[asker].append(written)
-                        written += 1
+            for armful in self._armfuls():
+                for asker, demos in _by_asker(armful):
+                    out.write_batch(demos)
+                    numbers[asker].append(written)
+                    written += 1
         return pa.ipc.open_file(file), numbers
 
-    def _demos(self, source: str, asked: pl.DataFrame) -> Iterator[tuple[str, pa.RecordBatch]]:
-        """(shard that asks, samples) of the demos that one shard holds; it is read once."""
+    def _armfuls(self) -> Iterator[pl.DataFrame]:
+        """The demos of many shards at a time, so that few batches are laid down for who asks."""
+        held: list[pl.DataFrame] = []
+        for (source,), asked in self._asked().group_by("neighbour_shard"):
+            with suppress(StoreError):  # who asks says so, for its shard
+                held.append(self._demos(str(source), asked))
+            if sum(frame.estimated_size() for frame in held) > ARMFUL:
+                yield pl.concat(held)
+                held.clear()
+        if held:
+            yield pl.concat(held)
+
+    def _demos(self, source: str, asked: pl.DataFrame) -> pl.DataFrame:
+        """The demos that one shard holds, a line for each shard that asks; it is read once."""
         table = self._store.read(self._corpus, "samples", source, where="status = 'ok'")
         wanted = asked.select(ASKER, sample_id="neighbour_id").unique()
-        found = to_frame(table).join(wanted, on="sample_id").sort(ASKER)
-        rows, start = to_schema(found, SAMPLES_SCHEMA).combine_chunks(), 0
-        for asker, count in found.group_by(ASKER, maintain_order=True).len().iter_rows():
-            yield asker, rows.slice(start, count).to_batches()[0]
-            start += count
+        return to_frame(table).join(wanted, on="sample_id")
 
     def _asked(self) -> pl.DataFrame:
         """Which demo is asked for by which shard, and lies in which other one."""
@@ -97,3 +106,24 @@ class DemoShelf:
         with suppress(StoreError):  # a table that cannot be read is scored again
             pairs += map(to_frame, self._store.read_many(tables, columns=PAIR))
         return pl.concat(pairs)
+
+
+def _by_asker(demos: pl.DataFrame) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """(shard that asks, samples) of these demos."""
+    found, start = demos.sort(ASKER), 0
+    rows = to_schema(found, SAMPLES_SCHEMA).combine_chunks()
+    for asker, count in found.group_by(ASKER, maintain_order=True).len().iter_rows():
+        yield asker, rows.slice(start, count).to_batches()[0]
+        start += count
+
+
+def lines_of(nearest: pl.DataFrame, ids: Collection[str]) -> pl.DataFrame:
+    """The lines of these samples in `nearest`, which is sorted by `sample_id`.
+
+    Looked up one by one: a search through all lines, once per shard, would grow with its square.
+    """
+    if nearest.is_empty():
+        return nearest
+    wanted = pl.Series("sample_id", sorted(ids), pl.String)
+    places = nearest["sample_id"].search_sorted(wanted).clip(upper_bound=nearest.height - 1)
+    return nearest[places.filter(nearest["sample_id"].gather(places) == wanted)]

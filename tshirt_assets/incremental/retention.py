@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from tshirt_assets.config import CorpusConfig
+from tshirt_assets.corpus.file_index import drop_unused
 from tshirt_assets.corpus.shards import discover_shards
 from tshirt_assets.incremental.catalog import SELECTED_SUBSET
 from tshirt_assets.incremental.errors import UpstreamError
@@ -27,7 +28,8 @@ def maintain_corpus(
 ) -> Upkeep:
     """Compact and prune the tables of a corpus, minding what its subsets were made from.
 
-    Also removes what killed runs left beside exports and reports. `orphans`: also drop the tables
+    Also removes what killed runs left beside exports and reports, and the indexes of files that
+    nobody has read for as long. `orphans`: also drop the tables
     of shards whose file is gone and of recipes that are no longer configured. Raises `PinnedError`
     naming the subsets that could no longer be re-read; `UpstreamError` where it cannot be read
     what a subset was made from, unless `force`.
@@ -45,6 +47,7 @@ def maintain_corpus(
     if not dry_run:
         for folder in export_folders(config):
             remove_leftovers(folder)
+        drop_unused(config, older_than)
     return report
 
 

@@ -1,8 +1,9 @@
 """The rows of the table `search`: copies of texts from `samples` and vectors from `embeddings`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tshirt_assets.incremental.columns import search_schema
 from tshirt_assets.incremental.identity import data_version
@@ -39,17 +40,46 @@ def changed_copies(
 ) -> list[str]:
     """The shards whose rows in `search` are not those of the stored samples and embeddings.
 
-    Both by shard. Reads all three tables, one shard in memory at a time. Rows of shards that
+    Both by shard. Reads all three tables once, one shard in memory at a time. Rows of shards that
     are not among them count as those of the shard "others".
     """
-    changed, rows = [], 0
-    for shard in sorted(samples.keys() & embeddings.keys()):
-        expected = search_rows(store, samples[shard], embeddings[shard])
-        quoted = shard.replace("'", "''")
-        stored = store.read(
-            search.corpus, search.asset, where=f"shard = '{quoted}'", version=search.version
-        )
-        rows += stored.num_rows
-        if data_version(stored) != data_version(expected):
-            changed.append(shard)
-    return changed + ["others"] * (rows != search.rows)
+    expected = samples.keys() & embeddings.keys()
+    seen: set[str] = set()
+    changed: set[str] = set()
+    others = False
+    for shard, stored in _by_shard(store, search):
+        if shard not in expected:
+            others = True
+            continue
+        # A shard that comes twice lies in pieces, which it did not when it was written.
+        if shard in seen or not _is_copy(store, stored, samples[shard], embeddings[shard]):
+            changed.add(shard)
+        seen.add(shard)
+    for shard in expected - seen:
+        if search_rows(store, samples[shard], embeddings[shard]).num_rows:
+            changed.add(shard)
+    return sorted(changed) + ["others"] * others
+
+
+def _is_copy(store: Store, stored: pa.Table, samples: TableInfo, embeddings: TableInfo) -> bool:
+    return data_version(stored) == data_version(search_rows(store, samples, embeddings))
+
+
+def _by_shard(store: Store, search: TableInfo) -> Iterator[tuple[str, pa.Table]]:
+    """(shard, rows) of every run of rows of one shard, in stored order."""
+    held: list[pa.RecordBatch] = []
+    for batch in store.batches(search.corpus, search.asset, version=search.version):
+        runs = pc.run_end_encode(batch.column("shard"))
+        start = 0
+        for shard, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
+            if held and held[-1]["shard"][0].as_py() != shard:
+                yield _joined(held)
+                held = []
+            held.append(batch.slice(start, end - start))
+            start = end
+    if held:
+        yield _joined(held)
+
+
+def _joined(batches: list[pa.RecordBatch]) -> tuple[str, pa.Table]:
+    return str(batches[0]["shard"][0]), pa.Table.from_batches(batches).replace_schema_metadata(None)
