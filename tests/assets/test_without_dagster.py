@@ -86,7 +86,7 @@ class Graph:
         keep = self.config.keep_fraction
         estimates = Estimates(self.store, self.config, self.scorer, tau, keep, found, LOG)
         for shard in self.shards:
-            measured, _ = estimates.measure(shard)
+            measured = estimates.measure(shard).table
             identity = estimates.identity
             facts = TableFacts(tau=tau)
             write_table(

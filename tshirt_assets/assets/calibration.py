@@ -14,7 +14,7 @@ from tshirt_assets.incremental.columns import CALIBRATION as COLUMNS
 from tshirt_assets.incremental.consistency import same_rows
 from tshirt_assets.incremental.draws import draw, draw_table, to_deltas
 from tshirt_assets.incremental.errors import UpstreamError
-from tshirt_assets.incremental.estimates import clean_losses
+from tshirt_assets.incremental.estimates import clean_losses, clean_table
 from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.incremental.score_table import ScoredShard, ScoreTable
 from tshirt_assets.incremental.soundness import reusable_rows
@@ -147,7 +147,7 @@ def calibrated(
         sample_id: losses
         for (shard,), group in rows.group_by("shard", maintain_order=True)
         for sample_id, losses in clean_losses(
-            store, config, scorer, str(shard), group["sample_id"].to_list()
+            store, clean_table(store, config, scorer, str(shard)), group["sample_id"].to_list()
         ).items()
     }
     calibration, analytic, sampled = calibrate(

@@ -20,7 +20,7 @@ from tshirt_assets.incremental.demos import (
 )
 from tshirt_assets.incremental.identity import loss_identity
 from tshirt_assets.incremental.score_table import ScoredShard, ScoreTable
-from tshirt_assets.incremental.stored_rows import row_frame, samples_by_id
+from tshirt_assets.incremental.stored_rows import ShardSamples, row_frame
 from tshirt_assets.incremental.template_check import TemplateCheck
 from tshirt_assets.incremental.writing import needed_table, read_upstream
 from tshirt_assets.models.cache import load_count
@@ -109,7 +109,7 @@ def score_shard(
     """
     store, corpus = scores.store, scores.corpus
     samples_table, samples_version = read_upstream(store, corpus, "samples", shard)
-    samples = samples_by_id(samples_table)
+    samples = ShardSamples(samples_table)
     clean = store.info(corpus, "token_scores", shard)
     known = zero_shot_losses(store, clean, loss_identity("token_scores", config, target))
     own = lines_of(nearest, samples)

@@ -63,7 +63,8 @@ def prepare(run: Run) -> Callable[[str], Report]:
 def process(run: Run, estimates: Estimates, inputs: dict[str, str], shard: str) -> Report:
     """Measure one shard, store it and report on it."""
     config = run.config
-    table, work = estimates.measure(shard)
+    measured = estimates.measure(shard)
+    table = measured.table
     info = write_table(
         run.store,
         config.name,
@@ -71,9 +72,11 @@ def process(run: Run, estimates: Estimates, inputs: dict[str, str], shard: str) 
         shard,
         table,
         identity=estimates.identity,
-        facts=TableFacts(tau=estimates.tau, estimators=config.estimators),
+        facts=TableFacts(
+            tau=estimates.tau, estimators=config.estimators, made_from=measured.made_from
+        ),
     )
-    metadata = describe_table(info, table, PREVIEW) | describe_work(*work)
+    metadata = describe_table(info, table, PREVIEW) | describe_work(*measured.work)
     metadata |= {
         "tau": estimates.tau,
         "model": config.scorer.path,

@@ -4,22 +4,26 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 import dagster as dg
+import pyarrow as pa
 
 from tshirt_assets.corpus.errors import CorpusError
-from tshirt_assets.corpus.readers import incomplete_reason, read_stable
+from tshirt_assets.corpus.readers import file_version, incomplete_reason, read_stable
+from tshirt_assets.corpus.sample import SAMPLES_SCHEMA
 from tshirt_assets.corpus.shards import ShardSpec, discover_shards
 from tshirt_assets.incremental.boilerplate import boilerplate_outcome
 from tshirt_assets.incremental.catalog import FILES, SAMPLES
 from tshirt_assets.incremental.checks import complete_outcome, usable_outcome
 from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.incremental.progress import Progress
-from tshirt_assets.incremental.sources import source_text
+from tshirt_assets.incremental.soundness import kept_table
+from tshirt_assets.incremental.sources import read_from, source_text
 from tshirt_assets.incremental.writing import write_table
 from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.declaring import partitioned_asset
 from tshirt_assets.orchestration.recording import describe_table
 from tshirt_assets.orchestration.shard_loop import Report
+from tshirt_assets.store.table_info import TableInfo
 
 PREVIEW = ("row", "status", "instruction", "input", "response")
 
@@ -45,11 +49,8 @@ def process(run: Run, specs: Mapping[str, ShardSpec], progress: Progress, shard:
             "but left out of selections. Put the file back, or delete the partition"
         )
     config = run.config
-    table, version = read_stable(specs[shard], config)
-    incomplete = incomplete_reason(table)
-    source = source_text(run.store, specs[shard].path)
-    facts = TableFacts(incomplete=incomplete, source=source)
-    info = write_table(run.store, config.name, SAMPLES.name, shard, table, facts=facts)
+    info, table, version = stored_samples(run, specs[shard])
+    incomplete = TableFacts.of(info).incomplete
     progress.begin(table.num_rows, table.num_rows)
     metadata = describe_table(info, table, PREVIEW)
     metadata["path"] = dg.MetadataValue.path(specs[shard].path)
@@ -65,3 +66,32 @@ def process(run: Run, specs: Mapping[str, ShardSpec], progress: Progress, shard:
             "prompts_bare": boilerplate_outcome(table),
         },
     )
+
+
+def stored_samples(run: Run, spec: ShardSpec) -> tuple[TableInfo, pa.Table, str]:
+    """The table of a shard, its rows, and the version of the file that they are of.
+
+    A file that is what it was when the stored rows were read is not read again.
+    """
+    store, config = run.store, run.config
+    version = file_version(spec)
+    present = read_from(store, spec, version, config)
+    kept = kept_table(
+        store,
+        config.name,
+        SAMPLES.name,
+        spec.key,
+        fits=lambda info: TableFacts.of(info).made_from == present,
+        schema=SAMPLES_SCHEMA,
+        log=run.log,
+    )
+    if kept is not None:
+        return *kept, version
+    table, version = read_stable(spec, config)
+    facts = TableFacts(
+        incomplete=incomplete_reason(table),
+        source=source_text(store, spec.path),
+        made_from=read_from(store, spec, version, config),
+    )
+    info = write_table(store, config.name, SAMPLES.name, spec.key, table, facts=facts)
+    return info, table, version

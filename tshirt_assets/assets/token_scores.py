@@ -20,7 +20,7 @@ from tshirt_assets.incremental.columns import computed_table
 from tshirt_assets.incremental.identity import loss_identity
 from tshirt_assets.incremental.overlap import Computation
 from tshirt_assets.incremental.score_table import ScoredShard, ScoreTable
-from tshirt_assets.incremental.stored_rows import row_frame, samples_by_id, tokenize_rows
+from tshirt_assets.incremental.stored_rows import ShardSamples, row_frame, tokenize_rows
 from tshirt_assets.incremental.template_check import TemplateCheck
 from tshirt_assets.incremental.writing import read_upstream
 from tshirt_assets.models.cache import load_count
@@ -86,7 +86,7 @@ def score_shard(
     """The token scores of a shard, and the data versions of what they were made from."""
     samples, version = read_upstream(scores.store, scores.corpus, "samples", shard)
     tokenize = partial(
-        tokenize_rows, samples=samples_by_id(samples), model=scorer, prompt_format=prompt_format
+        tokenize_rows, samples=ShardSamples(samples), model=scorer, prompt_format=prompt_format
     )
     computation = Computation(tokenize, partial(computed, scorer=scorer))
     return scores.score(shard, row_frame(samples), computation), {"samples": version}

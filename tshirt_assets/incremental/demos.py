@@ -37,7 +37,7 @@ class ShardDemos:
     store: Store
     corpus: str
     shard: str
-    samples: dict[str, Sample]
+    samples: Mapping[str, Sample]
     own: pl.DataFrame
     known: dict[str, float]
     shelf: DemoShelf

@@ -3,7 +3,7 @@
 They do not depend on the threshold, so another one needs arithmetic only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +56,10 @@ def noise_facts(config: CorpusConfig, neighbours: int) -> dict[str, Any]:
 
 
 def draw(
-    scorer: "LoadedCausalLM", config: CorpusConfig, samples: dict[str, Sample], neighbours: int
+    scorer: "LoadedCausalLM",
+    config: CorpusConfig,
+    samples: Mapping[str, Sample],
+    neighbours: int,
 ) -> Computation[list["TokenizedSample"]]:
     """The computation that fills a `draw_table`."""
     from tshirt_assets.scoring.robustness import neighbour_deltas

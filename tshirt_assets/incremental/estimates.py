@@ -5,7 +5,8 @@ took a gradient (`analytic_scores`, `hybrid_scores`), which hold for one thresho
 row by row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -27,24 +28,36 @@ from tshirt_assets.incremental.draws import (
     to_deltas,
 )
 from tshirt_assets.incremental.errors import UpstreamError
-from tshirt_assets.incremental.identity import loss_identity
+from tshirt_assets.incremental.facts import TableFacts
+from tshirt_assets.incremental.identity import data_version, identity_hash, loss_identity
 from tshirt_assets.incremental.overlap import Computation
 from tshirt_assets.incremental.progress import Progress
 from tshirt_assets.incremental.score_table import ScoredShard, ScoreTable
+from tshirt_assets.incremental.soundness import kept_table
 from tshirt_assets.incremental.stored_rows import (
     ROW_COLUMNS,
+    ShardSamples,
     row_frame,
-    samples_by_id,
     tokenize_rows,
 )
 from tshirt_assets.store.frames import to_frame, to_schema, with_ids
 from tshirt_assets.store.store import Store
+from tshirt_assets.store.table_info import TableInfo
 
 if TYPE_CHECKING:
     from tshirt_assets.models.causal_lm import LoadedCausalLM
     from tshirt_assets.scoring.calibration import Calibration
     from tshirt_assets.scoring.clean import CleanLosses
     from tshirt_assets.scoring.tokenize import TokenizedSample
+
+
+@dataclass(frozen=True)
+class MeasuredShard:
+    """The robust_scores of a shard, a hash of what they were made from, and the work it took."""
+
+    table: pa.Table
+    made_from: str
+    work: list[ScoredShard]
 
 
 class Estimates:
@@ -77,9 +90,9 @@ class Estimates:
         }
         self.identity = robust_identity(config, scorer)
 
-    def measure(self, shard: str) -> tuple[pa.Table, list[ScoredShard]]:
-        """The robust_scores of one shard, and the work that they took."""
-        samples = samples_by_id(self._store.read(self._config.name, "samples", shard))
+    def measure(self, shard: str) -> MeasuredShard:
+        """The robust_scores of one shard; the stored ones, where they were made from the same."""
+        samples = ShardSamples(self._store.read(self._config.name, "samples", shard))
         work: list[ScoredShard] = []
         drawn = None
         if self._draws is not None:
@@ -87,22 +100,55 @@ class Estimates:
             drawing = draw(self._scorer, self._config, samples, self._config.neighbours)
             work.append(self._draws.score(shard, rows, drawing))
             drawn = work[0].table
-        parts = []
+        measured: dict[Estimator, pa.Table] = {}
         for estimator in self._config.estimators:
             rows = self._rows(shard, samples, every=self._config.measures_all_rows(estimator))
             if estimator == "sampled":
                 assert drawn is not None
-                table = sampled_table(kept(drawn, rows), self.tau)
+                measured[estimator] = kept(drawn, rows)
             else:
                 gradients = self._by_gradients(estimator, shard, samples, drawn)
                 work.append(self._gradients[estimator].score(shard, rows, gradients))
-                table = work[-1].table
-            parts.append(
-                robust_table(table, estimator, self.identity, self.tau, self._keep_fraction)
-            )
-        return pa.concat_tables(parts) if parts else ROBUST_SCORES.empty_table(), work
+                measured[estimator] = work[-1].table
+        made_from = self._made_from(measured)
+        table = self._stored(shard, made_from)
+        if table is None:
+            table = self._robust(measured)
+        return MeasuredShard(table, made_from, work)
 
-    def _rows(self, shard: str, samples: dict[str, Sample], *, every: bool) -> pl.DataFrame:
+    def _made_from(self, measured: Mapping[Estimator, pa.Table]) -> str:
+        return identity_hash(
+            "robust_scores",
+            identity=self.identity,
+            tau=self.tau,
+            keep_fraction=self._keep_fraction,
+            measured={estimator: data_version(table) for estimator, table in measured.items()},
+        )
+
+    def _stored(self, shard: str, made_from: str) -> pa.Table | None:
+        """The stored robust_scores of a shard, if they were made from the same."""
+        stored = kept_table(
+            self._store,
+            self._config.name,
+            "robust_scores",
+            shard,
+            fits=lambda info: TableFacts.of(info).made_from == made_from,
+            schema=ROBUST_SCORES,
+            log=self._log,
+        )
+        return None if stored is None else stored[1]
+
+    def _robust(self, measured: Mapping[Estimator, pa.Table]) -> pa.Table:
+        """The rows of robust_scores: those of one estimator after those of the other."""
+        parts = [ROBUST_SCORES.empty_table()]
+        for estimator, found in measured.items():
+            scores = sampled_table(found, self.tau) if estimator == "sampled" else found
+            parts.append(
+                robust_table(scores, estimator, self.identity, self.tau, self._keep_fraction)
+            )
+        return pa.concat_tables(parts)
+
+    def _rows(self, shard: str, samples: Mapping[str, Sample], *, every: bool) -> pl.DataFrame:
         """ROW columns of the rows to measure; not of those whose file was read again since."""
         if every:
             where = "status = 'ok'"
@@ -144,18 +190,22 @@ class Estimates:
         )
 
     def _by_gradients(
-        self, estimator: Estimator, shard: str, samples: dict[str, Sample], drawn: pa.Table | None
+        self,
+        estimator: Estimator,
+        shard: str,
+        samples: Mapping[str, Sample],
+        drawn: pa.Table | None,
     ) -> Computation[list["TokenizedSample"]]:
         from tshirt_assets.scoring.analytic import analytic_robust_scores
         from tshirt_assets.scoring.hybrid import hybrid_robust_scores
 
         assert self._calibration is not None
         calibration = self._calibration
-        clean = clean_losses(self._store, self._config, self._scorer, shard)
-        known = {} if drawn is None else {row.sample_id: row for row in to_deltas(drawn)}
+        scored = clean_table(self._store, self._config, self._scorer, shard)
 
         def run(tokenized: Sequence["TokenizedSample"]) -> tuple[pa.Table, int]:
             ids = [sample.sample_id for sample in tokenized]
+            clean = clean_losses(self._store, scored, ids)
             common: dict[str, Any] = {
                 "engine": self._scorer.engine,
                 "samples": tokenized,
@@ -166,9 +216,13 @@ class Estimates:
             if estimator == "analytic":
                 found = analytic_robust_scores(**common, noise=calibration.noise)
             else:
-                neighbours = [known[sample_id] for sample_id in ids]
+                assert drawn is not None
+                chosen = to_frame(drawn).filter(pl.col("sample_id").is_in(ids)).to_arrow()
+                known = {row.sample_id: row for row in to_deltas(chosen)}
                 found = hybrid_robust_scores(
-                    **common, neighbours=neighbours, calibration=calibration
+                    **common,
+                    neighbours=[known[sample_id] for sample_id in ids],
+                    calibration=calibration,
                 )
             return scores_table(found), n_tokens(tokenized)
 
@@ -187,36 +241,30 @@ def robust_identity(config: CorpusConfig, scorer: "LoadedCausalLM") -> str:
     return loss_identity("robust_scores", config, scorer, estimators=config.estimators, **noise)
 
 
-def clean_losses(
-    store: Store,
-    config: CorpusConfig,
-    scorer: "LoadedCausalLM",
-    shard: str,
-    ids: Sequence[str] | None = None,
-) -> dict[str, "CleanLosses"]:
-    """Losses of the clean passes of a shard's rows (or of those with these `ids`), by sample id.
-
-    Raises:
-        UpstreamError: the shard was scored under another configuration than the present one.
-    """
-    from tshirt_assets.scoring.clean import CleanLosses
-
+def clean_table(
+    store: Store, config: CorpusConfig, scorer: "LoadedCausalLM", shard: str
+) -> TableInfo:
+    """The token_scores of a shard under the present configuration. `UpstreamError` without it."""
     info = store.info(config.name, "token_scores", shard)
     if info is None or info.identity != loss_identity("token_scores", config, scorer):
         raise UpstreamError(
             f"token_scores of {shard} are missing or of another configuration; materialize them, "
             "then contenders"
         )
-    where = "status = 'ok'"
-    if ids is not None:
-        where += f" AND {with_ids(ids)}"
+    return info
+
+
+def clean_losses(store: Store, scored: TableInfo, ids: Sequence[str]) -> dict[str, "CleanLosses"]:
+    """Losses of the clean passes of the rows with these `ids`, by sample id; see `clean_table`."""
+    from tshirt_assets.scoring.clean import CleanLosses
+
     table = store.read(
-        config.name,
-        "token_scores",
-        shard,
+        scored.corpus,
+        scored.asset,
+        scored.shard,
         columns=["sample_id", "token_nll", "token_delta", "ifd"],
-        where=where,
-        version=info.version,
+        where=f"status = 'ok' AND {with_ids(ids)}",
+        version=scored.version,
     )
     return {
         row["sample_id"]: CleanLosses.of(

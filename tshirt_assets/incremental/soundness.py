@@ -1,11 +1,13 @@
 """Whether stored rows are still those that were written; those that are not are computed again."""
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.identity import data_version
 from tshirt_assets.store.faults import DamagedTableError
 from tshirt_assets.store.store import Store
@@ -42,19 +44,45 @@ def reusable_rows(
 
     A damaged table counts as missing, and is said to in one warning.
     """
+    kept = kept_table(
+        store,
+        corpus,
+        asset,
+        shard,
+        fits=lambda info: info.identity == identity,
+        schema=schema,
+        log=log,
+    )
+    return None if kept is None else kept[1]
+
+
+def kept_table(
+    store: Store,
+    corpus: str,
+    asset: str,
+    shard: str | None,
+    *,
+    fits: Callable[[TableInfo], bool],
+    schema: pa.Schema,
+    log: Any,
+) -> tuple[TableInfo, pa.Table] | None:
+    """A table and its rows if it `fits`, and they are sound and have the columns of `schema`.
+
+    `fits` may raise `UpstreamError`: what is recorded with the table cannot be read then.
+    """
     try:
         info = store.info(corpus, asset, shard)
-        if info is None or info.identity != identity:
+        if info is None or not fits(info):
             return None
         rows = sound_rows(store, info)
-    except DamagedTableError as error:
+    except (DamagedTableError, UpstreamError) as error:
         log.warning(f"{error}: not reused, but computed again")
         return None
     wrong = other_columns(rows.schema, schema)
     if wrong:
         log.warning(f"table {info.name} {wrong}: not reused, but computed again")
         return None
-    return rows
+    return info, rows
 
 
 def other_columns(found: pa.Schema, expected: pa.Schema) -> str | None:

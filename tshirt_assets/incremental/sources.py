@@ -3,7 +3,14 @@
 import os
 from pathlib import Path
 
+from tshirt_assets import __version__
+from tshirt_assets.config import CorpusConfig
+from tshirt_assets.corpus.shards import ShardSpec
+from tshirt_assets.incremental.catalog import SAMPLES
+from tshirt_assets.incremental.identity import identity_hash
 from tshirt_assets.store.store import Store
+
+UNREAD = {"recipes", "storage_options"}  # options that say nothing of how files are read
 
 
 def source_text(store: Store, path: str) -> str:
@@ -17,3 +24,18 @@ def source_path(store: Store, source: str) -> str:
     """The absolute path that was recorded as `source`."""
     folder = store.database.uri if store.database.is_local else "/"
     return os.path.abspath(os.path.join(folder, source))
+
+
+def read_from(store: Store, spec: ShardSpec, version: str, config: CorpusConfig) -> str:
+    """Hash of all that the samples of a shard are read from: file, range, options, this package.
+
+    version: that of the file. An option that has no part in it costs a reading when it changes.
+    """
+    return identity_hash(
+        SAMPLES.name,
+        source=source_text(store, spec.path),
+        version=version,
+        rows=[spec.start, spec.stop],
+        options=config.model_dump(mode="json", exclude=UNREAD),
+        package=__version__,
+    )

@@ -1,6 +1,6 @@
 """Rows of a stored samples table in the forms that the assets work with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -20,6 +20,7 @@ ROW_COLUMNS = [field.name for field in ROW]
 PLACE = ("sample_id", "shard", "row")
 TEXT_COLUMNS = (*PLACE, "messages", "instruction", "input", "response", "domain", "extra")
 ROWS_PER_QUERY = 2_000  # row numbers in the condition of one scan
+PARSED_AT_ONCE = 16  # rows
 
 
 def row_frame(table: pa.Table) -> pl.DataFrame:
@@ -34,6 +35,38 @@ def samples_by_id(table: pa.Table) -> dict[str, Sample]:
         if sample.status is Status.OK:
             samples.setdefault(sample.sample_id, sample)
     return samples
+
+
+class ShardSamples(Mapping[str, Sample]):
+    """`samples_by_id` of a shard's table, where a row is parsed when it is asked for.
+
+    Where nearly all rows are scored already, nearly none is.
+    """
+
+    def __init__(self, table: pa.Table):
+        rows = to_frame(table.select(["sample_id", "status"])).with_row_index("at")
+        usable = rows.filter(pl.col("status") == Status.OK.value).unique(
+            "sample_id", keep="first", maintain_order=True
+        )
+        self._at = dict(usable.select("sample_id", "at").iter_rows())
+        self._table = table
+        self._parsed: dict[int, list[Sample]] = {}  # blocks of rows, by number
+
+    def __getitem__(self, sample_id: str) -> Sample:
+        number, place = divmod(self._at[sample_id], PARSED_AT_ONCE)
+        if number not in self._parsed:
+            block = self._table.slice(number * PARSED_AT_ONCE, PARSED_AT_ONCE)
+            self._parsed[number] = from_table(block)
+        return self._parsed[number][place]
+
+    def __contains__(self, sample_id: object) -> bool:
+        return sample_id in self._at
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._at)
+
+    def __len__(self) -> int:
+        return len(self._at)
 
 
 def read_samples_by_id(store: Store, corpus: str, rows: pl.DataFrame) -> dict[str, Sample]:

@@ -1,15 +1,17 @@
 """Writing tables with their identity and data version, and reading versions back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import pyarrow as pa
 
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.incremental.identity import data_version
-from tshirt_assets.incremental.soundness import sound_rows
+from tshirt_assets.incremental.soundness import other_columns, sound_rows
+from tshirt_assets.store.faults import DamagedTableError
 from tshirt_assets.store.store import Store
-from tshirt_assets.store.table_info import TableInfo
+from tshirt_assets.store.table_info import TableInfo, full_meta
 
 
 def write_table(
@@ -22,9 +24,26 @@ def write_table(
     identity: str = "",
     facts: TableFacts | None = None,
 ) -> TableInfo:
-    """Replace the stored table of a shard, its rows and what is recorded with them at once."""
+    """Replace the stored table of a shard, its rows and what is recorded with them at once.
+
+    A table that holds the same already stays as it is, and keeps its version.
+    """
     meta = {"identity": identity, "data_version": data_version(table)}
-    return store.write(corpus, asset, shard, table, meta | (facts.to_meta() if facts else {}))
+    meta |= facts.to_meta() if facts else {}
+    same = _same_table(store, table, full_meta(corpus, asset, shard, meta))
+    return same or store.write(corpus, asset, shard, table, meta)
+
+
+def _same_table(store: Store, table: pa.Table, meta: Mapping[str, str]) -> TableInfo | None:
+    """The stored table, where these are its rows and all that is recorded with them."""
+    with suppress(DamagedTableError):
+        info = store.info(meta["corpus"], meta["asset"], meta.get("shard"))
+        if info is None or not info.sealed or info.meta != meta:
+            return None
+        stored = sound_rows(store, info)
+        if not other_columns(stored.schema, table.schema):
+            return info
+    return None
 
 
 def needed_table(store: Store, corpus: str, asset: str) -> TableInfo:
