@@ -70,9 +70,16 @@ def validate_command(corpus: str) -> None:
 
 @main.command()
 @CORPUS
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes that share the shards, each with models, and a GPU, of its own.",
+)
 @one_line_errors
-def run(corpus: str) -> None:
-    """Materialize every asset of a corpus in this process and print a summary.
+def run(corpus: str, workers: int) -> None:
+    """Materialize every asset of a corpus and print a summary.
 
     What is stored already is reused: run again to continue after a crash or with new files.
     Ctrl-C cancels the run, with exit code 130; checks that failed are listed at the end.
@@ -86,7 +93,7 @@ def run(corpus: str) -> None:
         config = CorpusConfig.from_yaml(corpus)
         with open_instance(config) as instance:
             ending.last = partial(cancel_runs, instance)
-            success = run_corpus(instance, config)
+            success = run_corpus(instance, config, workers)
             say(summary(instance, config, corpus))
     if not success:
         say("error: not everything could be materialized, see the messages above", err=True)
