@@ -70,11 +70,12 @@ def _work(
 
 
 def _listen(connection: Connection, pieces: "SimpleQueue[Piece | None]") -> None:
-    """Pass pieces on; when the connection ends, the work in progress is interrupted."""
+    """Pass pieces on; when the connection ends, the work in progress is interrupted, silently."""
     try:
         while True:
             pieces.put(connection.recv())
     except (EOFError, OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
         pieces.put(None)
         os.kill(os.getpid(), signal.SIGTERM)
 
