@@ -5,13 +5,13 @@ from typing import Any, Final, Self
 
 import dagster as dg
 
-from tshirt_assets.commands.gpus import VISIBLE, gpus_to_share
 from tshirt_assets.commands.piece import Outcome, Piece
 from tshirt_assets.commands.run_events import unfinished_runs
 from tshirt_assets.commands.terminal import say
 from tshirt_assets.commands.worker import Orders, worker_tags
 from tshirt_assets.commands.worker_process import WorkerProcess, stop
 from tshirt_assets.config import CorpusConfig
+from tshirt_assets.models.gpus import VISIBLE, gpus_to_share
 
 SQLITE_WORKERS: Final = 4  # that Dagster's SQLite files are good for
 

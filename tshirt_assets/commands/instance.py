@@ -1,21 +1,18 @@
 """The Dagster instance of the command line, and the shards that are registered in it."""
 
 import os
-import sqlite3
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
-from sqlalchemy import Engine, event
 
 from tshirt_assets.config import ConfigError, CorpusConfig
 from tshirt_assets.corpus.shards import discover_shards
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.sensors import observations
 
-LOCKED_SECONDS: Final = 60  # of an SQLite file, until a process gives up; Dagster's own are 5 to 30
 NO_CAPTURE: Final = {
     "module": "dagster._core.storage.noop_compute_log_manager",
     "class": "NoOpComputeLogManager",
@@ -46,18 +43,6 @@ def open_instance(config: CorpusConfig) -> dg.DagsterInstance:
     return dg.DagsterInstance.from_ref(reference)
 
 
-def reopened(reference: InstanceRef) -> dg.DagsterInstance:
-    """The instance of the command, in one of its workers."""
-    return dg.DagsterInstance.from_ref(reference)
-
-
-@event.listens_for(Engine, "connect")
-def _wait_for_locks(connection: Any, _record: Any) -> None:
-    """Be patient with the other processes that write to Dagster's SQLite files."""
-    if isinstance(connection, sqlite3.Connection):
-        connection.execute(f"PRAGMA busy_timeout = {LOCKED_SECONDS * 1000}")
-
-
 def register_shards(instance: dg.DagsterInstance, config: CorpusConfig) -> list[str]:
     """Add the corpus's new shards as partitions and note changed files; returns the new keys."""
     binding = Binding(config)
@@ -66,8 +51,8 @@ def register_shards(instance: dg.DagsterInstance, config: CorpusConfig) -> list[
     new = [spec.key for spec in specs if spec.key not in registered]
     if new:
         instance.add_dynamic_partitions(config.name, new)
-    for observed in observations(instance, binding, specs):
-        instance.report_runless_asset_event(observed)
+    for event in observations(instance, binding, specs):
+        instance.report_runless_asset_event(event)
     return new
 
 

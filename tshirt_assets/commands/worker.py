@@ -16,7 +16,6 @@ from queue import SimpleQueue
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
-from tshirt_assets.commands.instance import reopened
 from tshirt_assets.commands.interrupts import ending_soon
 from tshirt_assets.commands.piece import Outcome, Piece, corpus_job, run_piece
 from tshirt_assets.commands.run_events import cancel_runs
@@ -48,7 +47,7 @@ def main() -> None:
     with ending_soon() as ending:
         ending.said = ""  # the command says it
         orders: Orders = connection.recv()
-        with reopened(orders.instance) as instance:
+        with dg.DagsterInstance.from_ref(orders.instance) as instance:
             ending.last = partial(cancel_runs, instance, tags)
             try:
                 _work(instance, orders, connection, tags)

@@ -1,11 +1,14 @@
 """Which GPUs workers divide among them."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tshirt_assets.commands.gpus import gpus_to_share, listed_gpus, visible_gpus
 from tshirt_assets.config import CorpusConfig
+from tshirt_assets.models.gpus import claim_gpu, gpus_to_share, listed_gpus, visible_gpus
 
 LISTING = """GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-aaa)
 GPU 1: NVIDIA H100 80GB HBM3 (UUID: GPU-bbb)
@@ -68,3 +71,47 @@ def test_the_machines_gpus_are_asked_for(tmp_path: Path, monkeypatch: pytest.Mon
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     assert len(gpus_to_share(config_with("auto", tmp_path))) == 4
+
+
+CLAIM = """
+import os, sys
+from tshirt_assets.config import CorpusConfig
+from tshirt_assets.models.gpus import claim_gpu
+config = CorpusConfig.model_validate({"name": "tiny", "paths": ["rows"]})
+print(claim_gpu(config), os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
+sys.stdin.read()
+"""
+
+
+def test_processes_claim_different_gpus_until_they_end(tmp_path: Path) -> None:
+    def claimed() -> tuple[subprocess.Popen[str], str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", CLAIM],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"CUDA_VISIBLE_DEVICES": "4,MIG-7", "TMPDIR": str(tmp_path)},
+        )
+        assert process.stdout is not None
+        return process, process.stdout.readline().strip()
+
+    first, second, third = claimed(), claimed(), claimed()
+    try:
+        assert [said for _, said in (first, second, third)] == [
+            "4 4",
+            "MIG-7 MIG-7",
+            "None 4,MIG-7",
+        ]
+        first[0].communicate()
+        fourth = claimed()
+        fourth[0].communicate()
+        assert fourth[1] == "4 4"
+    finally:
+        for process, _ in (first, second, third):
+            process.kill()
+            process.communicate()
+
+
+def test_one_gpu_needs_no_claim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2")
+    assert claim_gpu(config_with("auto", tmp_path)) is None

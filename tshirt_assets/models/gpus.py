@@ -3,14 +3,51 @@
 import os
 import re
 import subprocess
+import sys
+import tempfile
 from collections.abc import Mapping
-from typing import Final
+from pathlib import Path
+from typing import Final, TextIO
 
 from tshirt_assets.config import CorpusConfig
 
 VISIBLE: Final = "CUDA_VISIBLE_DEVICES"
 MIG: Final = "MIG-"
 _LISTED = re.compile(r"^([ \t]*)(?:GPU|MIG)\b.*\(UUID: ([^)]+)\)", re.MULTILINE)
+
+
+_claimed: list[TextIO] = []  # locked files, until the process ends
+
+
+def claim_gpu(config: CorpusConfig) -> str | None:
+    """Keep this process to a GPU that no other process of the user has claimed; returns its name.
+
+    Of several GPUs `device: auto` would else be the first, in every run that Dagster starts on
+    this machine. None, and nothing changes, where there is no choice: there are not several, all
+    are claimed, or this process uses one already.
+    """
+    names = gpus_to_share(config)
+    torch = sys.modules.get("torch")
+    if len(names) < 2 or (torch is not None and torch.cuda.is_initialized()):
+        return None
+    for name in names:
+        if _claim(name):
+            os.environ[VISIBLE] = name
+            return name
+    return None
+
+
+def _claim(name: str) -> bool:
+    from fcntl import LOCK_EX, LOCK_NB, flock
+
+    lock = (Path(tempfile.gettempdir()) / f"tshirt-assets-{os.getuid()}-gpu-{name}.lock").open("a")
+    try:
+        flock(lock, LOCK_EX | LOCK_NB)
+    except OSError:
+        lock.close()
+        return False
+    _claimed.append(lock)
+    return True
 
 
 def gpus_to_share(config: CorpusConfig) -> list[str]:
