@@ -150,7 +150,7 @@ def test_of_a_piece_that_kills_only_the_killer_is_given_up(
     for shard in SHARDS:
         assert sum(shard in part for part in keys(crew)) == (2 if shard[1:] in "030405" else 1)
     first, second = capsys.readouterr().err.splitlines()
-    assert first.startswith("warning: token_scores of 3 shards: worker ")
+    assert first.startswith("warning: token_scores of 3 partitions: worker ")
     assert first.endswith(" died; another worker tries again")
     assert second.startswith("error: token_scores of s04: worker ")
 

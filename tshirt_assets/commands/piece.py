@@ -20,7 +20,7 @@ class Piece:
     keys: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        which = self.keys[0] if len(self.keys) == 1 else f"{len(self.keys)} shards"
+        which = self.keys[0] if len(self.keys) == 1 else f"{len(self.keys)} partitions"
         return ", ".join(self.assets) + f" of {which}" * bool(self.keys)
 
 
@@ -77,11 +77,12 @@ def run_piece(
     )
     if result.dagster_run.status is dg.DagsterRunStatus.CANCELED:
         raise KeyboardInterrupt
-    failed = [_failed_partitions(event) for event in result.get_step_failure_events()]
+    failures = result.get_step_failure_events()
+    failed = [_failed_partitions(event) for event in failures]
     return Outcome(
         failed=frozenset().union(*failed),
         wholly=not result.success and not (failed and all(failed)),
-        reasons=tuple(failure_reasons(result)),
+        reasons=tuple(failure_reasons(failures)),
         checks=tuple(check for check in result.get_asset_check_evaluations() if not check.passed),
     )
 

@@ -9,6 +9,7 @@ import dagster as dg
 from tshirt_assets.commands.crew import Crew
 from tshirt_assets.commands.instance import register_shards
 from tshirt_assets.commands.piece import Outcome, Piece, corpus_job, run_piece
+from tshirt_assets.commands.queued import Queue
 from tshirt_assets.commands.run_events import FailedChecks, cancel_runs
 from tshirt_assets.commands.terminal import say
 from tshirt_assets.commands.validate import refuse_what_would_fail
@@ -24,10 +25,13 @@ Make = Callable[[Sequence[AssetRecord], Sequence[Sequence[str]]], Outcome]
 """Makes the assets of a phase over ranges of partitions, and says why any failed."""
 
 
-def run_corpus(instance: dg.DagsterInstance, config: CorpusConfig, workers: int = 1) -> bool:
+def run_corpus(
+    instance: dg.DagsterInstance, config: CorpusConfig, workers: int = 1, *, queued: bool = False
+) -> bool:
     """Materialize every asset of a corpus; True if nothing failed.
 
     `workers`: how many processes share the work, each with models of its own; one is this process.
+    `queued`: all of it is left to the queue of a Dagster that runs elsewhere, and waited for.
     What is already stored is reused, so running again after a crash or with new files continues.
     A shard whose file cannot be read is reported and left out; the others go on. So is one whose
     file breaks off, after its rows were scored; with `on_incomplete: keep` it is only reported.
@@ -38,7 +42,7 @@ def run_corpus(instance: dg.DagsterInstance, config: CorpusConfig, workers: int 
     refuse_what_would_fail(config)
     checks = FailedChecks()
     try:
-        with _maker(instance, config, workers) as make:
+        with _maker(instance, config, workers, queued) as make:
             return _run_phases(instance, config, make, checks)
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
         cancel_runs(instance)
@@ -78,9 +82,13 @@ def _run_phases(
 
 
 @contextmanager
-def _maker(instance: dg.DagsterInstance, config: CorpusConfig, workers: int) -> Iterator[Make]:
-    """What makes the phases: this process, or several workers."""
-    if workers > 1:
+def _maker(
+    instance: dg.DagsterInstance, config: CorpusConfig, workers: int, queued: bool
+) -> Iterator[Make]:
+    """What makes the phases: this process, several workers, or Dagster's queue."""
+    if queued:
+        yield Queue(instance, config).make
+    elif workers > 1:
         with Crew(instance, config, workers) as crew:
             yield partial(make_together, crew, config.shards_per_run)
     else:

@@ -75,12 +75,9 @@ class _Canceling(logging.Handler):
             self._instance.report_run_canceling(run, "Interrupted at the terminal.")
 
 
-def failure_reasons(result: dg.ExecuteInProcessResult) -> list[str]:
+def failure_reasons(failures: Iterable[dg.DagsterEvent]) -> list[str]:
     """Why steps failed, in one line each."""
-    return [
-        f"{event.step_key}: {one_line(_reason(event.step_failure_data))}"
-        for event in result.get_step_failure_events()
-    ]
+    return [f"{event.step_key}: {one_line(_reason(event.step_failure_data))}" for event in failures]
 
 
 def _reason(data: Any) -> str:
