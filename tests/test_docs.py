@@ -24,7 +24,8 @@ from tests.tiny import bpe_tokenizer, causal_lm
 from tshirt_assets.cli import main
 from tshirt_assets.config import CorpusConfig, parse_config
 
-SERVERS = ("reports",)  # commands of tshirt-assets that do not end; those with workers are slow
+SERVERS = ("reports",)  # commands of tshirt-assets that do not end
+SEVERAL = {"--workers", "--queued"}  # processes: tests/runs and test_machines.py start them
 # Programs whose lines a slow test of its own runs, word for word.
 ELSEWHERE = {
     "dg": "tests/test_component_project.py",
@@ -135,7 +136,7 @@ def run(line: str) -> None:
         return
     words = shlex.split(line)
     words = words[words.index(name) + 1 :]
-    if name == "tshirt-assets" and (words[0] in SERVERS or "--workers" in words):
+    if name == "tshirt-assets" and (words[0] in SERVERS or SEVERAL & set(words)):
         main.commands[words[0]].make_context(words[0], words[1:])
     elif name == "tshirt-assets":
         run_tshirt_assets(*words)

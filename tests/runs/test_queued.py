@@ -1,4 +1,4 @@
-"""`tshirt-assets run --queued`: a running Dagster does the work; a run that is killed is made up."""
+"""`tshirt-assets run --queued`: a running Dagster does it; a run that is killed is made up for."""
 
 import os
 import subprocess
