@@ -59,7 +59,7 @@ def make_together(
             if outcome.success:
                 total += outcome
                 continue
-            if worker.alive and phase[0].on_gpu:  # the device, or the model there, may be broken
+            if worker.alive and any(record.on_gpu for record in phase):  # its device may be broken
                 crew.retire(worker)
             again = task.again(outcome, worker.number)
             waiting.extendleft(reversed(again))
