@@ -120,7 +120,7 @@ class CorpusConfig(Options):
         "quantile of abs(token delta).",
     )
     tau_tolerance: float = Field(
-        default=0.01,
+        default=0.0025,
         ge=0.0,
         lt=1.0,
         description="How far, as a share of it, the quantile may move away from the stored tau "

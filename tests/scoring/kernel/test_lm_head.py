@@ -86,17 +86,15 @@ def test_states_that_are_not_finite_give_losses_that_are_not(inputs):
 
 
 @pytest.mark.parametrize("kind", ["llama", "gemma2", "cohere", "granite"])
-def test_head_of_a_model_repeats_its_logits(kind):
+def test_head_of_a_model_repeats_its_logits(kind, monkeypatch):
     model = tiny(kind)
     hidden = torch.randn(5, 32, generator=torch.Generator().manual_seed(3))
     targets = torch.tensor([0, 1, 50, 198, 199])
     with torch.no_grad():
-        before = model.get_decoder().forward
-        model.get_decoder().forward = lambda **_: _Output(hidden[None])
-        try:
+        decoder = type(model.get_decoder())  # the model is shared: nothing may stay in it
+        with monkeypatch.context() as patch:
+            patch.setattr(decoder, "forward", lambda *_, **__: _Output(hidden[None]))
             logits = model(inputs_embeds=hidden[None]).logits[0]
-        finally:
-            model.get_decoder().forward = before
     expected = F.cross_entropy(logits, targets, reduction="none")
     with torch.no_grad():
         assert torch.allclose(LMHead.of(model).losses(hidden, targets, 99), expected, atol=1e-5)
