@@ -1,5 +1,6 @@
 # make demo   install and curate the sample corpus      make ui     open the Dagster UI
 # make test   install and run the tests                 make lint   ruff and mypy
+# make test-machines  several processes with PostgreSQL, and a Ray cluster of this machine alone
 # make bench  speed and exactness beside the reference method
 # make bench-host  what a run takes of the CPU where models cost nothing
 # make gpu    what a GPU does, if there is one: right, how fast, how much memory
@@ -10,7 +11,7 @@ LOWEST := build/lowest
 export DAGSTER_HOME ?= $(CURDIR)/.tshirt/dagster
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: demo test test-all test-lowest ui lint typecheck bench bench-host gpu clean
+.PHONY: demo test test-all test-lowest test-machines ui lint typecheck bench bench-host gpu clean
 
 # One stamp per set of extras; the first install takes minutes, later ones nothing.
 $(VENV)/demo.stamp: pyproject.toml constraints.txt
@@ -36,6 +37,10 @@ test: $(VENV)/dev.stamp
 # With the tests that start several servers or kill many processes: about 20 minutes.
 test-all: $(VENV)/dev.stamp
 	env -u DAGSTER_HOME $(BIN)/python -m pytest
+
+# The workers of docs/machines.md, with PostgreSQL and on Ray: about 3 minutes, none of it skipped.
+test-machines: $(VENV)/dev.stamp
+	env -u DAGSTER_HOME $(BIN)/python -m pytest tests/test_machines.py
 
 # The lowest versions that pyproject.toml allows, in an environment of their own: about 8 minutes.
 # Tests of whole projects, documents and several processes, and of what is computed again (test_reuse,

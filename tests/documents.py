@@ -13,7 +13,7 @@ from tests.corpora import NAME
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("README.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md")))
-PROGRAMS = ("tshirt-assets", "make", "dagster", "dg", "pip", "ray", "export", "wait")
+PROGRAMS = ("tshirt-assets", "make", "dagster", "dg", "pip", "ray")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # The readers' corpora, and the one of the tests that stands for them.
 NAMES = {"mydata": NAME, '"sample"': f'"{NAME}"', "tshirt-5pct": "tshirt"}
@@ -41,11 +41,9 @@ class Block:
 
     @property
     def commands(self) -> list[str]:
-        """The block's command lines: whole, without comments and trailing `&`, translated."""
+        """The block's command lines: whole, without comments, translated."""
         joined = re.sub(r"\\\n\s*", "", self.translated)
-        lines = [
-            re.split(r"\s+#", line)[0].strip().removesuffix("&") for line in joined.split("\n")
-        ]
+        lines = [re.split(r"\s+#", line)[0].strip() for line in joined.split("\n")]
         return [line for line in lines if line and (self.language == "sh" or program(line))]
 
 

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from dagster import DagsterInstance
+from dagster._core.instance.ref import InstanceRef
 
 from docs import reference
 from tests.corpora import NAME, Corpus
@@ -24,12 +25,11 @@ from tshirt_assets.cli import main
 from tshirt_assets.config import CorpusConfig, parse_config
 
 SERVERS = ("reports",)  # commands of tshirt-assets that do not end
+SEVERAL = {"--workers", "--queued"}  # processes: tests/runs and test_machines.py start them
 # Programs whose lines a slow test of its own runs, word for word.
 ELSEWHERE = {
     "dg": "tests/test_component_project.py",
     "ray": "tests/test_machines.py",
-    "wait": "tests/test_machines.py",
-    "export": "tests/test_machines.py",
 }
 
 
@@ -93,7 +93,11 @@ def test_configurations_are_valid(block: Block, tmp_path: Path) -> None:
     values = yaml.safe_load(block.text)
     if "run_launcher" in values and find_spec(values["run_launcher"]["module"]) is None:
         pytest.skip(f"needs {values['run_launcher']['module']}: pip install dagster-ray")
-    if values.keys() & {"concurrency", "run_monitoring", "run_launcher"}:
+    if "storage" in values:  # test_machines.py connects to the database
+        pytest.importorskip("dagster_postgres", reason="needs the extra `postgres`")
+        (tmp_path / "dagster.yaml").write_text(block.text)
+        assert InstanceRef.from_dir(str(tmp_path)).storage_data
+    elif values.keys() & {"concurrency", "run_monitoring", "run_launcher"}:
         (tmp_path / "dagster.yaml").write_text(block.text)
         with DagsterInstance.from_config(str(tmp_path)) as instance:
             assert instance.run_launcher
@@ -132,7 +136,7 @@ def run(line: str) -> None:
         return
     words = shlex.split(line)
     words = words[words.index(name) + 1 :]
-    if name == "tshirt-assets" and words[0] in SERVERS:
+    if name == "tshirt-assets" and (words[0] in SERVERS or SEVERAL & set(words)):
         main.commands[words[0]].make_context(words[0], words[1:])
     elif name == "tshirt-assets":
         run_tshirt_assets(*words)

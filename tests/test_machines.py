@@ -1,4 +1,4 @@
-"""docs/machines.md: its workers do together what one run does, on one machine and on Ray.
+"""docs/machines.md: its workers do together what one run does, with PostgreSQL and on Ray.
 
 That its settings are valid is tested with those of the other pages, in test_docs.py.
 """
@@ -12,25 +12,28 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import numpy as np
 import psutil
 import pytest
 import yaml
 
-from tests.corpora import NAME, Corpus
+from tests import postgres
+from tests.corpora import NAME, Corpus, make_rows
 from tests.documents import blocks, shell_blocks
 from tests.webserver import dagster_dev, free_port
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 PAGE = ["docs/machines.md"]
 RAY = "ray start"
-[SCRIPT] = [b.translated for b in shell_blocks(PAGE) if "materialize" in b.text]
-LAUNCHER, POOLS = (
+LAUNCHER, POOLS, STORAGE = (
     next(block.text for block in blocks("yaml", PAGE) if name in block.text)
-    for name in ("run_launcher:", "concurrency:")
+    for name in ("run_launcher:", "concurrency:", "postgres_url:")
 )
-STARTS = [line for b in shell_blocks(PAGE) for line in b.commands if line.startswith(RAY)]
+COMMANDS = [line for block in shell_blocks(PAGE) for line in block.commands]
+STARTS = [line for line in COMMANDS if line.startswith(RAY)]
+WORKERS = [line for line in COMMANDS if "--workers" in line]
 ASSETS = ("samples", "embeddings", "token_scores")
 
 
@@ -40,23 +43,54 @@ def assert_same_scores(ours: Any, whole: Any) -> None:
     np.testing.assert_allclose(ours["ifd"], whole["ifd"], rtol=1e-4)
 
 
-def test_two_workers_do_what_one_run_does(corpus: Corpus, finished: Corpus) -> None:
-    """The page's commands, as written, by a shell, on the small corpus with its three shards."""
-    corpus.register()
-    a, b, c = (corpus.shard(name) for name in "abc")
-    script = SCRIPT.replace("corpus.yaml", shlex.quote(str(corpus.file)))
-    subprocess.run(
-        ["bash", "-euc", script],
-        env=os.environ
-        | {"FIRST": a, "MIDDLE": b, "NEXT": c, "LAST": c}
-        | {"DAGSTER_HOME": str(corpus.home), "OMP_NUM_THREADS": "1"}
-        | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
-        check=True,
-        timeout=500,
+def test_workers_share_a_corpus_and_record_it_in_postgres(
+    corpus: Corpus, finished: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page's settings and its last command, as written, with more workers than SQLite likes."""
+    pytest.importorskip("dagster_postgres", reason="needs the extra `postgres`")
+    reason = postgres.missing()
+    if reason is not None:
+        pytest.skip(reason)
+    for number, name in enumerate("de"):
+        corpus.write(f"{name}.jsonl", make_rows(3 + number, 8))
+    (corpus.home / "dagster.yaml").write_text(STORAGE)
+    with postgres.postgres_server() as url:
+        monkeypatch.setenv("DAGSTER_POSTGRES_URL", url)
+        said = run_as_written(WORKERS[-1], corpus)
+        assert "SQLite" not in said
+        with dg.DagsterInstance.from_config(str(corpus.home)) as instance:
+            runs = instance.get_runs()
+            shards = instance.get_dynamic_partitions(NAME)
+            made = instance.get_materialized_partitions(corpus.key("miwv_scores"))
+    assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
+    assert len({run.tags["tshirt-assets/worker"] for run in runs}) == 5
+    assert set(made) == set(shards)
+    for shard in finished.shards:
+        assert_same_scores(*(stored(which, shard) for which in (corpus, finished)))
+
+
+def run_as_written(line: str, corpus: Corpus) -> str:
+    """Run a command of the page about a corpus; returns what it said on stderr."""
+    environment = {
+        "DAGSTER_HOME": str(corpus.home),
+        "OMP_NUM_THREADS": "1",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    done = subprocess.run(
+        ["bash", "-c", line],
+        env=os.environ | environment,
+        cwd=corpus.folder,
+        capture_output=True,
+        text=True,
+        timeout=1500,
     )
-    for asset in ASSETS:
-        assert set(corpus.instance.get_materialized_partitions(corpus.key(asset))) == {a, b, c}
-    assert_same_scores(corpus.frame("token_scores"), finished.frame("token_scores"))
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def stored(corpus: Corpus, shard: str) -> Any:
+    """Stored token scores of a shard."""
+    return corpus.store.read(NAME, "token_scores", shard).to_pandas()
 
 
 def test_ray_places_each_run_on_a_worker(corpus: Corpus, finished: Corpus) -> None:
@@ -66,8 +100,9 @@ def test_ray_places_each_run_on_a_worker(corpus: Corpus, finished: Corpus) -> No
 
     from tests.graphql import Backend
 
+    corpus.configure(shards_per_run=1)
     corpus.register()
-    a, _, c = corpus.shards
+    a, b, c = corpus.shards
     port, dashboard = free_port(), free_port()
     address = f"http://127.0.0.1:{dashboard}"
     settings = yaml.safe_load(POOLS) | yaml.safe_load(LAUNCHER)
@@ -83,18 +118,14 @@ def test_ray_places_each_run_on_a_worker(corpus: Corpus, finished: Corpus) -> No
     ):
         backend = Backend(url)
         paths = [[NAME, asset] for asset in ASSETS]
-        launched = [backend.backfill(paths, partitionNames=[shard]) for shard in (a, c)]
-        ended = [backend.wait_for_backfill(backfill) for backfill in launched]
-        assert [backfill["status"] for backfill in ended] == ["COMPLETED_SUCCESS"] * 2
+        done = backend.wait_for_backfill(backend.backfill(paths, partitionNames=[a, b, c]))
+        assert done["status"] == "COMPLETED_SUCCESS", done
         jobs = {job.submission_id: job for job in JobSubmissionClient(address).list_jobs()}
-    runs = [run["runId"] for backfill in ended for run in backfill["runs"]]
-    assert set(jobs) == {f"dagster-run-{run}" for run in runs}
+    assert len(done["runs"]) == 3
+    assert set(jobs) == {f"dagster-run-{run['runId']}" for run in done["runs"]}
     assert len({job.driver_node_id for job in jobs.values()}) == 2
-    for shard in (a, c):
-        stored = [
-            made.store.read(NAME, "token_scores", shard).to_pandas() for made in (corpus, finished)
-        ]
-        assert_same_scores(*stored)
+    for shard in (a, b, c):
+        assert_same_scores(*(stored(which, shard) for which in (corpus, finished)))
 
 
 @contextmanager

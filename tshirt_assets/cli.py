@@ -70,15 +70,31 @@ def validate_command(corpus: str) -> None:
 
 @main.command()
 @CORPUS
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes that share the shards, each with models, and a GPU, of its own.",
+)
+@click.option(
+    "--queued",
+    is_flag=True,
+    help="Leave the work to the queue of the Dagster that runs on DAGSTER_HOME, and wait for it.",
+)
 @one_line_errors
-def run(corpus: str) -> None:
-    """Materialize every asset of a corpus in this process and print a summary.
+def run(corpus: str, workers: int, queued: bool) -> None:
+    """Materialize every asset of a corpus and print a summary.
 
     What is stored already is reused: run again to continue after a crash or with new files.
     Shows the step, its rows and speed and the time left of this step: in one line of the terminal
     or, where there is none, in a line every ten seconds. Checks that failed are listed at the end.
     Ctrl-C cancels the run, with exit code 130.
     """
+    if queued and workers > 1:
+        raise click.UsageError(
+            "--queued leaves it to Dagster how many runs there are; drop --workers"
+        )
     with ending_soon() as ending:
         from tshirt_assets.commands.instance import open_instance
         from tshirt_assets.commands.run import run_corpus
@@ -88,7 +104,7 @@ def run(corpus: str) -> None:
         config = CorpusConfig.from_yaml(corpus)
         with open_instance(config) as instance:
             ending.last = partial(cancel_runs, instance)
-            success = run_corpus(instance, config)
+            success = run_corpus(instance, config, workers, queued=queued)
             say(summary(instance, config, corpus))
     if not success:
         say("error: not everything could be materialized, see the messages above", err=True)

@@ -20,10 +20,11 @@ ONE_PRESS: Final = 0.5  # seconds in which further signals are the first one, se
 
 @dataclass
 class Ending:
-    """Whether the process was told to stop, and what it does last if it is ended by force."""
+    """Whether the process was told to stop, and what it does and says last."""
 
     told: bool = False
-    last: Callable[[], None] = lambda: None
+    last: Callable[[], None] = lambda: None  # if it is ended by force
+    said: str = f"{INTERRUPTED}\n"
 
 
 @contextmanager
@@ -49,7 +50,7 @@ def ending_soon() -> Iterator[Ending]:
         yield ending
     finally:
         if ending.told:
-            _end()
+            _end(ending)
         signal.set_wakeup_fd(former)
         signal.signal(signal.SIGTERM, handler)
         os.close(writing)
@@ -72,13 +73,13 @@ def _watch(reading: int, ending: Ending) -> None:
     last = threading.Thread(target=ending.last, daemon=True)
     last.start()
     last.join(LAST_CALL)
-    _end()
+    _end(ending)
 
 
-def _end() -> None:
+def _end(ending: Ending) -> None:
     """End the process at once."""
     sys.stdout.flush()
-    os.write(2, f"{INTERRUPTED}\n".encode())
+    os.write(2, ending.said.encode())
     os._exit(EXIT_CODE)
 
 

@@ -1,33 +1,38 @@
-"""Materialize a whole corpus in one process, without the UI."""
+"""Materialize a whole corpus without the UI, in this process or in several workers."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 
 import dagster as dg
 
+from tshirt_assets.commands.crew import Crew
 from tshirt_assets.commands.instance import register_shards
-from tshirt_assets.commands.run_events import (
-    FailedChecks,
-    cancel_runs,
-    explain_failures,
-    terminal_logger,
-)
+from tshirt_assets.commands.piece import Outcome, Piece, corpus_job, run_piece
+from tshirt_assets.commands.queued import Queue
+from tshirt_assets.commands.run_events import FailedChecks, cancel_runs
 from tshirt_assets.commands.run_progress import RunProgress, shown_progress
 from tshirt_assets.commands.terminal import say
 from tshirt_assets.commands.validate import refuse_what_would_fail
+from tshirt_assets.commands.workers import make_together
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.shards import discover_shards
-from tshirt_assets.factory import build_curation_defs
 from tshirt_assets.incremental.catalog import SAMPLES, AssetRecord, phases, skipped_assets
 from tshirt_assets.incremental.dataset import incomplete_shards, left_out_if_incomplete
 from tshirt_assets.incremental.unusable import why_unusable
-from tshirt_assets.orchestration.run_start import PROCESS_TAG
 from tshirt_assets.store.store import Store
 
+Make = Callable[[Sequence[AssetRecord], Sequence[Sequence[str]]], Outcome]
+"""Makes the assets of a phase over ranges of partitions, and says why any failed."""
 
-def run_corpus(instance: dg.DagsterInstance, config: CorpusConfig) -> bool:
+
+def run_corpus(
+    instance: dg.DagsterInstance, config: CorpusConfig, workers: int = 1, *, queued: bool = False
+) -> bool:
     """Materialize every asset of a corpus; True if nothing failed.
 
+    `workers`: how many processes share the work, each with models of its own; one is this process.
+    `queued`: all of it is left to the queue of a Dagster that runs elsewhere, and waited for.
     What is already stored is reused, so running again after a crash or with new files continues.
     A shard whose file cannot be read is reported and left out; the others go on. So is one whose
     file breaks off, after its rows were scored; with `on_incomplete: keep` it is only reported.
@@ -38,8 +43,8 @@ def run_corpus(instance: dg.DagsterInstance, config: CorpusConfig) -> bool:
     refuse_what_would_fail(config)
     checks = FailedChecks()
     try:
-        with shown_progress(config) as progress:
-            return _run_phases(instance, config, checks, progress)
+        with shown_progress(config) as progress, _maker(instance, config, workers, queued) as make:
+            return _run_phases(instance, config, make, checks, progress)
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
         cancel_runs(instance)
         raise KeyboardInterrupt from None
@@ -51,15 +56,13 @@ def run_corpus(instance: dg.DagsterInstance, config: CorpusConfig) -> bool:
 def _run_phases(
     instance: dg.DagsterInstance,
     config: CorpusConfig,
+    make: Make,
     checks: FailedChecks,
     progress: RunProgress,
 ) -> bool:
     register_shards(instance, config)
     if skipped := skipped_assets(config):
         say(f"not needed, skipped: {skipped}")
-    job = dg.Definitions.merge(
-        build_curation_defs(config), dg.Definitions(loggers={"console": terminal_logger(instance)})
-    ).resolve_implicit_global_asset_job_def()
     registered = instance.get_dynamic_partitions(config.name)
     usable = {spec.key for spec in discover_shards(config, registered, missing_ok=True)}
     success, incomplete = True, set[str]()
@@ -68,45 +71,55 @@ def _run_phases(
     for phase in phases(config):
         ranges = _ranges(phase[0], registered, usable, config)
         progress.expect(phase, ranges)
-        for keys in ranges:
-            result = _run_assets(instance, config, job, phase, keys)
-            checks.add(result)
-            success &= result.success
-            if phase == [SAMPLES]:
-                usable -= _failed_partitions(result)
-            elif not result.success:
-                return False
+        outcome = make(phase, ranges)
+        checks.add(outcome.checks)
+        success &= outcome.success
         if phase == [SAMPLES]:
+            usable -= outcome.failed
             shards = sorted(usable & set(registered))
             incomplete = _report_incomplete(config, shards)
             success &= not incomplete
             if not _report_usable(config, shards):
                 return False
+        elif not outcome.success:
+            return False
         elif phase[0].unit == "corpus":  # what is measured from here on needs their results
             usable -= incomplete
     return success
 
 
-def _run_assets(
+@contextmanager
+def _maker(
+    instance: dg.DagsterInstance, config: CorpusConfig, workers: int, queued: bool
+) -> Iterator[Make]:
+    """What makes the phases: this process, several workers, or Dagster's queue."""
+    if queued:
+        yield Queue(instance, config).make
+    elif workers > 1:
+        with Crew(instance, config, workers) as crew:
+            yield partial(make_together, crew, config.shards_per_run)
+    else:
+        yield partial(_make_here, instance, config, corpus_job(instance, config))
+
+
+def _make_here(
     instance: dg.DagsterInstance,
     config: CorpusConfig,
     job: dg.JobDefinition,
     phase: Sequence[AssetRecord],
-    keys: Sequence[str],
-) -> dg.ExecuteInProcessResult:
-    """One run over the assets of a phase; says why it failed. Raises if it was interrupted."""
-    result = job.execute_in_process(
-        instance=instance,
-        asset_selection=[dg.AssetKey([config.name, record.name]) for record in phase],
-        tags=PROCESS_TAG | _range_tags(keys),
-        run_config={"loggers": {"console": {"config": {}}}},
-        raise_on_error=False,
-    )
-    if result.dagster_run.status is dg.DagsterRunStatus.CANCELED:
-        raise KeyboardInterrupt
-    if not result.success:
-        explain_failures(result)
-    return result
+    ranges: Iterable[Sequence[str]],
+) -> Outcome:
+    """A run for every range, up to the first that fails; of files that are read, all are tried."""
+    total = Outcome()
+    for keys in ranges:
+        piece = Piece(tuple(record.name for record in phase), tuple(keys))
+        outcome = run_piece(instance, config, job, piece)
+        for reason in outcome.reasons:
+            say(f"error: {reason}", err=True)
+        total += outcome
+        if not outcome.success and phase != [SAMPLES]:
+            break
+    return total
 
 
 def _report_incomplete(config: CorpusConfig, shards: Sequence[str]) -> set[str]:
@@ -147,21 +160,3 @@ def contiguous(keys: Sequence[str], wanted: Iterable[str]) -> list[Sequence[str]
         elif ranges[-1]:
             ranges.append([])
     return [found for found in ranges if found]
-
-
-def _range_tags(keys: Sequence[str]) -> dict[str, str]:
-    if not keys:
-        return {}
-    return {
-        "dagster/asset_partition_range_start": keys[0],
-        "dagster/asset_partition_range_end": keys[-1],
-    }
-
-
-def _failed_partitions(result: dg.ExecuteInProcessResult) -> set[str]:
-    failed: set[str] = set()
-    for event in result.get_step_failure_events():
-        failure: Any = event.step_failure_data.user_failure_data
-        if failure and "failed" in failure.metadata:
-            failed |= set(failure.metadata["failed"].value)
-    return failed

@@ -1,12 +1,12 @@
 """What a headless run says of its events: messages, failures, checks, and its cancellation."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import dagster as dg
 
-from tshirt_assets.commands.terminal import MENDABLE, TerminalHandler, say
+from tshirt_assets.commands.terminal import MENDABLE, TerminalHandler
 from tshirt_assets.export.escaping import one_line
 from tshirt_assets.incremental.progress import IN_PROGRESS
 from tshirt_assets.orchestration.run_start import PROCESS_TAG
@@ -21,9 +21,16 @@ MOST_SHARDS: Final = 3  # of a check that are named, with what it found there
 FRAMEWORK: Final = "dagster."  # where messages of Dagster's own wrappers begin
 
 
-def cancel_runs(instance: dg.DagsterInstance) -> None:
-    """Record that the runs which this process started, and will not finish, are canceled."""
-    for run in instance.get_runs(dg.RunsFilter(tags=PROCESS_TAG, statuses=list(UNFINISHED))):
+def unfinished_runs(
+    instance: dg.DagsterInstance, tags: Mapping[str, str] = PROCESS_TAG
+) -> Sequence[dg.DagsterRun]:
+    """The runs of this command, or of one of its workers, that are not over."""
+    return instance.get_runs(dg.RunsFilter(tags=dict(tags), statuses=list(UNFINISHED)))
+
+
+def cancel_runs(instance: dg.DagsterInstance, tags: Mapping[str, str] = PROCESS_TAG) -> None:
+    """Record that the runs which this command started, and will not finish, are canceled."""
+    for run in unfinished_runs(instance, tags):
         instance.report_run_canceled(run, "Interrupted at the terminal; run again to continue.")
 
 
@@ -70,10 +77,9 @@ class _Canceling(logging.Handler):
             self._instance.report_run_canceling(run, "Interrupted at the terminal.")
 
 
-def explain_failures(result: dg.ExecuteInProcessResult) -> None:
-    """Say in one line each why steps failed."""
-    for event in result.get_step_failure_events():
-        say(f"error: {event.step_key}: {one_line(_reason(event.step_failure_data))}", err=True)
+def failure_reasons(failures: Iterable[dg.DagsterEvent]) -> list[str]:
+    """Why steps failed, in one line each."""
+    return [f"{event.step_key}: {one_line(_reason(event.step_failure_data))}" for event in failures]
 
 
 def _reason(data: Any) -> str:
@@ -104,12 +110,11 @@ class FailedChecks:
     def __init__(self) -> None:
         self._found: dict[tuple[str, str], list[dg.AssetCheckEvaluation]] = {}
 
-    def add(self, result: dg.ExecuteInProcessResult) -> None:
-        """Take in the checks of one run."""
-        for check in result.get_asset_check_evaluations():
-            if not check.passed:
-                place = (check.asset_key.path[-1], check.check_name)
-                self._found.setdefault(place, []).append(check)
+    def add(self, failed: Iterable[dg.AssetCheckEvaluation]) -> None:
+        """Take in the failed checks of a run."""
+        for check in failed:
+            place = (check.asset_key.path[-1], check.check_name)
+            self._found.setdefault(place, []).append(check)
 
     def lines(self) -> list[str]:
         """One line each: severity, asset, check, in how many partitions, and what it found."""

@@ -76,6 +76,13 @@ class CorpusConfig(Options):
         le=10_000_000,
         description="Most rows of a shard; larger files are split into ranges of this size.",
     )
+    shards_per_run: int | None = Field(
+        default=None,
+        ge=1,
+        description="Most shards of a run: a backfill, or `run --workers`, is divided into runs of "
+        "so many, which work side by side, one GPU each. By default a backfill is one run, and "
+        "workers get short ones.",
+    )
     turns: Literal["last", "all"] = Field(
         default="last",
         description="Which assistant turns of a conversation are scored, of those that are to be "

@@ -104,7 +104,7 @@ def _declared(binding: Binding, record: AssetRecord, body: Body) -> dg.AssetsDef
             for name in record.checks
         ],
         required_resource_keys={binding.resource(kind) for kind in record.resources},
-        backfill_policy=dg.BackfillPolicy.single_run() if partitioned else None,
+        backfill_policy=_backfill_policy(binding, record) if partitioned else None,
         pool=GPU_POOL if record.on_gpu else None,
     )
     def materialize(context: dg.AssetExecutionContext) -> Iterator[Any]:
@@ -114,6 +114,12 @@ def _declared(binding: Binding, record: AssetRecord, body: Body) -> dg.AssetsDef
         yield from body(run)
 
     return materialize
+
+
+def _backfill_policy(binding: Binding, record: AssetRecord) -> dg.BackfillPolicy:
+    """One run for all partitions, or for `shards_per_run` of them."""
+    size = binding.config.shards_per_run if record.unit == "shard" else None
+    return dg.BackfillPolicy.multi_run(size) if size else dg.BackfillPolicy.single_run()
 
 
 def _description(binding: Binding, record: AssetRecord) -> str:

@@ -1,5 +1,6 @@
 """The quick checks before the first asset of a run: what would fail later fails at once."""
 
+import os
 from collections import deque
 from typing import Any, Final
 from uuid import uuid4
@@ -7,18 +8,23 @@ from uuid import uuid4
 import dagster as dg
 
 from tshirt_assets.incremental.catalog import ASSETS
+from tshirt_assets.models.gpus import claim_gpu
 from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.preflight.checklist import QUICK_CHECKS, findings, said_before_a_run
 from tshirt_assets.preflight.inspection import MODEL_KINDS, Inspection
 
-PROCESS_TAG: Final = {"tshirt-assets/process": uuid4().hex}
-"""Tag of the runs that the command line started in this process: it has looked at more already."""
+PROCESS_VARIABLE: Final = "TSHIRT_ASSETS_PROCESS"
+PROCESS_TAG: Final = {"tshirt-assets/process": os.environ.get(PROCESS_VARIABLE) or uuid4().hex}
+"""Tag of the runs that the command line started, here or in its workers, which inherit the
+variable: it has looked at more already."""
 
 _passed: deque[tuple[str, str]] = deque(maxlen=100)  # (run, corpus), of this process
 
 
 def check_before(run: Run) -> None:
     """Look at the folders, and the models that the assets of the run need, once per process.
+
+    A run that uses models then claims a GPU, where there are several.
 
     Files and tables are not opened and the hub is not asked. Resources that were replaced, in the
     code location or for the run, are left alone. Raises `dagster.Failure` with the remedies.
@@ -35,6 +41,8 @@ def check_before(run: Run) -> None:
     if faults:
         raise dg.Failure("\n".join(faults))
     _passed.append(place)
+    if models and (gpu := claim_gpu(run.config)) is not None:
+        run.log.info(f"this run has the GPU {gpu}")
 
 
 def _needed_resources(run: Run) -> set[str]:
