@@ -20,7 +20,9 @@ def options(folder: Path, **changes: object) -> CausalLMOptions:
 def test_a_model_is_loaded_once_whoever_asks(
     tiny_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TSHIRT_ASSETS_CACHE", str(tmp_path / "cache"))  # nothing is known of any model
+    monkeypatch.setenv(
+        "TSHIRT_ASSETS_CACHE", str(tmp_path / "cache")
+    )  # nothing is known of any model
     folder = tmp_path / "lm"  # a folder of its own: what other tests loaded stays in the process
     shutil.copytree(tiny_models / "lm", folder)
     first = load_causal_lm(options(folder))

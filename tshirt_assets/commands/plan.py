@@ -37,7 +37,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     yield summary_line(plan)
     if plan.skipped:
         yield f"not needed, skipped: {', '.join(plan.skipped)}"
-    for shard, fault in (plan.unreadable or {}).items():
+    for shard, fault in plan.unreadable.items():
         yield f"left out: {shard}: {fault}"
     yield from plan.basis
 
@@ -71,9 +71,9 @@ def duration(seconds: float) -> str:
 def _cells(asset: PlannedAsset) -> tuple[str, ...]:
     return (
         asset.asset,
-        f"{asset.rows:,}" if asset.asset != "total" else "",
-        f"{asset.reused:,}" if asset.asset != "total" else "",
-        f"{asset.tokens:,}" if asset.tokens else "",
+        _count(asset.rows) if asset.asset != "total" else "",
+        _count(asset.reused) if asset.asset != "total" else "",
+        _count(asset.tokens) if asset.tokens else "",
         _short(asset.flops) if asset.flops else "",
         duration(asset.seconds),
         _size(asset.bytes) if asset.bytes else "",
@@ -88,6 +88,10 @@ def _line(cells: tuple[str, ...]) -> str:
     return "".join([first, *others]).rstrip()
 
 
+def _count(number: int) -> str:
+    return f"{number:,}" if number < 10**9 else _short(number)
+
+
 def _short(number: float) -> str:
     """A number with three digits and a unit."""
     place = 0
@@ -97,6 +101,8 @@ def _short(number: float) -> str:
 
 
 def _size(size: float) -> str:
+    if size >= 1 << 40:
+        return f"{size / (1 << 40):,.1f} TiB"
     if size >= 1 << 30:
         return f"{size / (1 << 30):,.1f} GiB"
     return f"{size / (1 << 20):,.1f} MiB"

@@ -70,4 +70,5 @@ def device_name(device: str) -> str:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device.startswith("cuda") and torch.cuda.is_available():
         return torch.cuda.get_device_name(torch.device(device))
-    return f"{device}, {torch.get_num_threads()} threads" if device == "cpu" else device
+    threads = torch.get_num_threads()
+    return f"cpu, {threads} thread{'s' * (threads != 1)}" if device == "cpu" else device

@@ -1,7 +1,7 @@
 """A plan: what each asset of a corpus would compute, in what time, before any of it is done."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final, Self
 
 FORMAT: Final = 1
@@ -46,7 +46,7 @@ class Plan:
     start_seconds: float
     assets: tuple[PlannedAsset, ...]
     skipped: tuple[str, ...] = ()
-    unreadable: Mapping[str, str] | None = None
+    unreadable: Mapping[str, str] = field(default_factory=dict)
     basis: tuple[str, ...] = ()
 
     @property
@@ -68,14 +68,13 @@ class Plan:
 
     def values(self) -> dict[str, Any]:
         """The plan as plain values, with its totals: what its JSON holds."""
-        values = asdict(self) | {"unreadable": dict(self.unreadable or {})}
-        return {"format": FORMAT, **values, "total": asdict(self.total)}
+        return {"format": FORMAT, **asdict(self), "total": asdict(self.total)}
 
     @classmethod
     def of_values(cls, values: Mapping[str, Any]) -> Self:
         """The plan that `values` gave. Raises `ValueError` for another format."""
         if values.get("format") != FORMAT:
             raise ValueError(f"a plan of format {values.get('format')}, not {FORMAT}")
-        known = {field.name: values[field.name] for field in fields(cls)}
+        known = {own.name: values[own.name] for own in fields(cls)}
         known["assets"] = tuple(PlannedAsset(**asset) for asset in values["assets"])
         return cls(**known | {name: tuple(values[name]) for name in ("skipped", "basis")})

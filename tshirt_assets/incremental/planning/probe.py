@@ -44,17 +44,17 @@ class Probe:
     ) -> dict[Kind, Speed]:
         """The speed of every kind of use that `flops` names, with what all of it will take.
 
-        A kind whose share of the cost is less than one pass has the speed that was kept of it,
-        if any: the model is then not loaded for it.
+        A kind is timed where 2 % of it are a forward pass or more. Else its speed is the one that
+        was kept of it, or that of the kind that takes most; if that one is too small as well, and
+        none was kept, a single pass of it is timed. Only to time it the model is loaded.
         """
         pack = PACK_TOKENS["cuda" if "cuda" in _device_of(self.config) else "cpu"]
         least = float(size.flops(np.array([256.0]), np.array([128.0]))[0]) / 256 * pack
-        speeds = {kind: kept.get(kind) for kind in flops}
-        timed = [
-            kind
-            for kind, total in flops.items()
-            if speeds[kind] is None or PROBE_SHARE * total > least
-        ]
+        most = max(flops, key=lambda kind: flops[kind])
+        speeds = {kind: known for kind in flops if (known := kept.get(kind)) is not None}
+        timed = [kind for kind, total in flops.items() if PROBE_SHARE * total > least]
+        if not timed and most not in speeds:
+            timed = [most]
         if timed:
             started = self.clock()
             engine: Any = model.engine
@@ -65,7 +65,7 @@ class Probe:
             wanted = max(PROBE_SHARE * flops[kind], least)
             speeds[kind] = self._timed(engine, size, rows, kind, wanted)
             kept.keep(kind, speeds[kind])
-        return speeds
+        return {kind: speeds.get(kind, speeds.get(most)) for kind in flops}
 
     def _tokenized(self, model: "LoadedCausalLM") -> list["TokenizedSample"]:
         from tshirt_assets.corpus.status import Status

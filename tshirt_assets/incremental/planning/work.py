@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["clean", "noisy", "gradient", "target", "embedding"]
 """A way in which a model is used, each with a speed of its own."""
-GRADIENT_COST = 3.0
-"""Operations of a forward and a backward pass, without gradients of weights, per forward pass."""
+GRADIENT_COST = 2.0
+"""Operations of a forward and a backward pass to the embeddings alone, per forward pass."""
 
 
 @dataclass(frozen=True, slots=True)
