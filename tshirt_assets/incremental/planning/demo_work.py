@@ -32,38 +32,36 @@ def miwv_work(
     another row is as long as rows are.
     """
     same_model = config.target_model == config.scorer
-    kind: Kind = "clean" if same_model else "target"
+    rows = rows.filter("selectable")
     identity = loss_identity("miwv_scores", config, target)
     shards = rows["shard"].unique().to_list()
     found = stored.under("miwv_scores", identity, shards, ("sample_id", "neighbour_id"))
-    rows = rows.filter("selectable").join(found, on="sample_id", how="left", maintain_order="left")
-    present = rows["sample_id"].unique()
-    demo = pl.col("neighbour_id")
-    known = rows["sample_id"].is_in(found["sample_id"].implode())
-    rows = rows.with_columns(_known=known).with_columns(
-        _kept=pl.col("_known") & (demo.is_null() | demo.is_in(present.implode()))
-    )
-    usable = pl.col("response") > 0
-    new = rows.filter(~pl.col("_known"))["weight"].sum() / max(1e-9, rows["weight"].sum())
-    left = rows.with_columns(
-        _chance=pl.when("_kept").then(pl.lit(new)).otherwise(1.0) * pl.col("weight")
-    )
-    chance = left["_chance"].to_numpy()
-    own = (left["prompt"] + left["response"]).to_numpy()
-    scored = left.select(pl.col("response")).to_series().to_numpy()
-    length = _demo_lengths(rows, target.max_length - own)
-    ok = left.select(usable).to_series().to_numpy()
-    whole = np.where(ok, own + length, 0.0)
-    computed = np.where(ok, own + DEMO_COST * length, 0.0)
-    flops = size.flops(computed, scored)
+    rows = rows.join(found, on="sample_id", how="left", maintain_order="left")
+    chance = _chances(rows, found)
+    response = rows["response"].to_numpy()
+    ok = response > 0
+    own = np.where(ok, (rows["prompt"] + rows["response"]).to_numpy(), 0)
+    demo = np.where(ok, _demo_lengths(rows, target.max_length - own), 0)
+    flops = size.flops(own + DEMO_COST * demo, response)
     if not same_model:  # the zero-shot losses are then no by-product of token_scores
-        flops = flops + size.flops(np.where(ok, own, 0.0), scored)
+        flops = flops + size.flops(own, response)
+    kind: Kind = "clean" if same_model else "target"
     return Work(
         rows=float(chance.sum()),
-        reused=float(rows["weight"].sum() - chance.sum()),
-        tokens=float(chance @ whole),
+        reused=float(rows["weight"].to_numpy().sum() - chance.sum()),
+        tokens=float(chance @ (own + demo)),
         flops={kind: float(chance @ flops)},
     )
+
+
+def _chances(rows: pl.DataFrame, found: pl.DataFrame) -> np.ndarray:
+    """(N,) how many rows each row stands for, times the probability that it is computed."""
+    weight = rows["weight"].to_numpy()
+    known = rows["sample_id"].is_in(found["sample_id"].implode())
+    demo = rows["neighbour_id"]
+    there = demo.is_null() | demo.is_in(rows["sample_id"].unique().implode())
+    new = float(weight @ ~known.to_numpy()) / max(1e-9, float(weight.sum()))
+    return weight * np.where((known & there).to_numpy(), new, 1.0)
 
 
 def _demo_lengths(rows: pl.DataFrame, room: np.ndarray) -> np.ndarray:

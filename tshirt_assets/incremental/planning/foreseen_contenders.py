@@ -127,7 +127,7 @@ def foreseen_contenders(
     """
     from tshirt_assets.selection.contenders import contenders
 
-    scale = rows["weight"].sum() / max(1, rows.height)
+    scale = float(rows["weight"].to_numpy().sum()) / max(1, rows.height)
     recipes = [_scaled(recipe, scale) for recipe in config.recipes.values()]
     usable = pl.col("response") > 0
     clean = rows.join(known, on="sample_id", how="left", maintain_order="left").with_columns(

@@ -137,7 +137,9 @@ class _Outlook:
                 return self._remade(self._embeddings)
             case "contenders":
                 return self._remade(self._scored.token_scores())
-        return self._selections()
+            case "selected_subset":
+                return self._selections()
+        return Work(rows=self._present.usable)
 
     def _remade(self, made_from: Work) -> Work:
         """A table over the whole corpus, which is made again when a row of it is new."""

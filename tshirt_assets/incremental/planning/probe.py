@@ -51,7 +51,8 @@ class Probe:
         pack = PACK_TOKENS["cuda" if "cuda" in _device_of(self.config) else "cpu"]
         least = float(size.flops(np.array([256.0]), np.array([128.0]))[0]) / 256 * pack
         most = max(flops, key=lambda kind: flops[kind])
-        speeds = {kind: known for kind in flops if (known := kept.get(kind)) is not None}
+        found = {kind: kept.get(kind) for kind in flops}
+        speeds = {kind: speed for kind, speed in found.items() if speed is not None}
         timed = [kind for kind, total in flops.items() if PROBE_SHARE * total > least]
         if not timed and most not in speeds:
             timed = [most]
@@ -65,7 +66,7 @@ class Probe:
             wanted = max(PROBE_SHARE * flops[kind], least)
             speeds[kind] = self._timed(engine, size, rows, kind, wanted)
             kept.keep(kind, speeds[kind])
-        return {kind: speeds.get(kind, speeds.get(most)) for kind in flops}
+        return {kind: speeds.get(kind) or speeds[most] for kind in flops}
 
     def _tokenized(self, model: "LoadedCausalLM") -> list["TokenizedSample"]:
         from tshirt_assets.corpus.status import Status

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import polars as pl
 
-from tshirt_assets.config import CorpusConfig
+from tshirt_assets.config import CorpusConfig, Estimator
 from tshirt_assets.incremental.draws import DELTAS, noise_facts
 from tshirt_assets.incremental.estimates import gradient_identity
 from tshirt_assets.incremental.identity import loss_identity
@@ -141,7 +141,7 @@ class ScorerWork:
                 )
         return done
 
-    def _by_gradients(self, estimator: str, rows: pl.DataFrame) -> Work:
+    def _by_gradients(self, estimator: Estimator, rows: pl.DataFrame) -> Work:
         from tshirt_assets.scoring.calibration import Calibration
 
         left, tau = rows, self.known.tau
