@@ -68,6 +68,32 @@ def validate_command(corpus: str) -> None:
         sys.exit(1)
 
 
+@main.command("plan")
+@CORPUS
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+@one_line_errors
+def plan_command(corpus: str, as_json: bool) -> None:
+    """Say what a run would compute: rows, tokens, operations, time and disk of each asset.
+
+    What is stored is deducted. Models are timed on a few rows, for at most 2 % of the cost; where
+    nothing is missing none is loaded. The plan is kept: the UI shows it on `token_scores`. Exits
+    with 1 where a run would fail.
+    """
+    import json
+
+    from tshirt_assets.commands.plan import plan_corpus, plan_lines
+    from tshirt_assets.models.model_files import ModelError
+    from tshirt_assets.preflight.finding import PreflightError
+
+    try:
+        plan = plan_corpus(CorpusConfig.from_yaml(corpus))
+    except (PreflightError, ModelError) as error:
+        for line in str(error).splitlines():
+            say(f"error: {line}", err=True)
+        sys.exit(1)
+    say(json.dumps(plan.values(), indent=2) if as_json else "\n".join(plan_lines(plan)))
+
+
 @main.command()
 @CORPUS
 @click.option(

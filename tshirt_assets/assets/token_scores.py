@@ -27,6 +27,7 @@ from tshirt_assets.models.cache import load_count
 from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.declaring import partitioned_asset
+from tshirt_assets.orchestration.planned_scores import PlannedScores
 from tshirt_assets.orchestration.recording import (
     describe_table,
     describe_work,
@@ -56,16 +57,23 @@ def prepare(run: Run) -> Callable[[str], Report]:
         run.store, run.config.name, name, identity, COLUMNS, run.log, run.progress(name)
     )
     template = TemplateCheck(run.store, run.config, scorer, run.log)
-    return partial(process, run, scores, scorer, template)
+    planned = PlannedScores(run.store, run.config.name)
+    return partial(process, run, scores, scorer, template, planned)
 
 
 def process(
-    run: Run, scores: ScoreTable, scorer: "LoadedCausalLM", template: TemplateCheck, shard: str
+    run: Run,
+    scores: ScoreTable,
+    scorer: "LoadedCausalLM",
+    template: TemplateCheck,
+    planned: PlannedScores,
+    shard: str,
 ) -> Report:
     """Score one shard and report on it."""
     scored, inputs = score_shard(scores, scorer, run.config.prompt_format, shard)
     metadata = describe_table(scored.info, scored.table, PREVIEW) | describe_work(scored)
     metadata |= {"model": scorer.path, "model_loads": load_count()} | _distributions(scored.table)
+    metadata |= planned.metadata(scored)
     return Report(
         data_version=scored.info.data_version,
         metadata=metadata,

@@ -101,6 +101,17 @@ MIWV_SCORES = pa.schema(
         pa.field("demo_truncated", pa.bool_()),
     ]
 )
+PLAN = pa.schema(
+    [
+        pa.field("asset", pa.string()),
+        pa.field("rows", pa.int64()),
+        pa.field("reused", pa.int64()),
+        pa.field("tokens", pa.int64()),
+        pa.field("flops", pa.float64()),
+        pa.field("seconds", pa.float64()),
+        pa.field("bytes", pa.int64()),
+    ]
+)
 
 
 def computed_schema(schema: pa.Schema) -> pa.Schema:

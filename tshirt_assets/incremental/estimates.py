@@ -169,15 +169,8 @@ class Estimates:
 
     def _gradient_table(self, estimator: Estimator) -> ScoreTable:
         assert self._calibration is not None
-        drawn = self._config.neighbours if estimator == "hybrid" else 0
-        identity = loss_identity(
-            "robust_scores",
-            self._config,
-            self._scorer,
-            estimator=estimator,
-            tau=self.tau,
-            calibration=self._calibration.decisive(estimator),
-            **noise_facts(self._config, drawn),
+        identity = gradient_identity(
+            self._config, self._scorer, estimator, self.tau, self._calibration
         )
         return ScoreTable(
             self._store,
@@ -233,6 +226,25 @@ class Estimates:
             prompt_format=self._config.prompt_format,
         )
         return Computation(tokenize, run)
+
+
+def gradient_identity(
+    config: CorpusConfig,
+    scorer: "LoadedCausalLM",
+    estimator: Estimator,
+    tau: float,
+    calibration: "Calibration",
+) -> str:
+    """Identity of the scores of an estimator that took a gradient."""
+    return loss_identity(
+        "robust_scores",
+        config,
+        scorer,
+        estimator=estimator,
+        tau=tau,
+        calibration=calibration.decisive(estimator),
+        **noise_facts(config, config.neighbours if estimator == "hybrid" else 0),
+    )
 
 
 def robust_identity(config: CorpusConfig, scorer: "LoadedCausalLM") -> str:

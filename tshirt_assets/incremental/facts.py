@@ -67,8 +67,8 @@ class TableFacts(Facts):
     quantile: that of the rows, which tau is within `tau_tolerance` of. calibration: numbers of the
     pilot. estimators: those that `robust_scores` holds. provenance, inputs (by asset and shard): of
     a selected subset. made_from: hash of what the rows of `samples` or `robust_scores`, or a subset
-    with its files and report, were made from.
-    embedder, fingerprint: what `search` was embedded with.
+    with its files and report, were made from. embedder, fingerprint: what `search` was embedded
+    with. plan: of `plan`, the last one.
     """
 
     source: str | None = None
@@ -83,6 +83,7 @@ class TableFacts(Facts):
     made_from: str | None = None
     embedder: dict[str, Any] | None = None
     fingerprint: str | None = None
+    plan: dict[str, Any] | None = None
 
     def to_meta(self) -> dict[str, str]:
         """The facts that were given, as metadata of a table."""

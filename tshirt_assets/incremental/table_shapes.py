@@ -17,6 +17,7 @@ TABLES: Final[dict[str, pa.Schema]] = {
     "neighbour_deltas": columns.NEIGHBOUR_DELTAS,
     "embeddings": pa.schema([*columns.SCORED_ROW, pa.field("model", pa.string())]),
     "search": pa.schema([f for f in columns.search_schema(1) if f.name != "vector"]),
+    "plan": columns.PLAN,
     "selected_subset": pa.schema(
         [*columns.ROW[:3], pa.field("score", pa.float64()), pa.field("reason", pa.string())]
     ),
@@ -28,6 +29,7 @@ FACTS: Final[dict[str, tuple[str, ...]]] = {
     "calibration": ("tau", "calibration"),
     "robust_scores": ("tau", "estimators"),
     "search": ("embedder", "fingerprint"),
+    "plan": ("plan",),
     "selected_subset": ("provenance", "inputs"),
 }
 """The facts that each table was written with, beside those of every table."""

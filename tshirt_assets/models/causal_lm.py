@@ -17,6 +17,7 @@ from tshirt_assets.models.model_files import (
     locate_model,
     safetensors_copy,
 )
+from tshirt_assets.models.model_size import ModelSize
 from tshirt_assets.models.on_demand import OnDemand, facts_file, keep_facts, known_facts
 from tshirt_assets.models.remarks import FROM_IDS, UNWRAPPED, noise_refusal, remarks
 from tshirt_assets.models.weight_names import unwrapping, weights_fault, without_report
@@ -132,6 +133,13 @@ def read_tokenizer(folder: Path, options: CausalLMOptions) -> Any:
             f"model {options.path!r}: no usable tokenizer beside the weights; "
             "save one there with `tokenizer.save_pretrained(folder)`"
         ) from error
+
+
+def causal_lm_size(options: CausalLMOptions) -> ModelSize:
+    """What the model computes for a token; no weights are read. Raises `ModelError`."""
+    folder, _ = _folder(options)
+    files = weight_files(folder, f"model {options.path!r}", allow_pickle=options.allow_pickle)
+    return ModelSize.of(read_config(folder, options), shapes(files))
 
 
 def _folder(options: CausalLMOptions) -> tuple[Path, Path]:
