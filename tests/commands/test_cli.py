@@ -167,6 +167,8 @@ def test_failed_checks_are_listed_at_the_end_also_beside_a_shard_that_failed(
     c = corpus.shard("c-")
     expected = f"warning: check samples.rows_usable (1 of 3): {c}: 2 of 14 rows not ok ("
     assert any(line.startswith(expected) for line in result.stderr.splitlines())
+    for asset in ("embeddings", "token_scores", "miwv_scores"):  # without the shard that failed
+        assert f"] {asset}: 34 of 34 rows, " in result.stderr
 
 
 def test_an_interrupted_command_says_so(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -233,3 +233,13 @@ def test_an_interrupt_leaves_no_line_behind(
 def test_what_is_no_terminal_has_no_live_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     assert not can_be_live(io.StringIO())
+
+
+def test_a_terminal_that_is_gone_ends_no_run(
+    config: CorpusConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(shown, "say", gone)
+    RunProgress(config, None).hear(Began("samples"))

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from tshirt_assets.commands.live_line import LiveLine, can_be_live
@@ -46,8 +46,8 @@ class RunProgress:
             self._shards[record.name] = [key for keys in ranges for key in keys]
 
     def hear(self, event: Event) -> None:
-        """Take in an event, and show it if it is time to."""
-        with self._lock:
+        """Take in an event, and show it if it is time to; where nothing can be shown, be silent."""
+        with self._lock, suppress(OSError):
             if isinstance(event, Began):
                 self._begin(event.asset)
                 return

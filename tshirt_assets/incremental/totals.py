@@ -1,22 +1,25 @@
 """How many rows an asset has to do over the shards of a run, before it has looked at any."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.incremental.catalog import ASSETS
+from tshirt_assets.store.faults import StoreError
 from tshirt_assets.store.store import Store
 
 
 def rows_to_do(store: Store, config: CorpusConfig, asset: str, shards: Sequence[str]) -> int | None:
     """Rows in all, those that need no work included; None where that is not known beforehand.
 
-    Known are the assets that score shard by shard. A row counts once for each of the tables that
-    it is measured in.
+    Known are the assets that score shard by shard, if the store can be read: who cannot do without
+    it says so. A row counts once for each of the tables that it is measured in.
     """
-    if ASSETS[asset].holds_every_sample:
-        return _stored_rows(store, config, shards)
-    if asset == "robust_scores":
-        return _rows_to_measure(store, config, shards)
+    with suppress(StoreError):
+        if ASSETS[asset].holds_every_sample:
+            return _stored_rows(store, config, shards)
+        if asset == "robust_scores":
+            return _rows_to_measure(store, config, shards)
     return None
 
 
