@@ -11,6 +11,7 @@ thread in microseconds per row; docs/large-corpora.md has them.
 
 import argparse
 import cProfile
+import gc
 import json
 import pstats
 import time
@@ -105,9 +106,12 @@ def measure(
     """Microseconds of this thread per row, by what is computed."""
     before = torch.get_num_threads(), noise.filler
     torch.set_num_threads(1)
+    gc.collect()
+    gc.freeze()  # a sweep over all that libraries hold would count for a few rows
     try:
         return _measured(counts, profiler)
     finally:
+        gc.unfreeze()
         torch.set_num_threads(before[0])
         noise.filler = before[1]
 

@@ -57,8 +57,8 @@ class CounterNoise:
 
 def counter_noise(noises: Sequence[CounterNoise], width: int, device: torch.device) -> torch.Tensor:
     """The perturbations of several requests below each other, (sum of L, C) float32."""
-    keys, rows = to_device(np.stack(_keys_and_rows(noises)), device)
-    return _values(keys, rows, to_device(_scales(noises), device), width)
+    lengths = np.array([len(noise.rows) for noise in noises])
+    return _values(noises, lengths, width, device)[0]
 
 
 def add_counter_noise(
@@ -68,30 +68,26 @@ def add_counter_noise(
     lengths = np.array([len(noise.rows) for noise in noises])
     first = np.array(starts) - (np.cumsum(lengths) - lengths)
     places = np.arange(lengths.sum()) + np.repeat(first, lengths)
-    table = to_device(np.stack([*_keys_and_rows(noises), places]), embeds.device)
-    values = _values(table[0], table[1], to_device(_scales(noises), embeds.device), embeds.shape[1])
-    embeds.index_add_(0, table[2], values)
+    values, (place,) = _values(noises, lengths, embeds.shape[1], embeds.device, places)
+    embeds.index_add_(0, place, values)
 
 
 def _values(
-    keys: torch.Tensor, rows: torch.Tensor, scales: torch.Tensor, width: int
-) -> torch.Tensor:
-    values = torch.empty(len(rows), width, device=rows.device)
-    filler(rows.device)(values, keys, rows, scales)
-    return values
-
-
-def _keys_and_rows(noises: Sequence[CounterNoise]) -> tuple[np.ndarray, np.ndarray]:
-    """The key and the row of the noise field of every token, (sum of L,) int64 each."""
+    noises: Sequence[CounterNoise],
+    lengths: np.ndarray,  # of their rows
+    width: int,
+    device: torch.device,
+    *more: np.ndarray,
+) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+    """The perturbations, and more (sum of L,) int64 on the device by the same copy."""
     keys = np.array([noise.key for noise in noises], dtype=np.uint64).view(np.int64)
-    rows = np.concatenate([noise.rows for noise in noises]).astype(np.int64, copy=False)
-    return np.repeat(keys, [len(noise.rows) for noise in noises]), rows
-
-
-def _scales(noises: Sequence[CounterNoise]) -> np.ndarray:
-    """What a token's integers are multiplied by, (sum of L,) float32."""
     scales = np.array([noise.eps / 2**24 for noise in noises], dtype=np.float32)
-    return np.repeat(scales, [len(noise.rows) for noise in noises])
+    rows = np.concatenate([noise.rows for noise in noises])
+    table = np.stack([np.repeat(keys, lengths), rows.astype(np.int64, copy=False), *more])
+    key, row, *others = to_device(table, device)
+    values = torch.empty(len(rows), width, device=device)
+    filler(device)(values, key, row, to_device(np.repeat(scales, lengths), device))
+    return values, tuple(others)
 
 
 @cache

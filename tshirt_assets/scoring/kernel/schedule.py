@@ -6,6 +6,7 @@ beginning once per pack.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -27,12 +28,14 @@ def schedule(ids: Sequence[np.ndarray], may_share: Sequence[bool]) -> list[Sched
     it. The others, and those that may not share, come in order of falling length.
     """
     candidates = [index for index, allowed in enumerate(may_share) if allowed]
-    candidates.sort(key=lambda index: ids[index].astype(">u4").tobytes())
+    keys = {index: ids[index].astype(">u4").tobytes() for index in candidates}
+    candidates.sort(key=keys.__getitem__)
     common = [0] * (len(candidates) + 1)  # with the one before; 0 behind the last
-    for place in range(1, len(candidates)):
-        before, own = (ids[candidates[at]] for at in (place - 1, place))
-        found = n_common(before, own)
-        common[place] = found if found >= _LEAST_SHARED else 0
+    for place, (before, own) in enumerate(pairwise(candidates), start=1):
+        head = keys[before][: 4 * _LEAST_SHARED]
+        # Most have less in common, which is seen at a glance.
+        if len(head) == 4 * _LEAST_SHARED and keys[own].startswith(head):
+            common[place] = n_common(ids[before], ids[own])
     sharing = [
         Scheduled(index, common[place])
         for place, index in enumerate(candidates)

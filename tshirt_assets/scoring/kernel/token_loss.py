@@ -235,17 +235,19 @@ class TokenLossEngine:
     def _embeds(self, pack: Pack, requests: Sequence[LossRequest]) -> torch.Tensor:
         """The pack's perturbed embeddings, (N, C) float32."""
         embeds = self._embedding(pack.ids).float()
-        counters, starts = [], []
-        for request, start in zip(requests, pack.starts, strict=True):
-            # All tokens are the request's own: with noise it shares none.
-            if isinstance(request.noise, CounterNoise):
-                counters.append(request.noise)
-                starts.append(start)
-            elif request.noise is not None:
-                stop = start + len(request.ids)
-                embeds[start:stop] += request.noise.values(self.width, self.device)
-        if counters:
-            add_counter_noise(embeds, counters, starts)
+        # All tokens of a request are its own: with noise it shares none.
+        noisy = [
+            (request.noise, start)
+            for request, start in zip(requests, pack.starts, strict=True)
+            if request.noise is not None
+        ]
+        counted = [entry for entry in noisy if isinstance(entry[0], CounterNoise)]
+        if counted:
+            add_counter_noise(embeds, *zip(*counted, strict=True))
+        for noise, start in noisy if len(noisy) > len(counted) else ():
+            if not isinstance(noise, CounterNoise):
+                values = noise.values(self.width, self.device)
+                embeds[start : start + len(values)] += values
         return embeds
 
 
