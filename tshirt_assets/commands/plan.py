@@ -1,6 +1,7 @@
 """Say what a run of a corpus would compute and take, before anything is paid for."""
 
 from collections.abc import Iterator
+from textwrap import wrap
 
 from tshirt_assets.commands.validate import refuse_what_would_fail
 from tshirt_assets.config import CorpusConfig
@@ -11,6 +12,7 @@ from tshirt_assets.store.store import Store
 
 HEAD = ("asset", "rows", "stored", "tokens", "FLOP", "time", "disk")
 WIDTHS = (15, 12, 12, 15, 8, 9, 9)
+COLUMNS = sum(WIDTHS)
 UNITS = ("", "k", "M", "G", "T", "P", "E")
 
 
@@ -34,12 +36,12 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     for asset in (*plan.assets, plan.total):
         yield _line(_cells(asset))
     yield ""
-    yield summary_line(plan)
+    remarks = [summary_line(plan)]
     if plan.skipped:
-        yield f"not needed, skipped: {', '.join(plan.skipped)}"
-    for shard, fault in plan.unreadable.items():
-        yield f"left out: {shard}: {fault}"
-    yield from plan.basis
+        remarks.append(f"not needed, skipped: {', '.join(plan.skipped)}")
+    remarks += [f"left out: {shard}: {fault}" for shard, fault in plan.unreadable.items()]
+    for remark in (*remarks, *plan.basis):
+        yield from wrap(remark, COLUMNS, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def summary_line(plan: Plan) -> str:

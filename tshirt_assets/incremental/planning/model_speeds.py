@@ -33,11 +33,14 @@ class ModelSpeeds:
 
     @property
     def basis(self) -> list[str]:
-        """Where the speeds are from, one line each."""
+        """Where the speeds are from, one line each; kinds that share one stand together."""
+        found: dict[Speed, list[str]] = {}
+        for kind, speed in self._speeds.items():
+            found.setdefault(speed, []).append(NAMES[kind])
         return [
-            f"speed of {NAMES[kind]}: {speed.flops / 1e9:,.0f} GFLOP/s, "
+            f"speed of {', '.join(names)}: {speed.flops / 1e9:,.0f} GFLOP/s, "
             f"from a probe of {speed.rows:,} rows ({speed.date[:16].replace('T', ' ')} UTC)"
-            for kind, speed in self._speeds.items()
+            for speed, names in found.items()
         ]
 
     def seconds(self, works: Mapping[str, Work]) -> dict[str, float]:

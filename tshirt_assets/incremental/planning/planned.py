@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final, Self
 
+from tshirt_assets.incremental.catalog import ASSETS
+
 FORMAT: Final = 1
 """Of the values of a plan; raised when a reader of an earlier one would misread it."""
 
@@ -59,8 +61,8 @@ class Plan:
 
     @property
     def missing(self) -> bool:
-        """Whether a model has anything to compute."""
-        return any(asset.tokens or asset.flops for asset in self.assets)
+        """Whether an asset that is made with a model has rows to compute."""
+        return any(asset.rows for asset in self.assets if ASSETS[asset.asset].on_gpu)
 
     def for_asset(self, asset: str) -> PlannedAsset:
         """What is planned of one asset; nothing of one that is not needed."""
