@@ -43,7 +43,8 @@ def run_corpus(
     refuse_what_would_fail(config)
     checks = FailedChecks()
     try:
-        with shown_progress(config) as progress, _maker(instance, config, workers, queued) as make:
+        shown = shown_progress(config, alone=workers == 1)
+        with shown as progress, _maker(instance, config, workers, queued) as make:
             return _run_phases(instance, config, make, checks, progress)
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
         cancel_runs(instance)

@@ -106,9 +106,12 @@ class RunProgress:
 
 
 @contextmanager
-def shown_progress(config: CorpusConfig) -> Iterator[RunProgress]:
-    """Inside, it is shown on standard error how far the run is."""
-    line = LiveLine(sys.stderr) if can_be_live(sys.stderr) else None
+def shown_progress(config: CorpusConfig, *, alone: bool = True) -> Iterator[RunProgress]:
+    """Inside, it is shown on standard error how far the run is.
+
+    alone: no other process prints there; their lines would run into one that is drawn again.
+    """
+    line = LiveLine(sys.stderr) if alone and can_be_live(sys.stderr) else None
     progress = RunProgress(config, line)
     try:
         with observed(progress.hear):
