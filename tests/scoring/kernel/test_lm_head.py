@@ -100,7 +100,11 @@ def test_head_of_a_model_repeats_its_logits(kind):
             model.get_decoder().forward = before
     expected = F.cross_entropy(logits, targets, reduction="none")
     with torch.no_grad():
-        assert torch.allclose(LMHead.of(model, Precision("fp32", "cpu")).losses(hidden, targets, 99), expected, atol=1e-5)
+        assert torch.allclose(
+            LMHead.of(model, Precision("fp32", "cpu")).losses(hidden, targets, 99),
+            expected,
+            atol=1e-5,
+        )
 
 
 class _Output:
