@@ -93,7 +93,7 @@ class _Counting(TorchDispatchMode):
 def counted(kind: Kind, what: What, lengths: tuple[int, int], patch: pytest.MonkeyPatch) -> Count:
     """One pack of requests whose lengths lie in the range, in TF32."""
     model, counting = _model(kind), _Counting()
-    replaced = replacements(model, Precision("fp32", "cpu"))
+    replaced = replacements(model, Precision("fp32", "cpu"), same_bits=False)
     forward = DecoderForward(model, Precision("tf32", "cuda"), "one call", replaced=replaced)
     limits = Limits(PACK_TOKENS, LOGITS), Limits(GRADIENT_TOKENS + 1000, LOGITS)
     patch.setattr(token_loss, "choose_forward", lambda *_, **__: forward)

@@ -36,7 +36,9 @@ def on_cuda(calls, monkeypatch):
         yield "separate"
 
     monkeypatch.setattr(self_test, "_layouts", layouts)
-    monkeypatch.setattr(self_test, "_fused_on", lambda _, *what: replacements(*what))
+    monkeypatch.setattr(
+        self_test, "_faster_parts", lambda _, *what: replacements(*what, same_bits=False)
+    )
     return calls
 
 
@@ -83,7 +85,7 @@ def test_gradients_are_those_of_groups(kind, budget, on_cuda):
     found = list(engine.embedding_gradients(batch, weights))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(self_test, "_layouts", lambda *_: ["packed"])
-        patch.setattr(self_test, "_fused_on", lambda *_: ())
+        patch.setattr(self_test, "_faster_parts", lambda *_: ())
         plain = TokenLossEngine(tiny(kind), token_budget=budget)
     assert plain._forward.name == "packed"
     for one, other in zip(found, plain.embedding_gradients(batch, weights), strict=True):
