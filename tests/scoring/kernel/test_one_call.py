@@ -155,3 +155,32 @@ def test_precision_of_the_test_is_the_one_of_the_run(on_cuda, monkeypatch):
     assert TokenLossEngine(tiny("llama"), precision="fp16")._forward.name == "separate"
     assert TokenLossEngine(tiny("llama"), precision="fp32")._forward.name == "one call"
     assert Precision("fp16", "cpu").short is torch.float16
+
+
+@pytest.mark.parametrize("where", ["forward", "head", "gradient"])
+def test_out_of_memory_halves_the_budget(where, on_cuda, monkeypatch):
+    engine = TokenLossEngine(tiny("llama"), token_budget=64)
+    head = type(engine._forward._head)
+    owner, name = {
+        "forward": (type(engine._forward), "_hidden"),
+        "head": (head, "losses"),
+        "gradient": (head, "losses_and_gradient"),
+    }[where]
+    own = getattr(owner, name)
+
+    def small_only(self, states, *rest):
+        if len(states) > 24:
+            raise torch.OutOfMemoryError("full")
+        return own(self, states, *rest)
+
+    batch = [LossRequest(np.arange(12), 11) for _ in range(6)]
+    expected = engine.losses(batch)[0]
+    monkeypatch.setattr(owner, name, small_only)
+    if where == "gradient":
+        ones = [np.ones(11, np.float32)] * 6
+        packs = list(engine.embedding_gradients(batch, ones))
+        assert sorted(index for pack in packs for index in pack.requests) == list(range(6))
+        assert engine._gradient_limits.tokens < 64
+    else:
+        assert all(own == pytest.approx(expected, abs=1e-5) for own in engine.losses(batch))
+        assert engine._limits.tokens < 64

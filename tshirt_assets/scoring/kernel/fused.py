@@ -43,6 +43,19 @@ class Replacement:
     kind: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """What replacements are tried with."""
+
+    types: tuple[torch.dtype, ...]  # of the numbers that go from layer to layer
+    device: torch.device
+    same_bits: bool
+
+    def random(self, dtype: torch.dtype, *shape: int) -> torch.Tensor:
+        draw = torch.Generator().manual_seed(0)
+        return torch.randn(shape, generator=draw).to(self.device, dtype)
+
+
 def replacements(
     model: PreTrainedModel, precision: Precision, *, same_bits: bool
 ) -> tuple[Replacement, ...]:
@@ -50,13 +63,15 @@ def replacements(
 
     With `same_bits` only what gives the model's own numbers to the last bit.
     """
-    found = []
+    weight: torch.Tensor = model.get_input_embeddings().weight  # type: ignore[assignment]
+    setting = _Setting(precision.types(), weight.device, same_bits)
+    found: list[Replacement] = []
     with torch.no_grad(), precision.matmuls(), precision.layers():
         for module in model.get_decoder().modules():
             if next(module.children(), None) is None:
-                found += _of_module(module, precision, same_bits)
+                found += _of_module(module, setting)
         if not same_bits:
-            found += _of_rotary(model, precision)
+            found += _of_rotary(model, setting)
     count = Counter(replacement.kind for replacement in found)
     listed = ", ".join(f"{number} {kind}" for kind, number in count.items())
     logger.info("token losses: done faster: %s", listed or "no module, the model runs as it is")
@@ -80,22 +95,23 @@ def in_place(replaced: Sequence[Replacement]) -> Iterator[None]:
                 entry.holder[entry.name] = own
 
 
-def _of_module(module: torch.nn.Module, precision: Precision, same_bits: bool) -> list[Replacement]:
+def _of_module(module: torch.nn.Module, setting: _Setting) -> list[Replacement]:
     """The module's replacement, if it has one."""
     weights = dict(module.named_parameters())
-    width, forms = _WIDTH, {}
-    if list(weights) == ["weight"] and weights["weight"].dim() == 1 and not same_bits:
+    width = _WIDTH
+    forms: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {}
+    if list(weights) == ["weight"] and weights["weight"].dim() == 1 and not setting.same_bits:
         width = len(weights["weight"])
         eps = getattr(module, "variance_epsilon", getattr(module, "eps", None))
         forms["RMSNorm"] = functools.partial(_rms_norm, module, 0.0, eps)
         forms["RMSNorm of 1 + weight"] = functools.partial(_rms_norm, module, 1.0, eps)
     elif not weights and next(module.buffers(), None) is None:
-        if same_bits:
+        if setting.same_bits:
             forms["GELU"] = functools.partial(_gelu_in_pieces, module.forward)
         else:
             forms["GELU"] = functools.partial(F.gelu, approximate="tanh")
     for kind, form in forms.items():
-        if _alike(module, form, width, precision, same_bits):
+        if _alike(module, form, width, setting):
             return [Replacement(vars(module), "forward", form, kind)]
     return []
 
@@ -127,16 +143,15 @@ def _alike(
     one: Callable[[torch.Tensor], Any],
     other: Callable[[torch.Tensor], torch.Tensor],
     width: int,
-    precision: Precision,
-    same_bits: bool,
+    setting: _Setting,
 ) -> bool:
     """Whether two functions give the same for random numbers (1, N, width) of each type."""
     try:
-        for dtype in precision.types():
+        for dtype in setting.types:
             for scale in _SCALES:
-                x = scale * _random((1, _ROWS, width), dtype, precision)
+                x = scale * setting.random(dtype, 1, _ROWS, width)
                 results = one(x), other(x)
-                if not (torch.equal(*results) if same_bits else _near(*results, dtype)):
+                if not (torch.equal(*results) if setting.same_bits else _near(*results, dtype)):
                     return False
     except torch.OutOfMemoryError:
         raise
@@ -152,12 +167,7 @@ def _near(one: Any, other: torch.Tensor, dtype: torch.dtype) -> bool:
     return bool(difference <= _TOLERANCE[dtype] * one.float().abs().max())
 
 
-def _random(shape: tuple[int, ...], dtype: torch.dtype, precision: Precision) -> torch.Tensor:
-    draw = torch.Generator().manual_seed(0)
-    return torch.randn(shape, generator=draw).to(precision.device_type, dtype)
-
-
-def _of_rotary(model: PreTrainedModel, precision: Precision) -> list[Replacement]:
+def _of_rotary(model: PreTrainedModel, setting: _Setting) -> list[Replacement]:
     """The rotation of queries and keys in the files of the model's layers."""
     found = []
     scopes = {
@@ -166,18 +176,18 @@ def _of_rotary(model: PreTrainedModel, precision: Precision) -> list[Replacement
         if _ROTARY in (scope := getattr(type(module).forward, "__globals__", {}))
     }
     for scope in scopes.values():
-        if _rotates(scope[_ROTARY], precision):
+        if _rotates(scope[_ROTARY], setting):
             found.append(Replacement(scope, _ROTARY, rotate, "rotary embedding"))
     return found
 
 
-def _rotates(own: Callable[..., Any], precision: Precision) -> bool:
+def _rotates(own: Callable[..., Any], setting: _Setting) -> bool:
     """Whether `rotate` gives what the model's own function gives."""
     try:
-        for dtype in precision.types():
-            query = _random((1, 3, _ROWS, _WIDTH), dtype, precision)
-            key = _random((1, 1, _ROWS, _WIDTH), dtype, precision)
-            angle = _random((1, _ROWS, _WIDTH), torch.float32, precision)
+        for dtype in setting.types:
+            query = setting.random(dtype, 1, 3, _ROWS, _WIDTH)
+            key = setting.random(dtype, 1, 1, _ROWS, _WIDTH)
+            angle = setting.random(torch.float32, 1, _ROWS, _WIDTH)
             arguments = query, key, angle.cos(), angle.sin()
             pairs = zip(own(*arguments), rotate(*arguments), strict=True)
             if not all(_near(one, other, dtype) for one, other in pairs):

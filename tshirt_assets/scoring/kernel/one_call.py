@@ -74,7 +74,7 @@ def _efficient(
     scaling: float | None,
     window: int | None,
 ) -> torch.Tensor:
-    """For float32 operands, in TF32 three times over: about as exact as float32."""
+    """For float32 operands."""
     key, value = per_query_head(key, value, query.shape[1])
     states = (one.unsqueeze(0) for one in (query, key, value))  # (1, N, H, D)
     attended: torch.Tensor = _Efficient.apply(*states, spans, scaling, window)
