@@ -2,6 +2,7 @@
 
     python -m tests.benchmarks.bench                                  # up to an hour on 2 cores
     python -m tests.benchmarks.bench --rows 40 --reference-rows 4 --overlap-rows 60   # a quick look
+    python -m tests.benchmarks.bench --model shape:gpt2   # random weights in GPT-2's shape
 
 Expect: clean >= 1.3x, scope all >= 1.1x, the default several times, deltas within 5e-5, memory
 growth below 300 MiB. Rows come from ../shared/data where it is there, else from data/. Writes
@@ -23,7 +24,16 @@ from tests.benchmarks.memory import memory_growth
 from tests.benchmarks.official import load_official
 from tests.benchmarks.overlap import overlaps
 from tests.benchmarks.reference import OwnReference
-from tests.benchmarks.rows import ALPHA, MODEL, ROOT, SEED, alpaca_rows, scorer, shortest_rows
+from tests.benchmarks.rows import (
+    ALPHA,
+    GPT2_SHAPE,
+    MODEL,
+    ROOT,
+    SEED,
+    alpaca_rows,
+    scorer,
+    shortest_rows,
+)
 from tests.benchmarks.table import table
 from tests.benchmarks.throughput import embedding, neighbour_search
 from tshirt_assets.models.causal_lm import LoadedCausalLM
@@ -105,7 +115,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--neighbours", type=int, default=30)
     parser.add_argument("--overlap-rows", type=int, default=300)
     parser.add_argument("--overlap-neighbours", type=int, default=10)
-    parser.add_argument("--model", default=MODEL)
+    parser.add_argument("--model", default=MODEL, help=f"a path, or {GPT2_SHAPE}")
     parser.add_argument("--official", type=Path, help="checkout of the official T-SHIRT code")
     parser.add_argument("--skip-memory", action="store_true", help="no memory, no growth")
     return parser.parse_args()

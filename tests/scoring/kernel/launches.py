@@ -1,7 +1,9 @@
 """What the CUDA path would launch, counted on a CPU, by tensors that have a shape and no values.
 
 PyTorch without CUDA cannot index or differentiate tensors that say they are there. So they say that
-they are on the CPU, and the choices that `self_test` makes on CUDA are made for it here. Every operation of PyTorch's that is neither a view nor an allocation counts as one kernel, which is
+they are on the CPU, and the choices that `self_test` makes on CUDA are made for it here.
+
+Every operation of PyTorch's that is neither a view nor an allocation counts as one kernel, which is
 what most are. Bytes are those of the operands and results; what a kernel reads twice counts once.
 """
 
@@ -30,7 +32,9 @@ Kind = Literal["gpt2", "llama"]
 What = Literal["clean", "noisy", "gradient"]
 PACK_TOKENS, GRADIENT_TOKENS = 32 * 1024, 21_000
 LOGITS = 256 * 2**20
-_FREE = {"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided", "detach", "lift_fresh", "device", "_unsafe_view"}  # fmt: skip
+_FREE = {"detach", "lift_fresh", "_unsafe_view"} | {
+    f"{prefix}empty{suffix}" for prefix in ("", "new_") for suffix in ("", "_like", "_strided")
+}
 _SYNCING = {"_local_scalar_dense", "nonzero", "equal", "is_nonzero", "masked_select"}
 _PICKING = {"gather", "index", "embedding", "index_select"}  # read what they give, not all
 
@@ -68,7 +72,7 @@ class _Counting(TorchDispatchMode):
     ) -> Any:
         name = func.overloadpacket.__name__
         if name == "_efficient_attention_backward":  # PyTorch's own shape function fails
-            found: Any = tuple(torch.empty_like(args[i]) for i in (1, 2, 3)) + (None,)
+            found: Any = (*(torch.empty_like(args[i]) for i in (1, 2, 3)), None)
         else:
             found = func(*args, **(kwargs or {}))
         operands = [t for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)]
@@ -89,7 +93,7 @@ class _Counting(TorchDispatchMode):
 def counted(kind: Kind, what: What, lengths: tuple[int, int], patch: pytest.MonkeyPatch) -> Count:
     """One pack of requests whose lengths lie in the range, in TF32."""
     model, counting = _model(kind), _Counting()
-    replaced = replacements(model, Precision("fp32", "cpu"))
+    replaced = replacements(model, Precision("fp32", "cpu"), same_bits=False)
     forward = DecoderForward(model, Precision("tf32", "cuda"), "one call", replaced=replaced)
     limits = Limits(PACK_TOKENS, LOGITS), Limits(GRADIENT_TOKENS + 1000, LOGITS)
     patch.setattr(token_loss, "choose_forward", lambda *_, **__: forward)

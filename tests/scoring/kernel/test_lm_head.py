@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -98,7 +100,11 @@ def test_head_of_a_model_repeats_its_logits(kind, monkeypatch):
             logits = model(inputs_embeds=hidden[None]).logits[0]
     expected = F.cross_entropy(logits, targets, reduction="none")
     with torch.no_grad():
-        assert torch.allclose(LMHead.of(model, Precision("fp32", "cpu")).losses(hidden, targets, 99), expected, atol=1e-5)
+        assert torch.allclose(
+            LMHead.of(model, Precision("fp32", "cpu")).losses(hidden, targets, 99),
+            expected,
+            atol=1e-5,
+        )
 
 
 class _Output:
@@ -147,3 +153,88 @@ def test_losses_do_not_depend_on_how_many_rows_there_are(inputs):
     apart = torch.cat([head.losses(hidden[:111], targets[:111], 10**5),
                        head.losses(hidden[111:], targets[111:], 10**7)])  # fmt: skip
     assert torch.allclose(apart, together, atol=4e-6)
+
+
+@pytest.mark.parametrize("elements", [1, N * 10, N * VOCABULARY, 10**6])
+def test_wide_blocks_give_the_losses_and_gradient_of_full_logits(head, inputs, elements):
+    wide = replace(head, wide=True)
+    hidden, targets, coefficients = inputs
+    exact = hidden.double().requires_grad_()
+    expected = reference(head, exact, targets)
+    (expected_gradient,) = torch.autograd.grad((coefficients.double() * expected).sum(), exact)
+    losses, gradient = wide.losses_and_gradient(hidden, targets, coefficients, elements)
+    assert torch.allclose(losses.double(), expected, atol=2e-6)
+    assert torch.allclose(gradient.double(), expected_gradient, atol=5e-6)
+
+
+@pytest.mark.parametrize(
+    ("rows", "elements", "block"),
+    [
+        (7, 7 * 5000, 5000),  # all of it
+        (7, 7 * 100, 100),
+        (4000, 512 * 5000, 5000),  # rows are divided before the vocabulary is
+        (4000, 512 * 50, 50),
+        (4000, 10, 1),
+    ],
+)
+def test_a_wide_block_is_as_much_of_the_vocabulary_as_is_allowed(rows, elements, block):
+    head = LMHead(torch.zeros(5000, 1), None, wide=True)
+    assert head._block(rows, elements) == block
+    assert replace(head, wide=False)._block(rows, elements) == 1024
+
+
+@pytest.fixture
+def short_products(monkeypatch):
+    """The 16-bit product with float32 sums that CUDA has, on CPU."""
+    taken = []
+    whole = torch.mm
+
+    def mm(left, right, *, out_dtype):
+        taken.append(left.dtype)
+        assert left.dtype == right.dtype
+        assert out_dtype == torch.float32
+        return whole(left.float(), right.float())
+
+    monkeypatch.setattr(torch, "mm", mm)
+    return taken
+
+
+@pytest.mark.parametrize(("dtype", "near"), [(torch.float16, 3e-3), (torch.bfloat16, 3e-2)])
+def test_16_bit_products_are_summed_in_float32(head, inputs, dtype, near, short_products):
+    short = replace(head, wide=True, short=dtype)
+    hidden, targets, coefficients = inputs
+    exact = head.losses_and_gradient(hidden, targets, coefficients, 100)
+    found = short.losses_and_gradient(hidden, targets, coefficients, 100)
+    for one, other in zip(found, exact, strict=True):
+        assert one.dtype == torch.float32
+        assert torch.allclose(one, other, atol=3 * near, rtol=near)
+    assert set(short_products) == {dtype}
+
+
+def test_small_shares_do_not_vanish_in_16_bits(short_products):
+    """Thirty thousand words with 1e-8 each, below the least float16 number, still have a slope."""
+    weight = torch.zeros(30_001, 1)
+    weight[:-1] = 1.0
+    head = LMHead(weight, torch.cat([torch.full((30_000,), -18.4), torch.zeros(1)]), wide=True)
+    arguments = torch.zeros(1, 1), torch.tensor([30_000]), torch.ones(1), 10**6
+    _, exact = head.losses_and_gradient(*arguments)
+    _, found = replace(head, short=torch.float16).losses_and_gradient(*arguments)
+    assert found == pytest.approx(exact, rel=0.02)
+
+
+def test_a_16_bit_overflow_is_not_a_number_in_its_own_row_only(inputs, short_products):
+    hidden, targets, _ = inputs
+    hidden = hidden.clone()
+    hidden[2, 0] = 1e6
+    head = LMHead(torch.ones(VOCABULARY, WIDTH), None, wide=True, short=torch.float16)
+    finite = torch.isfinite(head.losses(hidden, targets, 100))
+    assert finite.tolist() == [True, True, False, True, True, True, True]
+
+
+def test_a_model_on_cuda_has_a_wide_head():
+    model = tiny("llama")
+    assert not LMHead.of(model, Precision("fp16", "cpu")).wide
+    assert LMHead.of(model, Precision("fp16", "cpu")).short is None
+    assert LMHead.of(model, Precision("fp16", "cuda")).short is torch.float16
+    assert LMHead.of(model, Precision("tf32", "cuda")).wide
+    assert LMHead.of(model, Precision("tf32", "cuda")).short is None

@@ -73,7 +73,7 @@ class DecoderForward:
         by_ids: bool = False,
         replaced: Sequence[Replacement] = (),
     ) -> None:
-        self.name = layout
+        self.name: str = layout
         self.by_ids = by_ids
         self._model = model
         self._decoder = model.get_decoder()

@@ -1,12 +1,16 @@
-"""Parts of a model that one CUDA kernel can do, found by what they compute and not by their names.
+"""Parts of a model that can be done faster, found by what they compute and not by their names.
 
 A module without children is run on random numbers, on the device and in the precision that will be
 used, and so is what might take its place; only where both give the same is it replaced, and only
 while the model runs for us: to everyone else it stays as it is.
+
+On CUDA one kernel does what the model does in several, and rounds a little differently. On CPU the
+steps stay the same and so do the bits; they are taken piece by piece, each of which stays in cache.
 """
 
 import functools
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,10 +25,11 @@ from .precision import Precision
 
 logger = logging.getLogger(__name__)
 
-_ROWS, _WIDTH = 12, 64  # of the random numbers
+_ROWS, _WIDTH = 24, 64  # of the random numbers
 _SCALES = (0.1, 1.0, 10.0)
 # Relative to the greatest value: the rounding of a few operations in the type of the numbers.
 _TOLERANCE = {torch.float32: 2e-6, torch.float16: 3e-3, torch.bfloat16: 2e-2}
+_PIECE = 1 << 15  # numbers
 _ROTARY = "apply_rotary_pos_emb"  # what transformers calls it in every file that has one
 
 
@@ -38,17 +43,38 @@ class Replacement:
     kind: str
 
 
-def replacements(model: PreTrainedModel, precision: Precision) -> tuple[Replacement, ...]:
-    """What one kernel can do in this model's decoder, in this precision."""
-    found = []
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """What replacements are tried with."""
+
+    types: tuple[torch.dtype, ...]  # of the numbers that go from layer to layer
+    device: torch.device
+    same_bits: bool
+
+    def random(self, dtype: torch.dtype, *shape: int) -> torch.Tensor:
+        draw = torch.Generator().manual_seed(0)
+        return torch.randn(shape, generator=draw).to(self.device, dtype)
+
+
+def replacements(
+    model: PreTrainedModel, precision: Precision, *, same_bits: bool
+) -> tuple[Replacement, ...]:
+    """What can be done faster in this model's decoder, in this precision.
+
+    With `same_bits` only what gives the model's own numbers to the last bit.
+    """
+    weight: torch.Tensor = model.get_input_embeddings().weight  # type: ignore[assignment]
+    setting = _Setting(precision.types(), weight.device, same_bits)
+    found: list[Replacement] = []
     with torch.no_grad(), precision.matmuls(), precision.layers():
         for module in model.get_decoder().modules():
             if next(module.children(), None) is None:
-                found += _of_module(module, precision)
-        found += _of_rotary(model, precision)
+                found += _of_module(module, setting)
+        if not same_bits:
+            found += _of_rotary(model, setting)
     count = Counter(replacement.kind for replacement in found)
     listed = ", ".join(f"{number} {kind}" for kind, number in count.items())
-    logger.info("token losses: run by fused kernels: %s", listed or "nothing, the model as it is")
+    logger.info("token losses: done faster: %s", listed or "no module, the model runs as it is")
     return tuple(found)
 
 
@@ -69,21 +95,23 @@ def in_place(replaced: Sequence[Replacement]) -> Iterator[None]:
                 entry.holder[entry.name] = own
 
 
-def _of_module(module: torch.nn.Module, precision: Precision) -> list[Replacement]:
+def _of_module(module: torch.nn.Module, setting: _Setting) -> list[Replacement]:
     """The module's replacement, if it has one."""
     weights = dict(module.named_parameters())
+    width = _WIDTH
     forms: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {}
-    if list(weights) == ["weight"] and weights["weight"].dim() == 1:
-        eps = getattr(module, "variance_epsilon", getattr(module, "eps", None))
+    if list(weights) == ["weight"] and weights["weight"].dim() == 1 and not setting.same_bits:
         width = len(weights["weight"])
-        forms = {
-            "RMSNorm": functools.partial(_rms_norm, module, 0.0, eps),
-            "RMSNorm of 1 + weight": functools.partial(_rms_norm, module, 1.0, eps),
-        }
+        eps = getattr(module, "variance_epsilon", getattr(module, "eps", None))
+        forms["RMSNorm"] = functools.partial(_rms_norm, module, 0.0, eps)
+        forms["RMSNorm of 1 + weight"] = functools.partial(_rms_norm, module, 1.0, eps)
     elif not weights and next(module.buffers(), None) is None:
-        width, forms = _WIDTH, {"GELU": functools.partial(F.gelu, approximate="tanh")}
+        if setting.same_bits:
+            forms["GELU"] = functools.partial(_gelu_in_pieces, module.forward)
+        else:
+            forms["GELU"] = functools.partial(F.gelu, approximate="tanh")
     for kind, form in forms.items():
-        if _alike(module, form, width, precision):
+        if _alike(module, form, width, setting):
             return [Replacement(vars(module), "forward", form, kind)]
     return []
 
@@ -95,18 +123,35 @@ def _rms_norm(
     return F.rms_norm(x, weight.shape, weight + offset if offset else weight, eps)
 
 
+def _gelu_in_pieces(own: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+    """The tanh GELU in the eight steps of the module's own code, which also does what this cannot.
+
+    That is 16-bit numbers and gradients.
+    """
+    if x.dtype != torch.float32 or x.requires_grad:
+        return own(x)
+    found = torch.empty_like(x, memory_format=torch.contiguous_format)
+    pieces = zip(x.reshape(-1).split(_PIECE), found.view(-1).split(_PIECE), strict=True)
+    for piece, to in pieces:
+        torch.pow(piece, 3.0, out=to)
+        to.mul_(0.044715).add_(piece).mul_(math.sqrt(2.0 / math.pi))
+        to.tanh_().add_(1.0).mul_(0.5 * piece)
+    return found
+
+
 def _alike(
     one: Callable[[torch.Tensor], Any],
     other: Callable[[torch.Tensor], torch.Tensor],
     width: int,
-    precision: Precision,
+    setting: _Setting,
 ) -> bool:
-    """Whether two functions give the same for random numbers (N, width) of each type and scale."""
+    """Whether two functions give the same for random numbers (1, N, width) of each type."""
     try:
-        for dtype in precision.types():
+        for dtype in setting.types:
             for scale in _SCALES:
-                x = scale * _random((1, _ROWS, width), dtype, precision)
-                if not _near(one(x), other(x), dtype):
+                x = scale * setting.random(dtype, 1, _ROWS, width)
+                results = one(x), other(x)
+                if not (torch.equal(*results) if setting.same_bits else _near(*results, dtype)):
                     return False
     except torch.OutOfMemoryError:
         raise
@@ -122,12 +167,7 @@ def _near(one: Any, other: torch.Tensor, dtype: torch.dtype) -> bool:
     return bool(difference <= _TOLERANCE[dtype] * one.float().abs().max())
 
 
-def _random(shape: tuple[int, ...], dtype: torch.dtype, precision: Precision) -> torch.Tensor:
-    draw = torch.Generator().manual_seed(0)
-    return torch.randn(shape, generator=draw).to(precision.device_type, dtype)
-
-
-def _of_rotary(model: PreTrainedModel, precision: Precision) -> list[Replacement]:
+def _of_rotary(model: PreTrainedModel, setting: _Setting) -> list[Replacement]:
     """The rotation of queries and keys in the files of the model's layers."""
     found = []
     scopes = {
@@ -136,18 +176,18 @@ def _of_rotary(model: PreTrainedModel, precision: Precision) -> list[Replacement
         if _ROTARY in (scope := getattr(type(module).forward, "__globals__", {}))
     }
     for scope in scopes.values():
-        if _rotates(scope[_ROTARY], precision):
+        if _rotates(scope[_ROTARY], setting):
             found.append(Replacement(scope, _ROTARY, rotate, "rotary embedding"))
     return found
 
 
-def _rotates(own: Callable[..., Any], precision: Precision) -> bool:
+def _rotates(own: Callable[..., Any], setting: _Setting) -> bool:
     """Whether `rotate` gives what the model's own function gives."""
     try:
-        for dtype in precision.types():
-            query = _random((1, 3, _ROWS, _WIDTH), dtype, precision)
-            key = _random((1, 1, _ROWS, _WIDTH), dtype, precision)
-            angle = _random((1, _ROWS, _WIDTH), torch.float32, precision)
+        for dtype in setting.types:
+            query = setting.random(dtype, 1, 3, _ROWS, _WIDTH)
+            key = setting.random(dtype, 1, 1, _ROWS, _WIDTH)
+            angle = setting.random(torch.float32, 1, _ROWS, _WIDTH)
             arguments = query, key, angle.cos(), angle.sin()
             pairs = zip(own(*arguments), rotate(*arguments), strict=True)
             if not all(_near(one, other, dtype) for one, other in pairs):

@@ -5,6 +5,8 @@ how many calls there are does not depend on the sequences' lengths. Both have a 
 exist on CUDA only; whether they can be used there is found out by `self_test`.
 """
 
+from typing import Any
+
 import torch
 
 from .packing import Spans
@@ -72,26 +74,71 @@ def _efficient(
     scaling: float | None,
     window: int | None,
 ) -> torch.Tensor:
-    """For float32 operands, in TF32 three times over: about as exact as float32."""
-    bounds, longest = spans.bounds, spans.longest
+    """For float32 operands."""
     key, value = per_query_head(key, value, query.shape[1])
-    found = torch.ops.aten._efficient_attention_forward(
-        query.unsqueeze(0),
-        key.unsqueeze(0),
-        value.unsqueeze(0),
-        None,  # bias
-        bounds,
-        bounds,
-        longest,
-        longest,
-        0.0,  # dropout
-        _CAUSAL,
-        torch.is_grad_enabled(),  # keep what the backward pass needs
-        scale=scaling,
-        window_size=window,
-    )
-    output: torch.Tensor = found[0]
-    return output.squeeze(0)
+    states = (one.unsqueeze(0) for one in (query, key, value))  # (1, N, H, D)
+    attended: torch.Tensor = _Efficient.apply(*states, spans, scaling, window)
+    return attended.squeeze(0)
+
+
+class _Efficient(torch.autograd.Function):
+    """The efficient kernel; PyTorch's own backward pass of it forgets the window (2.13)."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        spans: Spans,
+        scaling: float | None,
+        window: int | None,
+    ) -> torch.Tensor:
+        found = torch.ops.aten._efficient_attention_forward(
+            query,
+            key,
+            value,
+            None,  # bias
+            spans.bounds,
+            spans.bounds,
+            spans.longest,
+            spans.longest,
+            0.0,  # dropout
+            _CAUSAL,
+            any(ctx.needs_input_grad),  # keep the log-sum-exp for the backward pass
+            scale=scaling,
+            window_size=window,
+        )
+        output, logsumexp, seed, offset, *_ = found
+        ctx.save_for_backward(query, key, value, output, logsumexp, seed, offset)
+        ctx.mask = spans, scaling, window
+        return output  # type: ignore[no-any-return]
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        query, key, value, output, logsumexp, seed, offset = ctx.saved_tensors
+        spans, scaling, window = ctx.mask
+        found = torch.ops.aten._efficient_attention_backward(
+            gradients[0],
+            query,
+            key,
+            value,
+            None,  # bias
+            output,
+            spans.bounds,
+            spans.bounds,
+            spans.longest,
+            spans.longest,
+            logsumexp,
+            0.0,  # dropout
+            seed,
+            offset,
+            _CAUSAL,
+            False,  # no gradient of a bias
+            scale=scaling,
+            window_size=window,
+        )
+        return *found[:3], None, None, None
 
 
 def per_query_head(

@@ -90,23 +90,27 @@ class Pack:
             layout.place[scored - 1],
             tokens[scored],
         ]
-        lengths, starts = tuple(layout.lengths.tolist()), tuple(layout.starts.tolist())
-        if one_call:
-            bounds = np.append(layout.starts[layout.order], len(tokens))
-            *made, bounds = _together([*tables, bounds], device)
-            spans = Spans(bounds.int(), max(lengths))
-            return Pack(lengths, starts, tuple(n_scored), *made, spans=spans)
-        runs = list(layout.runs(slack))
+        runs = [] if one_call else list(layout.runs(slack))
         paddings = [layout.padding(run) for run in runs]
         tables += [table for padding in paddings for table in padding]
+        if one_call:
+            tables.append(np.append(layout.starts[layout.order], len(tokens)))
         first, position, predicting, targets, *rest = _together(tables, device)
         pieces = iter(rest)
-        groups = (
-            Group(*layout.extent(run), *(next(pieces) for _ in padding))
-            for run, padding in zip(runs, paddings, strict=True)
+        return Pack(
+            tuple(layout.lengths.tolist()),
+            tuple(layout.starts.tolist()),
+            tuple(n_scored),
+            first,
+            position,
+            predicting,
+            targets,
+            tuple(
+                Group(*layout.extent(run), *(next(pieces) for _ in padding))
+                for run, padding in zip(runs, paddings, strict=True)
+            ),
+            Spans(next(pieces).int(), int(layout.lengths.max())) if one_call else None,
         )
-        made = first, position, predicting, targets
-        return Pack(lengths, starts, tuple(n_scored), *made, groups=tuple(groups))
 
 
 @dataclass(frozen=True, slots=True)

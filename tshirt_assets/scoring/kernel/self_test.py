@@ -114,9 +114,9 @@ def choose_forward(
         if by_ids:
             logger.info("token losses: from token ids alone, never with noise: %s", reason)
         trial = _Trial(model, precision, probe, expected, by_ids)
-        fused = replacements(model, precision) if device.type == "cuda" else ()
+        faster = _faster_parts(device, model, precision)
         for layout in _layouts(model, device):
-            for replaced in (fused, ()) if fused else ((),):
+            for replaced in (faster, ()) if faster else ((),):
                 if (forward := trial.passed(layout, replaced)) is not None:
                     return forward
     logger.info("token losses: the model's own logits in %s", precision.name)
@@ -132,6 +132,13 @@ def _layouts(model: PreTrainedModel, device: torch.device) -> Iterator[Layout]:
             yield "one call"
         yield "packed"
     yield "separate"
+
+
+def _faster_parts(
+    device: torch.device, model: PreTrainedModel, precision: Precision
+) -> Sequence[Replacement]:
+    """On CPU scores stay what they are to the last bit."""
+    return replacements(model, precision, same_bits=device.type == "cpu")
 
 
 class _Trial:
@@ -157,7 +164,7 @@ class _Trial:
 
     def passed(self, layout: Layout, replaced: Sequence[Replacement]) -> Forward | None:
         """The way in the format that will be used, or None where it does not pass."""
-        name = f"{layout} forward" + (" with fused kernels" if replaced else "")
+        name = f"{layout} forward" + (" with faster parts" if replaced else "")
         for precision in dict.fromkeys([self._probe.precision, self._precision]):
             forward = DecoderForward(
                 self._model, precision, layout, by_ids=self._by_ids, replaced=replaced
@@ -179,7 +186,7 @@ class _Trial:
                     "token losses: %s is off by %.2g nats in %s", name, difference, precision.name
                 )
                 return None
-        logger.info("token losses: %s in %s", name, self._precision.name)
+        logger.info("token losses: %s forward in %s", layout, self._precision.name)
         return forward
 
     def _gradient_difference(self, probe: _Probe, forward: Forward) -> float:

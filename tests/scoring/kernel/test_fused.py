@@ -1,0 +1,122 @@
+"""Parts of a model that are done faster: recognised by what they compute, used only for us."""
+
+import copy
+from collections import Counter
+
+import pytest
+import torch
+import torch.nn.functional as F
+from transformers.activations import ACT2FN
+
+from tests.scoring.kernel.architectures import tiny
+from tshirt_assets.scoring.kernel.fused import Replacement, in_place, replacements, rotate
+from tshirt_assets.scoring.kernel.precision import Precision
+from tshirt_assets.scoring.kernel.token_loss import LossRequest, TokenLossEngine
+
+FP32 = Precision("fp32", "cpu")
+
+
+def kinds(model, *, same_bits=False, precision=FP32):
+    found = replacements(model, precision, same_bits=same_bits)
+    return dict(Counter(entry.kind for entry in found))
+
+
+def with_activation(name):
+    model = copy.deepcopy(tiny("gpt2"))
+    for block in model.transformer.h:
+        block.mlp.act = ACT2FN[name] if isinstance(name, str) else name
+    return model
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("gpt2", {"GELU": 2}),
+        ("llama", {"RMSNorm": 5, "rotary embedding": 1}),
+        ("gemma", {"RMSNorm of 1 + weight": 5, "rotary embedding": 1, "GELU": 2}),
+        ("bloom", {"GELU": 2}),
+    ],
+)
+def test_modules_are_known_by_what_they_compute(kind, expected):
+    assert kinds(tiny(kind)) == expected
+    assert kinds(tiny(kind), precision=Precision("bf16", "cpu")) == expected
+
+
+def test_a_model_without_such_parts_runs_as_it_is_and_this_is_said_once(caplog):
+    model = with_activation("relu")
+    with caplog.at_level("INFO"):
+        engine = TokenLossEngine(model)
+    assert not engine._forward._replaced
+    said = [r.getMessage() for r in caplog.records if "runs as it is" in r.getMessage()]
+    assert said == ["token losses: done faster: no module, the model runs as it is"]
+
+
+class AlmostGelu(torch.nn.Module):
+    def forward(self, x):
+        return F.gelu(x, approximate="tanh") * 1.0001
+
+
+class Moody(torch.nn.Module):
+    def forward(self, x, mood):
+        return x
+
+
+@pytest.mark.parametrize("activation", ["gelu", "silu", "quick_gelu", AlmostGelu(), Moody()])
+@pytest.mark.parametrize("same_bits", [True, False])
+def test_what_computes_something_else_is_left_alone(activation, same_bits):
+    assert kinds(with_activation(activation), same_bits=same_bits) == {}
+
+
+def test_on_cpu_only_what_gives_the_same_bits_is_taken():
+    assert kinds(tiny("gpt2"), same_bits=True) == {"GELU": 2}
+    assert kinds(with_activation("gelu_python_tanh"), same_bits=True) == {"GELU": 2}
+    assert kinds(with_activation("gelu_fast"), same_bits=True) == {}  # another order of steps
+    assert kinds(tiny("llama"), same_bits=True) == {}
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 5, 7), (2, 200, 333), (1, 1, 1 << 15), (1, 3, (1 << 15) + 1)]
+)
+def test_a_gelu_in_pieces_has_the_bits_of_the_whole(shape):
+    [entry, _] = replacements(tiny("gpt2"), FP32, same_bits=True)
+    own = ACT2FN["gelu_new"]
+    x = 4 * torch.randn(shape)
+    for numbers in (x, x.transpose(1, 2), x.bfloat16()):
+        assert torch.equal(entry.function(numbers), own(numbers))
+    wanted = x.requires_grad_()
+    assert entry.function(wanted).requires_grad
+
+
+def test_losses_of_gpt2_on_cpu_are_the_same_bits_with_and_without(monkeypatch):
+    requests = [LossRequest(torch.arange(n).numpy(), n - 1) for n in (9, 30, 30, 4)]
+    faster = TokenLossEngine(tiny("gpt2"))
+    assert len(faster._forward._replaced) == 2
+    monkeypatch.setattr("tshirt_assets.scoring.kernel.self_test._faster_parts", lambda *_: ())
+    plain = TokenLossEngine(tiny("gpt2"))
+    for one, other in zip(faster.losses(requests), plain.losses(requests), strict=True):
+        assert one.tolist() == other.tolist()
+
+
+def test_to_everyone_else_the_model_stays_as_it_is():
+    module, scope = torch.nn.ReLU(), {}
+    own = module.forward
+    entries = [
+        Replacement(vars(module), "forward", torch.neg, "x"),
+        Replacement(scope, "f", torch.neg, "y"),
+    ]
+    with in_place(entries):
+        assert module(torch.ones(1)) == -1
+        assert "f" in scope
+    with pytest.raises(ZeroDivisionError), in_place(entries):
+        raise ZeroDivisionError
+    assert module.forward == own
+    assert "forward" not in vars(module)
+    assert not scope
+
+
+def test_the_gradient_of_a_rotation_is_its_transpose():
+    draw = torch.Generator().manual_seed(0)
+    query = torch.randn(1, 3, 5, 8, generator=draw, dtype=torch.float64).requires_grad_()
+    key = torch.randn(1, 1, 5, 8, generator=draw, dtype=torch.float64).requires_grad_()
+    angle = torch.randn(1, 5, 8, generator=draw, dtype=torch.float64)
+    assert torch.autograd.gradcheck(rotate, (query, key, angle.cos(), angle.sin()))
