@@ -1,11 +1,13 @@
 """Materialize a whole corpus in one process, without the UI."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import dagster as dg
 
 from tshirt_assets.commands.instance import register_shards
+from tshirt_assets.commands.last_run import LastRun
 from tshirt_assets.commands.run_events import (
     FailedChecks,
     cancel_runs,
@@ -23,6 +25,8 @@ from tshirt_assets.incremental.unusable import why_unusable
 from tshirt_assets.orchestration.run_start import PROCESS_TAG
 from tshirt_assets.store.store import Store
 
+logger = logging.getLogger(__name__)
+
 
 def run_corpus(instance: dg.DagsterInstance, config: CorpusConfig) -> bool:
     """Materialize every asset of a corpus; True if nothing failed.
@@ -32,12 +36,21 @@ def run_corpus(instance: dg.DagsterInstance, config: CorpusConfig) -> bool:
     file breaks off, after its rows were scored; with `on_incomplete: keep` it is only reported.
     Checks that failed are listed at the end. Raises `PreflightError` where the checks of `validate`
     show that nothing would come of it, and `KeyboardInterrupt` when it is interrupted; the run is
-    then canceled.
+    then canceled. Where all is as the last complete run left it, nothing is run.
     """
     refuse_what_would_fail(config)
+    last = LastRun(instance, config, logger)
+    if (lines := last.failed_checks()) is not None:
+        say("nothing has changed since the last run; everything stored was read, and is sound")
+        for line in lines:
+            say(line, err=True)
+        return True
     checks = FailedChecks()
     try:
-        return _run_phases(instance, config, checks)
+        success = _run_phases(instance, config, checks)
+        if success:
+            last.keep(checks.lines())
+        return success
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
         cancel_runs(instance)
         raise KeyboardInterrupt from None

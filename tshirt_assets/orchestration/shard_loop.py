@@ -43,9 +43,11 @@ def materialize_partitions(
     failures: dict[str, Exception] = {}
     outcomes: dict[str, dict[str, CheckOutcome]] = {}
     keys = list(context.partition_keys)
+    # Once a run: what another process makes of an upstream meanwhile comes later than these, so
+    # that a shard which has it already may count as stale, but none as fresh that is not.
+    pointers = {key: _latest_event(context.instance, key) for key in upstream}
     for number, shard in enumerate(keys, start=1):
         context.log.info(f"{asset}: {shard} ({number} of {len(keys)})")
-        pointers = {key: _latest_event(context.instance, key) for key in upstream}
         try:
             report = process(shard)
         except Exception as error:
