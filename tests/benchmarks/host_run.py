@@ -114,8 +114,8 @@ def write_modules() -> None:
     MODULES.write_text(json.dumps(sorted(sys.modules.keys() - {"__main__"})))
 
 
-def work_done(instance: Any, config: Any) -> dict[str, dict[str, int]]:
-    """Rows computed by the latest materializations of all shards, and rows stored, by asset."""
+def work_done(instance: Any, config: Any, since: float) -> dict[str, dict[str, int]]:
+    """Rows computed by the materializations of all shards from `since` on, and rows stored."""
     import dagster as dg
 
     found: dict[str, dict[str, int]] = {}
@@ -125,10 +125,10 @@ def work_done(instance: Any, config: Any) -> dict[str, dict[str, int]]:
             key = dg.AssetKey([config.name, asset])
             wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[shard])
             records = instance.fetch_materializations(wanted, limit=1).records
-            latest += [record.asset_materialization.metadata for record in records]
+            latest += [(r.timestamp, r.asset_materialization.metadata) for r in records]
         found[asset] = {
-            "computed": sum(metadata["computed"].value for metadata in latest),
-            "stored": sum(metadata["dagster/row_count"].value for metadata in latest),
+            "computed": sum(made["computed"].value for time, made in latest if time >= since),
+            "stored": sum(made["dagster/row_count"].value for _, made in latest),
         }
     return found
 
@@ -142,7 +142,7 @@ def run_here(file: Path, profile: Path | None = None) -> dict[str, Any]:
     from tshirt_assets.models.cache import load_count
 
     clock = StepClock(profile)
-    started, cpu = time.perf_counter(), cpu_seconds()
+    started, cpu, since = time.perf_counter(), cpu_seconds(), time.time()
     config = CorpusConfig.from_yaml(file)
     with clock.watching(), open_instance(config) as instance:
         if not run_corpus(instance, config):
@@ -155,7 +155,7 @@ def run_here(file: Path, profile: Path | None = None) -> dict[str, Any]:
             "assets": dict(clock.seconds),
             "asset_peaks": dict(clock.peaks),
             "models": load_count(),
-            "rows": work_done(instance, config),
+            "rows": work_done(instance, config, since),
         }
 
 

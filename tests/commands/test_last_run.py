@@ -1,0 +1,111 @@
+"""A run over a corpus in which nothing has changed does nothing, and only then."""
+
+import logging
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.corpora import Corpus, make_rows
+from tests.runs import damage as d
+from tshirt_assets.commands.last_run import LastRun
+from tshirt_assets.commands.run import run_corpus
+
+OPTIONS = {
+    "robustness": {"estimator": "analytic", "neighbours": 2},
+    "recipes": {
+        "miwv": {"method": "miwv", "budget": 3},
+        "tshirt": {"method": "tshirt", "budget": 3},
+    },
+    "semantic_search": True,
+}
+TABLES = ("samples", "embeddings", "token_scores", "robust_scores", "miwv_scores")
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory, tiny_models: Path) -> Corpus:
+    corpus = Corpus(tmp_path_factory.mktemp("ran") / "corpus", tiny_models, dict(OPTIONS))
+    corpus.write("a.jsonl", make_rows(0, 6))
+    assert run_corpus(corpus.instance, corpus.config)
+    return corpus
+
+
+def idle(corpus: Corpus) -> bool:
+    """Whether a run would find nothing to do."""
+    last = LastRun(corpus.instance, corpus.config, logging.getLogger("test"))
+    return last.failed_checks() is not None
+
+
+def test_nothing_is_run_again(ran: Corpus, capsys: pytest.CaptureFixture[str]) -> None:
+    runs, tables = ran.instance.get_runs_count(), ran.store.stored(ran.config.name)
+    assert run_corpus(ran.instance, ran.config)
+    assert "nothing has changed since the last run" in "".join(capsys.readouterr())
+    assert ran.instance.get_runs_count() == runs
+    assert ran.store.stored(ran.config.name) == tables
+
+
+def test_the_checks_that_failed_are_told_again(ran: Corpus) -> None:
+    last = LastRun(ran.instance, ran.config, logging.getLogger("test"))
+    before = last.failed_checks()
+    assert before is not None
+    last.keep(["warning: check samples.rows_usable: few"])
+    assert last.failed_checks() == ["warning: check samples.rows_usable: few"]
+    last.keep(before)
+
+
+def damages() -> dict[str, Callable[[Corpus], None]]:
+    found: dict[str, Callable[[Corpus], None]] = {
+        f"{name}: a value flipped": d.flipped_value((name, "a-")) for name in TABLES
+    }
+    for name in ("contenders", "neighbours", "search", "calibration"):
+        found[f"{name}: a value flipped"] = d.flipped_value((name, None))
+    found["a table gone"] = d.dropped(("token_scores", "a-"))
+    found["a fact changed"] = d.flipped_fact(("contenders", None))
+    found["an export gone"] = d.file_gone("miwv", "messages.jsonl")
+    found["a report cut"] = d.file_written("tshirt", "report.html", lambda page: page[:-100])
+    return found
+
+
+@pytest.mark.parametrize("kind", damages())
+def test_what_is_damaged_is_run_again(ran: Corpus, tmp_path: Path, kind: str) -> None:
+    places = (ran.config.store, ran.config.export_dir)
+    for place in places:
+        shutil.copytree(place, tmp_path / Path(place).name)
+    assert idle(ran)
+    try:
+        damages()[kind](ran)
+        assert not idle(ran)
+    finally:
+        for place in places:
+            shutil.rmtree(place)
+            shutil.copytree(tmp_path / Path(place).name, place)
+    assert idle(ran)
+
+
+def test_a_file_written_again_with_the_same_size_is_a_change(ran: Corpus) -> None:
+    [path] = Path(ran.folder / "rows").iterdir()
+    stat = path.stat()
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
+    assert not idle(ran)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert idle(ran)
+
+
+def test_a_new_file_and_another_option_are_changes(ran: Corpus) -> None:
+    ran.write("b.jsonl", make_rows(1, 3))
+    assert not idle(ran)
+    ran.path("b.jsonl").unlink()
+    assert idle(ran)
+    recipes = dict(ran.config.recipes)
+    other = ran.config.model_copy(
+        update={"recipes": recipes | {"miwv": recipes["miwv"].model_copy(update={"budget": 4})}}
+    )
+    last = LastRun(ran.instance, other, logging.getLogger("test"))
+    assert last.failed_checks() is None
+
+
+def test_what_dagster_has_forgotten_is_run_again(ran: Corpus) -> None:
+    ran.instance.wipe_assets([ran.key("token_scores")])
+    assert not idle(ran)
