@@ -5,7 +5,7 @@ took a gradient (`analytic_scores`, `hybrid_scores`), which hold for one thresho
 row by row.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -111,7 +111,7 @@ class Estimates:
                 work.append(self._gradients[estimator].score(shard, rows, gradients))
                 measured[estimator] = work[-1].table
         made_from = self._made_from(measured)
-        table = self._stored(shard, made_from)
+        table = self._stored(shard, made_from, measured.values())
         if table is None:
             table = self._robust(measured)
         return MeasuredShard(table, made_from, work)
@@ -125,8 +125,8 @@ class Estimates:
             measured={estimator: data_version(table) for estimator, table in measured.items()},
         )
 
-    def _stored(self, shard: str, made_from: str) -> pa.Table | None:
-        """The stored robust_scores of a shard, if they were made from the same."""
+    def _stored(self, shard: str, made_from: str, measured: Iterable[pa.Table]) -> pa.Table | None:
+        """The stored robust_scores of a shard, if they were made from the same and are complete."""
         stored = kept_table(
             self._store,
             self._config.name,
@@ -136,7 +136,10 @@ class Estimates:
             schema=ROBUST_SCORES,
             log=self._log,
         )
-        return None if stored is None else stored[1]
+        wanted = [row for table in measured for row in table["sample_id"].to_pylist()]
+        if stored is None or sorted(stored[1]["sample_id"].to_pylist()) != sorted(wanted):
+            return None
+        return stored[1]
 
     def _robust(self, measured: Mapping[Estimator, pa.Table]) -> pa.Table:
         """The rows of robust_scores: those of one estimator after those of the other."""
