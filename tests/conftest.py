@@ -21,6 +21,17 @@ settings.register_profile("tests", deadline=None)  # a busy machine is no failur
 settings.load_profile("tests")
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Small work in one thread: several that wait for each other take ten times as long."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def shared_dir() -> Path:
     """The folder of real data and reference values beside a checkout; most machines lack it."""

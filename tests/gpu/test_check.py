@@ -11,15 +11,7 @@ from tests.gpu.bench import Bench, n_tokens, tokenizer
 from tests.gpu.check import SECTIONS, check, faults
 from tests.gpu.page import NOTHING, page
 
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """Threads that wait for each other take longer than one."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 SMALL = Bench(torch.device("cpu"), small=True)
 RIGHT = ("noise", "parity", "invariance", "neighbours", "two_devices", "out_of_memory")
