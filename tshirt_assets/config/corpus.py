@@ -6,8 +6,6 @@ nowhere else.
 """
 
 import os
-import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
@@ -15,7 +13,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from pydantic.json_schema import SkipJsonSchema
 
 from tshirt_assets.config.credentials import in_address
-from tshirt_assets.config.messages import fault_lines, key_text
+from tshirt_assets.config.messages import fault_lines
 from tshirt_assets.config.options import (
     LARGEST_SEED,
     MOST_ROWS,
@@ -31,13 +29,12 @@ from tshirt_assets.config.options import (
     Recipe,
     RobustnessOptions,
 )
+from tshirt_assets.config.recipe_checks import LONGEST_NAME, check_recipes
 from tshirt_assets.config.yaml_file import read_yaml
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
 NEIGHBOURS: dict[Estimator, int] = {"sampled": 30, "hybrid": 8}
 """Perturbed copies per row of the estimators that draw any, where the user names no number."""
-RECIPE_NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
-LONGEST_NAME = 100  # characters: names become folders, tables and partitions
 
 
 class ConfigError(ValueError):
@@ -241,23 +238,7 @@ class CorpusConfig(Options):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if not self.recipes:
-            raise ValueError("recipes: at least one is needed")
-        _check_recipe_names(self.recipes)
-        for name, recipe in self.recipes.items():
-            if recipe.quotas and not self.columns.domain:
-                raise ValueError(f"recipes.{name}.quotas: set columns.domain, the domains' column")
-            for part in recipe.fuse:
-                if part not in self.recipes:
-                    others = [key for key, one in self.recipes.items() if one.method != "fusion"]
-                    raise ValueError(
-                        f"recipes.{name}.fuse: no recipe named {part!r}; "
-                        f"allowed: {', '.join(others) or 'recipes that are no fusion'}"
-                    )
-                if self.recipes[part].method == "fusion":
-                    raise ValueError(
-                        f"recipes.{name}.fuse: {part!r} is itself a fusion; name its recipes"
-                    )
+        check_recipes(self.recipes, domains=bool(self.columns.domain))
         return self
 
     @property
@@ -335,19 +316,3 @@ def parse_config(values: dict[str, Any], *, base: Path, source: str) -> CorpusCo
 
 def _anchor(path: str, base: Path) -> str:
     return path if "://" in path else os.path.normpath(base / os.path.expanduser(path))
-
-
-def _check_recipe_names(names: Iterable[str]) -> None:
-    """Raise `ValueError` for names that cannot be partitions, folders and files side by side."""
-    seen: dict[str, str] = {}
-    for name in names:
-        key = key_text(["recipes", name])
-        if len(name) > LONGEST_NAME:
-            raise ValueError(f"{key}: longer than {LONGEST_NAME} characters; shorten it")
-        if not re.fullmatch(RECIPE_NAME_PATTERN, name):
-            raise ValueError(
-                f"{key}: use letters, digits, '.', '_' and '-' only, and first a letter or digit"
-            )
-        other = seen.setdefault(name.lower(), name)
-        if other != name:
-            raise ValueError(f"{key}: differs from recipes.{other} only in case; rename one")
