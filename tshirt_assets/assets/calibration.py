@@ -19,6 +19,7 @@ from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.incremental.score_table import ScoredShard, ScoreTable
 from tshirt_assets.incremental.soundness import reusable_rows
 from tshirt_assets.incremental.stored_rows import ROW_COLUMNS, read_samples_by_id, tokenize_rows
+from tshirt_assets.incremental.tolerance import pilot_stays
 from tshirt_assets.incremental.writing import needed_table, write_table
 from tshirt_assets.models.cache import load_count
 from tshirt_assets.orchestration.asset_run import Run
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from tshirt_assets.scoring.robustness import RobustScore
 
 PILOT = "pilot_deltas"
-KEPT_PILOT = 0.75  # share of the pilot's rows that must still be there for its constants to stay
 PREVIEW = ("status", *COLUMNS.names[len(ROW_COLUMNS) :])
 
 
@@ -125,8 +125,8 @@ def kept_calibration(
     if facts.tau != tau or facts.calibration is None or "std_scale" not in facts.calibration:
         return None
     there = store.read(config.name, "contenders", columns=["sample_id"], where="status = 'ok'")
-    still = to_frame(rows)["sample_id"].is_in(to_frame(there)["sample_id"].unique().implode())
-    return (info, rows) if still.sum() >= KEPT_PILOT * len(still) else None
+    stays = pilot_stays(to_frame(rows)["sample_id"], to_frame(there)["sample_id"])
+    return (info, rows) if stays else None
 
 
 def calibrated(

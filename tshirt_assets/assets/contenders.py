@@ -14,6 +14,7 @@ from tshirt_assets.incremental.columns import CONTENDERS as COLUMNS
 from tshirt_assets.incremental.dataset import Dataset
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.facts import TableFacts
+from tshirt_assets.incremental.tolerance import kept_tau
 from tshirt_assets.incremental.unusable import why_unusable
 from tshirt_assets.incremental.writing import write_table
 from tshirt_assets.orchestration.asset_run import Run
@@ -26,9 +27,7 @@ from tshirt_assets.orchestration.recording import (
     histogram_plot,
 )
 from tshirt_assets.orchestration.shard_loop import Report
-from tshirt_assets.store.faults import DamagedTableError
 from tshirt_assets.store.frames import to_frame, to_schema
-from tshirt_assets.store.store import Store
 
 PREVIEW = ("rank", "contender", "s_ifd", "ifd", "status")
 
@@ -96,23 +95,6 @@ def find_tau(dataset: Dataset, keep_fraction: float) -> float:
             reason
             or f"no threshold for {dataset.corpus!r}: {error}. See the statuses of token_scores"
         ) from None
-
-
-def kept_tau(store: Store, config: CorpusConfig, quantile: float) -> float:
-    """The stored tau, where the quantile of the present rows is within the tolerance of it.
-
-    Every row's analytic robustness belongs to one tau: where few rows change, it stays, and with
-    it what was measured.
-    """
-    try:
-        info = store.info(config.name, CONTENDERS.name)
-        facts = TableFacts() if info is None else TableFacts.of(info)
-    except (DamagedTableError, UpstreamError):  # it is about to be written again
-        return quantile
-    if facts.tau is None or facts.keep_fraction != config.keep_fraction:
-        return quantile
-    near = abs(quantile - facts.tau) <= config.tau_tolerance * abs(facts.tau)
-    return facts.tau if near else quantile
 
 
 def contender_table(

@@ -11,10 +11,10 @@ import pyarrow as pa
 from tshirt_assets.incremental.catalog import EMBEDDINGS
 from tshirt_assets.incremental.checks import carried_outcome, normalised_outcome
 from tshirt_assets.incremental.columns import embeddings_schema
-from tshirt_assets.incremental.identity import identity_hash
+from tshirt_assets.incremental.identity import embeddings_identity
 from tshirt_assets.incremental.overlap import Computation
 from tshirt_assets.incremental.score_table import ScoredShard, ScoreTable
-from tshirt_assets.incremental.stored_rows import ROW_COLUMNS
+from tshirt_assets.incremental.stored_rows import ROW_COLUMNS, embedded_text
 from tshirt_assets.incremental.writing import read_upstream
 from tshirt_assets.models.cache import load_count
 from tshirt_assets.orchestration.asset_run import Run
@@ -38,7 +38,7 @@ def build(binding: Binding) -> dg.AssetsDefinition:
 def prepare(run: Run) -> Callable[[str], Report]:
     """The function that embeds one shard."""
     embedder, name = run.embedder, EMBEDDINGS.name
-    identity = identity_hash(name, **embedder.identity)
+    identity = embeddings_identity(embedder.identity)
     schema = embeddings_schema(embedder.width)
     scores = ScoreTable(
         run.store, run.config.name, name, identity, schema, run.log, run.progress(name)
@@ -99,9 +99,9 @@ def embedded(texts: Mapping[str, str], *, embedder: "LoadedEmbedder") -> tuple[p
 
 
 def texts_by_id(rows: pl.DataFrame) -> dict[str, str]:
-    """What is embedded of every sample: its instruction, and its input on a line of its own."""
+    """What is embedded of every sample."""
     return {
-        sample_id: f"{instruction}\n{input_text}" if input_text else instruction or ""
+        sample_id: embedded_text(instruction, input_text)
         for sample_id, instruction, input_text in rows.select(
             "sample_id", "instruction", "input"
         ).iter_rows()

@@ -25,7 +25,7 @@ from tshirt_assets.incremental.catalog import (
 )
 from tshirt_assets.incremental.corpus_scores import CorpusScores
 from tshirt_assets.incremental.errors import UpstreamError
-from tshirt_assets.incremental.identity import identity_hash, loss_identity
+from tshirt_assets.incremental.identity import embeddings_identity, loss_identity
 from tshirt_assets.incremental.provenance import made_from
 from tshirt_assets.incremental.search_copies import changed_copies
 from tshirt_assets.incremental.soundness import sound_rows
@@ -111,7 +111,7 @@ class LastRun:
         if MIWV_SCORES.name in needed:
             found += [loss_identity(MIWV_SCORES.name, config, load_causal_lm(config.target_model))]
         if EMBEDDINGS.name in needed:
-            found += [identity_hash(EMBEDDINGS.name, **load_embedder(config.embedder).identity)]
+            found += [embeddings_identity(load_embedder(config.embedder).identity)]
         return found
 
     def _is_recorded(self) -> bool:

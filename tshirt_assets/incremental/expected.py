@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from tshirt_assets.config import CausalLMOptions, CorpusConfig, EmbedderOptions
 from tshirt_assets.incremental.catalog import EMBEDDINGS, MIWV_SCORES, ROBUST_SCORES, TOKEN_SCORES
 from tshirt_assets.incremental.estimates import robust_identity
-from tshirt_assets.incremental.identity import identity_hash, loss_identity
+from tshirt_assets.incremental.identity import embeddings_identity, loss_identity
 from tshirt_assets.models.causal_lm import load_tokenizer
 from tshirt_assets.models.model_files import (
     ModelError,
@@ -77,7 +77,7 @@ def expected_identities(config: CorpusConfig, asset: str) -> Collection[str] | N
 
 def _embedding_identities(options: EmbedderOptions) -> set[str]:
     model = fingerprint(_located(options))
-    return {identity_hash(EMBEDDINGS.name, model=model, pooling=options.pooling)}
+    return {embeddings_identity({"model": model, "pooling": options.pooling})}
 
 
 def _models(options: CausalLMOptions) -> "Iterator[LoadedCausalLM]":

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pyarrow.compute as pc
 
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.chat_template import template_facts
-from tshirt_assets.incremental.catalog import ASSETS
+from tshirt_assets.incremental.catalog import ASSETS, EMBEDDINGS
 
 if TYPE_CHECKING:
     from tshirt_assets.models.causal_lm import LoadedCausalLM
@@ -34,6 +35,11 @@ def loss_identity(asset: str, config: CorpusConfig, model: "LoadedCausalLM", **p
     return identity_hash(
         asset, prompt_format=config.prompt_format, **rendering, **model.identity, **parts
     )
+
+
+def embeddings_identity(embedder: Mapping[str, Any]) -> str:
+    """Identity of vectors, by the facts of their model; see `LoadedEmbedder.identity`."""
+    return identity_hash(EMBEDDINGS.name, **embedder)
 
 
 def data_version(table: pa.Table) -> str:

@@ -28,6 +28,11 @@ def row_frame(table: pa.Table) -> pl.DataFrame:
     return to_frame(table.select(ROW_COLUMNS))
 
 
+def embedded_text(instruction: str | None, input_text: str | None) -> str:
+    """What is embedded of a sample: its instruction, and its input on a line of its own."""
+    return f"{instruction}\n{input_text}" if input_text else instruction or ""
+
+
 def samples_by_id(table: pa.Table) -> dict[str, Sample]:
     """The usable samples of a samples table; of duplicates the first."""
     samples: dict[str, Sample] = {}

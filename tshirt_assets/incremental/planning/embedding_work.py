@@ -9,11 +9,12 @@ import numpy as np
 
 from tshirt_assets.config import EmbedderOptions
 from tshirt_assets.corpus.sample import Sample
-from tshirt_assets.incremental.identity import identity_hash
+from tshirt_assets.incremental.identity import embeddings_identity
 from tshirt_assets.incremental.planning.present_rows import PresentRows
 from tshirt_assets.incremental.planning.row_tokens import COUNTED_ROWS
 from tshirt_assets.incremental.planning.stored_ids import StoredIds
 from tshirt_assets.incremental.planning.work import Work
+from tshirt_assets.incremental.stored_rows import embedded_text
 from tshirt_assets.models.checkpoint import shapes, weight_files
 from tshirt_assets.models.embedder import LoadedEmbedder
 from tshirt_assets.models.model_files import ModelError, first_line, locate_model
@@ -22,7 +23,7 @@ from tshirt_assets.models.model_size import ModelSize
 
 def embedding_work(present: PresentRows, stored: StoredIds, embedder: LoadedEmbedder) -> Work:
     """The rows without a vector, and their tokens. Raises `ModelError`."""
-    identity = identity_hash("embeddings", **embedder.identity)
+    identity = embeddings_identity(embedder.identity)
     keys = [shard.key for shard in present.shards]
     known = set(stored.under("embeddings", identity, keys)["sample_id"])
     left: list[Sample] = []
@@ -53,11 +54,6 @@ def _flops(lengths: np.ndarray, options: EmbedderOptions) -> np.ndarray:
     return _size(options).flops(lengths, np.zeros(len(lengths)))
 
 
-def embedded_text(sample: Sample) -> str:
-    """What is embedded of a sample, as the asset `embeddings` puts it together."""
-    return f"{sample.instruction}\n{sample.input}" if sample.input else sample.instruction
-
-
 def _lengths(samples: Sequence[Sample], options: EmbedderOptions) -> np.ndarray:
     """(N,) tokens of what is embedded of each sample, as far as the model looks at it."""
     from transformers import AutoTokenizer
@@ -67,7 +63,7 @@ def _lengths(samples: Sequence[Sample], options: EmbedderOptions) -> np.ndarray:
         tokenizer: Any = AutoTokenizer.from_pretrained(
             folder, trust_remote_code=options.trust_remote_code, local_files_only=True
         )
-        texts = [embedded_text(sample) for sample in samples]
+        texts = [embedded_text(sample.instruction, sample.input) for sample in samples]
         ids = tokenizer(texts, truncation=False, verbose=False)["input_ids"]
     except Exception as error:
         raise ModelError(

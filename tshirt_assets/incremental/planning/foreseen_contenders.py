@@ -15,8 +15,7 @@ import polars as pl
 
 from tshirt_assets.config import CorpusConfig, Recipe
 from tshirt_assets.corpus.status import Status
-from tshirt_assets.incremental.errors import UpstreamError
-from tshirt_assets.incremental.facts import TableFacts
+from tshirt_assets.incremental.tolerance import kept_tau
 from tshirt_assets.store.faults import StoreError
 from tshirt_assets.store.store import Store
 from tshirt_assets.store.table_info import TableInfo
@@ -74,7 +73,9 @@ def known_scores(
         )
     except (StoreError, ValueError):  # damaged, or nothing is scored
         return nothing
-    tau = _kept(store, config, quantile)
+    tau = quantile
+    with suppress(StoreError):  # a table that cannot be read stands for no tau
+        tau = kept_tau(store, config, quantile)
     parts = []
     for rows, deltas in _deltas(store, tables, ids):
         scores = s_ifd_rows(deltas, rows["_count"].to_numpy(), tau)
@@ -105,17 +106,6 @@ def _deltas(
             rows = frame.select("sample_id", "ifd").with_columns(_count=counts.cast(pl.Int64))
             if rows.height:
                 yield rows, deltas
-
-
-def _kept(store: Store, config: CorpusConfig, quantile: float) -> float:
-    """The stored tau where a run would keep it, else the quantile."""
-    with suppress(StoreError, UpstreamError):
-        info = store.info(config.name, "contenders")
-        facts = TableFacts() if info is None else TableFacts.of(info)
-        if facts.tau is not None and facts.keep_fraction == config.keep_fraction:
-            near = abs(quantile - facts.tau) <= config.tau_tolerance * abs(facts.tau)
-            return facts.tau if near else quantile
-    return quantile
 
 
 def foreseen_contenders(

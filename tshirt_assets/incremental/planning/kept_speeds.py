@@ -62,12 +62,18 @@ class KeptSpeeds:
         return found if found.get("device") == self._device else {}
 
 
+def present_device(device: str) -> str:
+    """The device of an option, with what `auto` means on this machine."""
+    from tshirt_assets.scoring.kernel.devices import torch_device
+
+    return str(torch_device(device)) if device == "auto" else device
+
+
 def device_name(device: str) -> str:
     """A device in words, by which its speeds are told from those of another one."""
     import torch
 
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = present_device(device)
     if device.startswith("cuda") and torch.cuda.is_available():
         return torch.cuda.get_device_name(torch.device(device))
     threads = torch.get_num_threads()

@@ -9,9 +9,10 @@ import numpy as np
 
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.sample import Sample
-from tshirt_assets.incremental.planning.embedding_work import embedded_text, embedding_flops
-from tshirt_assets.incremental.planning.kept_speeds import KeptSpeeds, Speed
+from tshirt_assets.incremental.planning.embedding_work import embedding_flops
+from tshirt_assets.incremental.planning.kept_speeds import KeptSpeeds, Speed, present_device
 from tshirt_assets.incremental.planning.work import GRADIENT_COST, Kind
+from tshirt_assets.incremental.stored_rows import embedded_text
 from tshirt_assets.models.model_size import ModelSize
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 PROBE_SHARE = 0.02
 PROBE_SECONDS = 30.0
 """After which a probe ends, however little of its share it has used."""
-PACK_TOKENS = {"cpu": 1_536, "cuda": 32_768}
-"""Tokens of a forward pass, as `scoring.kernel.memory` has them: fewer say too little."""
 MOST_ROWS = 4_096
 NEIGHBOURS = 2
 Clock = Callable[[], float]
@@ -48,7 +47,10 @@ class Probe:
         was kept of it, or that of the kind that takes most; if that one is too small as well, and
         none was kept, a single pass of it is timed. Only to time it the model is loaded.
         """
-        pack = PACK_TOKENS["cuda" if "cuda" in _device_of(self.config) else "cpu"]
+        from tshirt_assets.scoring.kernel.memory import PACK_TOKENS
+
+        on_cuda = "cuda" in present_device(self.config.scorer.device)
+        pack = PACK_TOKENS["cuda" if on_cuda else "cpu"]  # fewer tokens say too little
         least = float(size.flops(np.array([256.0]), np.array([128.0]))[0]) / 256 * pack
         most = max(flops, key=lambda kind: flops[kind])
         found = {kind: kept.get(kind) for kind in flops}
@@ -127,24 +129,18 @@ class Probe:
             return known
         count = max(count, model.options.batch_size)
         chosen = self.samples[:: max(1, len(self.samples) // count)][:count]
+        texts = [embedded_text(sample.instruction, sample.input) for sample in chosen]
         started = self.clock()
-        model.encode([embedded_text(chosen[0])])
+        model.encode(texts[:1])
         kept.keep_load(self.clock() - started)
         started = self.clock()
-        model.encode([embedded_text(sample) for sample in chosen])
+        model.encode(texts)
         seconds = self.clock() - started
         speed = Speed.measured(
             float(embedding_flops(chosen, model.options).sum()), seconds, len(chosen)
         )
         kept.keep("embedding", speed)
         return speed
-
-
-def _device_of(config: CorpusConfig) -> str:
-    import torch
-
-    device = config.scorer.device
-    return "cuda" if device == "auto" and torch.cuda.is_available() else device
 
 
 def _cost(size: ModelSize, row: "TokenizedSample") -> float:

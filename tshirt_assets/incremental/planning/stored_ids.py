@@ -8,13 +8,11 @@ import polars as pl
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.facts import TableFacts
+from tshirt_assets.incremental.tolerance import KEPT_PILOT, pilot_stays
 from tshirt_assets.store.faults import StoreError
 from tshirt_assets.store.frames import to_frame
 from tshirt_assets.store.store import Store
 from tshirt_assets.store.table_info import STAGING_PREFIX, table_name
-
-KEPT_PILOT = 0.75
-"""Share of the pilot's rows that must still be there for its constants to stay."""
 
 
 class StoredIds:
@@ -70,7 +68,7 @@ class StoredIds:
                 return None
             facts = TableFacts.of(info)
             rows = to_frame(self.store.read(self.corpus, "calibration", columns=["sample_id"]))
-            still = rows["sample_id"].is_in(present.unique().implode()).sum()
-            enough = still >= (KEPT_PILOT if config.tau_tolerance else 1.0) * rows.height
-            return facts.calibration if facts.tau == tau and enough else None
+            share = KEPT_PILOT if config.tau_tolerance else 1.0
+            stays = facts.tau == tau and pilot_stays(rows["sample_id"], present, share)
+            return facts.calibration if stays else None
         return None

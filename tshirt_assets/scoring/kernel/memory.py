@@ -9,13 +9,14 @@ from transformers import PreTrainedModel
 # the C library hands them back to the system at once.
 _CPU_BYTES = 96 * 2**20
 _CPU_GRADIENT_BYTES = 640 * 2**20
-_CPU_TOKENS = 1536
 _CPU_LOGITS = 2 * 2**20
 _CUDA_SHARE = 0.3  # of the free memory, for the tokens of a pass
-_CUDA_TOKENS = 32 * 1024
 _CUDA_LOGITS_SHARE = 0.1
 _CUDA_LOGITS = 256 * 2**20
 _MIN_TOKENS = 16
+
+PACK_TOKENS = {"cpu": 1536, "cuda": 32 * 1024}
+"""Tokens of a pass where memory allows, by kind of device."""
 
 
 @dataclass(slots=True)
@@ -52,11 +53,12 @@ def choose_limits(
     if device.type == "cuda":
         free = torch.cuda.mem_get_info(device)[0]
         budget = gradient_budget = free * _CUDA_SHARE
-        tokens, logits = _CUDA_TOKENS, min(_CUDA_LOGITS, int(free * _CUDA_LOGITS_SHARE) // 12)
+        logits = min(_CUDA_LOGITS, int(free * _CUDA_LOGITS_SHARE) // 12)
     else:
         budget, gradient_budget = _CPU_BYTES, _CPU_GRADIENT_BYTES
-        tokens, logits = _CPU_TOKENS, _CPU_LOGITS
-    tokens = token_budget or max(_MIN_TOKENS, min(tokens, int(budget / layer_bytes)))
+        logits = _CPU_LOGITS
+    most = PACK_TOKENS["cuda" if device.type == "cuda" else "cpu"]
+    tokens = token_budget or max(_MIN_TOKENS, min(most, int(budget / layer_bytes)))
     kept = layer_bytes * config.num_hidden_layers
     return Limits(tokens, logits), Limits(
         max(_MIN_TOKENS, min(tokens, int(gradient_budget / kept))), logits
