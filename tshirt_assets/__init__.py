@@ -4,6 +4,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from tshirt_assets.checkout import CheckedOutResources
 from tshirt_assets.moved import MovedModules
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ _HOMES = {
     "search": "tshirt_assets.export.semantic_search",
 }
 
+sys.meta_path.insert(0, CheckedOutResources())
 sys.meta_path.append(MovedModules())
 
 

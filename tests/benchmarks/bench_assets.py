@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from tests.corpora import NAME, Corpus
 from tests.tiny import bpe_tokenizer, causal_lm
-from tshirt_assets.commands.show import shard_table
+from tshirt_assets.commands.shards import shard_states, shard_table
 from tshirt_assets.commands.verify import verify
 from tshirt_assets.corpus.sample import SAMPLES_SCHEMA
 from tshirt_assets.incremental.columns import MIWV_SCORES, ROBUST_SCORES, TOKEN_SCORES
@@ -149,7 +149,7 @@ def run(folder: Path, label: str) -> None:
         )
 
     step("list tables", lambda: corpus.store.stored(NAME))
-    step("list shards", lambda: shard_table(corpus.instance, corpus.config))
+    step("list shards", lambda: shard_table(*shard_states(corpus.instance, corpus.config)))
     step("contenders", lambda: corpus.materialize("contenders"))
     step("(robust)", lambda: write_robust(corpus))
     for name in RECIPES:

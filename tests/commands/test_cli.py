@@ -1,15 +1,19 @@
 """The command line as a user calls it: a corpus.yaml, text on the terminal, exit codes."""
 
+import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
 
 from tests.corpora import RECIPES, Corpus
 from tshirt_assets.cli import main
+from tshirt_assets.store.store import Store
 
 
 def call(corpus: Corpus, *arguments: str) -> Result:
@@ -199,3 +203,83 @@ def test_show_says_which_scores_belong_to_another_configuration(materialized: Co
     assert "embeddings: stored" not in said
     assert "contenders: made with keep_fraction 0.75; corpus.yaml says 0.5" in said
     assert "selected_subset ifd: made with budget 4; corpus.yaml says budget 6" in said
+
+
+def values(result: Result) -> Any:
+    """What a command printed as JSON; anything else on its standard output is a fault."""
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_what_is_shown_can_be_had_as_json(finished: Corpus) -> None:
+    corpus = finished
+    state = values(call(corpus, "show", str(corpus.file), "--json"))
+    assert (state["corpus"], state["rows"], state["shards"]) == ("tiny", 48, 3)
+    assert sum(state["statuses"].values()) == state["rows"]
+    ifd = state["selections"]["ifd"]
+    assert ifd["rows"] == 4
+    assert [row["rank"] for row in ifd["first_and_last"]] == [1, 4]
+    assert state["overlap"]["ifd"]["ifd"] == 1.0
+    shards = values(call(corpus, "shards", str(corpus.file), "--json"))["shards"]
+    assert [shard["rows"] for shard in shards] == [17, 17, 14]
+    assert {shard["state"] for shard in shards} == {"registered"}
+    found = values(call(corpus, "verify", str(corpus.file), "--json"))
+    assert found["faults"] == []
+    assert found["rows"] > 0
+
+
+def test_a_part_of_a_corpus_can_be_run(corpus: Corpus) -> None:
+    first = call(corpus, "run", str(corpus.file), "--recipe", "ifd")
+    assert first.exit_code == 0, first.output
+    store = Store(corpus.config.store)
+    assert {info.asset for info in store.stored("tiny")} == {
+        *("samples", "token_scores", "selected_subset"),
+    }
+    assert [info.shard for info in store.stored("tiny", "selected_subset")] == ["ifd"]
+    again = call(corpus, "run", str(corpus.file), "--select", "embeddings", "--select", "search")
+    assert again.exit_code == 0, again.output
+    assert store.info("tiny", "search") is not None
+    assert store.info("tiny", "contenders") is None
+    missing = call(corpus, "run", str(corpus.file), "--select", "robust_scores")
+    assert missing.exit_code == 1
+    assert "materialize contenders" in missing.stderr
+    unknown = call(corpus, "run", str(corpus.file), "--recipe", "idf")
+    assert unknown.exit_code == 2
+    assert "no recipe 'idf'; did you mean ifd?" in unknown.stderr
+
+
+def test_a_run_of_a_part_is_no_run_of_the_whole(corpus: Corpus) -> None:
+    call(corpus, "run", str(corpus.file), "--recipe", "ifd")
+    whole = call(corpus, "run", str(corpus.file))
+    assert whole.exit_code == 0, whole.output
+    assert "nothing has changed" not in whole.stdout
+    stored = {info.shard for info in Store(corpus.config.store).stored("tiny", "selected_subset")}
+    assert stored == set(RECIPES)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_are_told_how_to_complete(shell: str) -> None:
+    printed = CliRunner().invoke(main, ["completion", shell])
+    assert printed.exit_code == 0
+    assert "_TSHIRT_ASSETS_COMPLETE" in printed.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("run {file} --recipe m", ["miwv"]),
+        ("run {file} --select +cont", ["+contenders"]),
+        ("ver", ["verify"]),
+        ("run absent.yaml --recipe m", []),
+    ],
+)
+def test_words_are_completed(corpus: Corpus, line: str, words: list[str]) -> None:
+    *before, begun = line.format(file=corpus.file).split()
+    complete = ShellComplete(main, {}, "tshirt-assets", "_TSHIRT_ASSETS_COMPLETE")
+    assert [item.value for item in complete.get_completions(before, begun)] == words
+
+
+def test_help_names_the_exit_codes() -> None:
+    shown = CliRunner().invoke(main, ["--help"]).stdout
+    for line in ("0    done", "1    something failed", "2    CORPUS", "130  interrupted"):
+        assert line in shown

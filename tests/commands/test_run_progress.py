@@ -18,10 +18,11 @@ from tshirt_assets.commands.live_line import LiveLine, can_be_live
 from tshirt_assets.commands.run_progress import RunProgress, shown_progress
 from tshirt_assets.commands.terminal import say
 from tshirt_assets.config import CorpusConfig
-from tshirt_assets.incremental.catalog import EMBEDDINGS, SAMPLES, TOKEN_SCORES, phases
+from tshirt_assets.incremental.catalog import EMBEDDINGS, SAMPLES, TOKEN_SCORES
 from tshirt_assets.incremental.progress import Advanced, Began, tell
 
 WIDTH = 80
+STEPS = 10
 
 
 class Terminal:
@@ -111,9 +112,9 @@ def plain(line: str) -> str:
 def test_on_a_terminal_one_line_is_drawn_in_place_and_others_are_printed_above_it(
     config: CorpusConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    n = sum(map(len, phases(config)))
+    n = STEPS
     with terminal(monkeypatch) as close:
-        with shown_progress(config) as progress:
+        with shown_progress(config, STEPS) as progress:
             scored(progress)
         written = close()
     assert list(map(plain, screen(written))) == [
@@ -143,15 +144,15 @@ def test_a_line_that_is_too_long_is_cut_to_the_width(monkeypatch: pytest.MonkeyP
 def test_elsewhere_lines_are_printed_now_and_then(
     config: CorpusConfig, monkeypatch: pytest.MonkeyPatch, term: str | None
 ) -> None:
-    n = sum(map(len, phases(config)))
+    n = STEPS
     if term is None:
         monkeypatch.setattr(sys, "stderr", written := io.StringIO())
-        with shown_progress(config) as progress:
+        with shown_progress(config, STEPS) as progress:
             scored(progress)
         lines = written.getvalue().splitlines()
     else:
         with terminal(monkeypatch, term) as close:
-            with shown_progress(config) as progress:
+            with shown_progress(config, STEPS) as progress:
                 scored(progress)
             lines = close().replace("\r\n", "\n").splitlines()
     assert list(map(plain, lines)) == [
@@ -171,7 +172,7 @@ def test_plain_lines_keep_their_distance(
 ) -> None:
     now = 0.0
     monkeypatch.setattr(shown, "time", SimpleNamespace(monotonic=lambda: now))
-    progress = RunProgress(config, None)
+    progress = RunProgress(config, None, STEPS)
     progress.expect([TOKEN_SCORES], [["s"]])
     progress.hear(Began("token_scores"))
     for _ in range(100):
@@ -187,7 +188,7 @@ def test_plain_lines_keep_their_distance(
 def test_workers_that_take_turns_with_two_assets_say_each_once(
     config: CorpusConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    progress = RunProgress(config, None)
+    progress = RunProgress(config, None, STEPS)
     progress.expect([EMBEDDINGS, TOKEN_SCORES], [["s", "t"]])
     for worker in range(2):
         for asset in ("embeddings", "token_scores"):
@@ -205,7 +206,7 @@ def test_workers_that_take_turns_with_two_assets_say_each_once(
 
 
 def test_a_run_of_one_row(config: CorpusConfig, capsys: pytest.CaptureFixture[str]) -> None:
-    progress = RunProgress(config, None)
+    progress = RunProgress(config, None, STEPS)
     progress.expect([SAMPLES], [["s"]])
     progress.hear(Began("samples"))
     progress.hear(Advanced("samples", 1))
@@ -214,7 +215,7 @@ def test_a_run_of_one_row(config: CorpusConfig, capsys: pytest.CaptureFixture[st
 
 
 def interrupted(config: CorpusConfig) -> None:
-    with shown_progress(config) as progress:
+    with shown_progress(config, STEPS) as progress:
         scored(progress)
         raise KeyboardInterrupt
 
@@ -242,4 +243,4 @@ def test_a_terminal_that_is_gone_ends_no_run(
         raise BrokenPipeError
 
     monkeypatch.setattr(shown, "say", gone)
-    RunProgress(config, None).hear(Began("samples"))
+    RunProgress(config, None, STEPS).hear(Began("samples"))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from textwrap import wrap
 
+from tshirt_assets.commands.text import size_text
 from tshirt_assets.commands.validate import refuse_what_would_fail
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.incremental.planning.kept_plan import keep_plan
@@ -78,7 +79,7 @@ def _cells(asset: PlannedAsset) -> tuple[str, ...]:
         _count(asset.tokens) if asset.tokens else "",
         _short(asset.flops) if asset.flops else "",
         duration(asset.seconds),
-        _size(asset.bytes) if asset.bytes else "",
+        size_text(asset.bytes) if asset.bytes else "",
     )
 
 
@@ -100,11 +101,3 @@ def _short(number: float) -> str:
     while number >= 999.5 and place < len(UNITS) - 1:
         number, place = number / 1000, place + 1
     return f"{number:.3g} {UNITS[place]}".rstrip()
-
-
-def _size(size: float) -> str:
-    if size >= 1 << 40:
-        return f"{size / (1 << 40):,.1f} TiB"
-    if size >= 1 << 30:
-        return f"{size / (1 << 30):,.1f} GiB"
-    return f"{size / (1 << 20):,.1f} MiB"

@@ -7,6 +7,7 @@ from functools import partial
 
 import dagster as dg
 
+from tshirt_assets.commands.chosen import Chosen
 from tshirt_assets.commands.crew import Crew
 from tshirt_assets.commands.instance import register_shards
 from tshirt_assets.commands.last_run import LastRun
@@ -19,7 +20,7 @@ from tshirt_assets.commands.validate import refuse_what_would_fail
 from tshirt_assets.commands.workers import make_together
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.shards import discover_shards
-from tshirt_assets.incremental.catalog import SAMPLES, AssetRecord, phases, skipped_assets
+from tshirt_assets.incremental.catalog import SAMPLES, AssetRecord, skipped_assets
 from tshirt_assets.incremental.dataset import incomplete_shards, left_out_if_incomplete
 from tshirt_assets.incremental.unusable import why_unusable
 from tshirt_assets.store.store import Store
@@ -31,10 +32,16 @@ Make = Callable[[Sequence[AssetRecord], Sequence[Sequence[str]]], Outcome]
 
 
 def run_corpus(
-    instance: dg.DagsterInstance, config: CorpusConfig, workers: int = 1, *, queued: bool = False
+    instance: dg.DagsterInstance,
+    config: CorpusConfig,
+    workers: int = 1,
+    *,
+    queued: bool = False,
+    chosen: Chosen | None = None,
 ) -> bool:
-    """Materialize every asset of a corpus; True if nothing failed.
+    """Materialize the assets of a corpus; True if nothing failed.
 
+    `chosen`: which of them, and for which recipes; by default all that the corpus needs.
     `workers`: how many processes share the work, each with models of its own; one is this process.
     `queued`: all of it is left to the queue of a Dagster that runs elsewhere, and waited for.
     What is already stored is reused, so running again after a crash or with new files continues.
@@ -44,6 +51,7 @@ def run_corpus(
     show that nothing would come of it, and `KeyboardInterrupt` when it is interrupted; the run is
     then canceled. Where all is as the last complete run left it, nothing is run.
     """
+    chosen = chosen or Chosen.of(config)
     refuse_what_would_fail(config)
     last = LastRun(instance, config, logger)
     if (lines := last.failed_checks()) is not None:
@@ -53,10 +61,10 @@ def run_corpus(
         return True
     checks = FailedChecks()
     try:
-        shown = shown_progress(config, alone=workers == 1)
+        shown = shown_progress(config, chosen.steps, alone=workers == 1)
         with shown as progress, _maker(instance, config, workers, queued) as make:
-            success = _run_phases(instance, config, make, checks, progress)
-        if success:
+            success = _run_phases(instance, config, chosen, make, checks, progress)
+        if success and chosen.everything:
             last.keep(checks.lines())
         return success
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
@@ -70,25 +78,26 @@ def run_corpus(
 def _run_phases(
     instance: dg.DagsterInstance,
     config: CorpusConfig,
+    chosen: Chosen,
     make: Make,
     checks: FailedChecks,
     progress: RunProgress,
 ) -> bool:
     register_shards(instance, config)
-    if skipped := skipped_assets(config):
+    if chosen.everything and (skipped := skipped_assets(config)):
         say(f"not needed, skipped: {skipped}")
     registered = instance.get_dynamic_partitions(config.name)
     usable = {spec.key for spec in discover_shards(config, registered, missing_ok=True)}
     success, incomplete = True, set[str]()
     # Corpus-wide assets need all shards, so that the graph is made in phases. Each is a run of
     # its own: a shard that fails in one does not keep the others from the next.
-    for phase in phases(config):
-        ranges = _ranges(phase[0], registered, usable, config)
+    for phase in chosen.phases:
+        ranges = _ranges(phase[0], registered, usable, config, chosen.recipes)
         progress.expect(phase, ranges)
         outcome = make(phase, ranges)
         checks.add(outcome.checks)
         success &= outcome.success
-        if phase == [SAMPLES]:
+        if phase == (SAMPLES,):
             usable -= outcome.failed
             shards = sorted(usable & set(registered))
             incomplete = _report_incomplete(config, shards)
@@ -131,7 +140,7 @@ def _make_here(
         for reason in outcome.reasons:
             say(f"error: {reason}", err=True)
         total += outcome
-        if not outcome.success and phase != [SAMPLES]:
+        if not outcome.success and phase != (SAMPLES,):
             break
     return total
 
@@ -156,12 +165,18 @@ def _report_usable(config: CorpusConfig, shards: Sequence[str]) -> bool:
 
 
 def _ranges(
-    record: AssetRecord, registered: Sequence[str], usable: set[str], config: CorpusConfig
+    record: AssetRecord,
+    registered: Sequence[str],
+    usable: set[str],
+    config: CorpusConfig,
+    recipes: Sequence[str],
 ) -> list[Sequence[str]]:
     """The ranges of partitions that a run of an asset covers; one without any for the corpus."""
     if record.unit == "corpus":
         return [()]
-    return [list(config.recipes)] if record.unit == "recipe" else contiguous(registered, usable)
+    if record.unit == "recipe":
+        return contiguous(list(config.recipes), recipes)
+    return contiguous(registered, usable)
 
 
 def contiguous(keys: Sequence[str], wanted: Iterable[str]) -> list[Sequence[str]]:

@@ -14,7 +14,7 @@ from typing import Final
 from tshirt_assets.commands.live_line import LiveLine, can_be_live
 from tshirt_assets.commands.terminal import say
 from tshirt_assets.config import CorpusConfig
-from tshirt_assets.incremental.catalog import AssetRecord, needed_assets
+from tshirt_assets.incremental.catalog import AssetRecord
 from tshirt_assets.incremental.progress import Began, Event, Tally, observed
 from tshirt_assets.incremental.totals import rows_to_do
 from tshirt_assets.store.store import Store
@@ -29,9 +29,8 @@ class RunProgress:
     A step is an asset; they are numbered as they begin. At its end each has a line that stays.
     """
 
-    def __init__(self, config: CorpusConfig, line: LiveLine | None):
-        self._config, self._line = config, line
-        self._steps = len(needed_assets(config))
+    def __init__(self, config: CorpusConfig, line: LiveLine | None, steps: int):
+        self._config, self._line, self._steps = config, line, steps
         self._shards: dict[str, Sequence[str]] = {}
         self._totals: dict[str, int | None] = {}
         self._tallies: dict[str, Tally] = {}  # of the steps that have begun
@@ -106,13 +105,16 @@ class RunProgress:
 
 
 @contextmanager
-def shown_progress(config: CorpusConfig, *, alone: bool = True) -> Iterator[RunProgress]:
+def shown_progress(
+    config: CorpusConfig, steps: int, *, alone: bool = True
+) -> Iterator[RunProgress]:
     """Inside, it is shown on standard error how far the run is.
 
-    alone: no other process prints there; their lines would run into one that is drawn again.
+    steps: how many assets are made. alone: no other process prints there; their lines would run
+    into one that is drawn again.
     """
     line = LiveLine(sys.stderr) if alone and can_be_live(sys.stderr) else None
-    progress = RunProgress(config, line)
+    progress = RunProgress(config, line, steps)
     try:
         with observed(progress.hear):
             yield progress

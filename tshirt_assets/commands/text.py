@@ -13,6 +13,14 @@ def short(text: str) -> str:
 
 def near(path: str | Path) -> str:
     """The path relative to the present folder, if it lies below it."""
-    text = str(path)
-    inside = "://" not in text and Path(text).is_relative_to(Path.cwd())
-    return str(Path(text).relative_to(Path.cwd())) if inside else text
+    text, here = str(path), Path.cwd()
+    inside = "://" not in text and here != Path(here.anchor) and Path(text).is_relative_to(here)
+    return str(Path(text).relative_to(here)) if inside else text
+
+
+def size_text(size: float) -> str:
+    """A number of bytes as people read it."""
+    for power, unit in ((40, "TiB"), (30, "GiB")):
+        if size >= 1 << power:
+            return f"{size / (1 << power):,.1f} {unit}"
+    return f"{size / (1 << 20):,.1f} MiB"

@@ -5,7 +5,7 @@ derive from these records; nothing else lists the assets. A table that an asset 
 stands in the record of that asset.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -240,8 +240,13 @@ def skipped_assets(config: CorpusConfig) -> str:
 
 def phases(config: CorpusConfig) -> list[list[AssetRecord]]:
     """The needed assets in the steps of a headless run; those of a step share their unit."""
+    return in_phases(needed_assets(config))
+
+
+def in_phases(records: Iterable[AssetRecord]) -> list[list[AssetRecord]]:
+    """Assets in the steps in which they can be made, one after the other."""
     steps: dict[int, list[AssetRecord]] = {}
-    for record in needed_assets(config):
+    for record in records:
         steps.setdefault(record.phase, []).append(record)
     return [steps[phase] for phase in sorted(steps)]
 

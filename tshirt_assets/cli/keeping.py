@@ -1,0 +1,116 @@
+"""The commands that keep a store healthy."""
+
+import re
+import sys
+from dataclasses import asdict
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from tshirt_assets.cli.shared import AS_JSON, CORPUS, one_line_errors, print_json
+from tshirt_assets.commands.terminal import say
+from tshirt_assets.config import CorpusConfig
+
+if TYPE_CHECKING:
+    from tshirt_assets.incremental.findings import Verification
+
+
+@click.command("verify")
+@CORPUS
+@AS_JSON
+@one_line_errors
+def verify_command(corpus: str, as_json: bool) -> None:
+    """Check all that is stored of a corpus: tables, what they were made from, exports, reports.
+
+    Prints one line per fault, with what to do about it, and exits with 1 if there is any. Reads
+    every table and every exported file in whole, and changes nothing.
+    """
+    from tshirt_assets.commands.instance import open_instance
+    from tshirt_assets.commands.verify import recorded_versions
+    from tshirt_assets.commands.verify import verify as check
+    from tshirt_assets.store.store import Store
+
+    config = CorpusConfig.from_yaml(corpus)
+    with open_instance(config) as instance:
+        registered = instance.get_dynamic_partitions(config.name)
+        recorded = recorded_versions(instance, config)
+    found = check(Store(config.store, config.storage_options), config, registered, recorded)
+    if as_json:
+        print_json(asdict(found))
+    else:
+        _say_found(found)
+    if any(fault.remedy.startswith("materialize") for fault in found.faults):
+        say(f"`tshirt-assets run {corpus}` materializes all of it again", err=True)
+    if found.faults:
+        sys.exit(1)
+
+
+def _say_found(found: "Verification") -> None:
+    for fault in found.faults:
+        say(str(fault))
+    for note in found.notes:
+        say(f"note: {note}", err=True)
+    say(
+        f"{len(found.faults)} faults in {found.tables:,} tables with {found.rows:,} rows "
+        f"and {found.files:,} exported files; {found.bytes:,} bytes were checked"
+    )
+
+
+@click.command("maintain")
+@CORPUS
+@click.option(
+    "--older-than",
+    default="7d",
+    show_default=True,
+    callback=lambda _context, _option, text: age(text),
+    help="Keep table versions younger than this (30m, 12h, 7d); longer than any run takes.",
+)
+@click.option(
+    "--orphans",
+    is_flag=True,
+    help="Also drop tables of shards whose file is gone, and of recipes that were removed.",
+)
+@click.option("--force", is_flag=True, help="Prune also what recorded subsets were made from.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@one_line_errors
+def maintain_command(
+    corpus: str, older_than: timedelta, orphans: bool, force: bool, dry_run: bool
+) -> None:
+    """Compact the tables of a corpus and delete their old versions.
+
+    Exits with 1, and changes nothing, when a recorded subset could no longer be re-read.
+    """
+    from tshirt_assets.commands.instance import forget_missing_shards, open_instance
+    from tshirt_assets.incremental.retention import describe_upkeep, maintain_corpus
+    from tshirt_assets.store.compaction import PinnedError
+    from tshirt_assets.store.store import Store
+
+    config = CorpusConfig.from_yaml(corpus)
+    try:
+        report = maintain_corpus(
+            Store(config.store, config.storage_options),
+            config,
+            older_than=older_than,
+            orphans=orphans,
+            force=force,
+            dry_run=dry_run,
+        )
+    except PinnedError as error:
+        say(f"error: {error} (--force)", err=True)
+        sys.exit(1)
+    say(f"{'dry run: ' * dry_run}{describe_upkeep(report)}")
+    if orphans and not dry_run:
+        with open_instance(config) as instance:
+            forget_missing_shards(instance, config)
+
+
+def age(text: str) -> timedelta:
+    """A length of time such as 30m, 12h or 7d."""
+    units = {"m": "minutes", "h": "hours", "d": "days"}
+    if not re.fullmatch(r"\d+(\.\d+)?[mhd]", text):
+        raise click.BadParameter(f"{text!r} is not a length of time such as 30m, 12h or 7d")
+    try:
+        return timedelta(**{units[text[-1]]: float(text[:-1])})
+    except OverflowError:
+        raise click.BadParameter(f"{text!r} is longer than time goes back; write 7d") from None

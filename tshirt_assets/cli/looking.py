@@ -1,0 +1,129 @@
+"""The commands that show what is there, and change nothing."""
+
+import click
+
+from tshirt_assets.cli.shared import AS_JSON, CORPUS, one_line_errors, print_json
+from tshirt_assets.commands.terminal import say
+from tshirt_assets.config import CorpusConfig
+
+PROGRAM = "tshirt-assets"
+COMPLETION_VARIABLE = "_TSHIRT_ASSETS_COMPLETE"
+"""By which the shell asks for words; click derives it from the program's name."""
+
+
+@click.command()
+@CORPUS
+@AS_JSON
+@one_line_errors
+def show(corpus: str, as_json: bool) -> None:
+    """Print the state of a corpus: shards, rows by status, tau, selections, where things are.
+
+    Says which stored scores belong to another model or configuration than CORPUS asks for.
+    """
+    from tshirt_assets.commands.instance import open_instance
+    from tshirt_assets.commands.show import summary
+    from tshirt_assets.commands.state import corpus_state
+
+    config = CorpusConfig.from_yaml(corpus)
+    with open_instance(config) as instance:
+        if as_json:
+            print_json(corpus_state(instance, config).values())
+        else:
+            say(summary(instance, config, corpus))
+
+
+@click.command()
+@CORPUS
+@click.option("--register", is_flag=True, help="Add new shards as partitions of the assets.")
+@AS_JSON
+@one_line_errors
+def shards(corpus: str, register: bool, as_json: bool) -> None:
+    """List the shards of a corpus: registered or not, and what is stored of each."""
+    from tshirt_assets.commands.instance import open_instance, register_shards
+    from tshirt_assets.commands.shards import shard_states, shard_table
+
+    config = CorpusConfig.from_yaml(corpus)
+    with open_instance(config) as instance:
+        if register:
+            new = register_shards(instance, config)
+            say(f"registered {len(new)} new shards", err=as_json)
+        states, fault = shard_states(instance, config)
+    if as_json:
+        print_json({"shards": [state.values() for state in states], "listing_fault": fault})
+    else:
+        say(shard_table(states, fault))
+
+
+@click.command("search")
+@CORPUS
+@click.argument("text")
+@click.option(
+    "-k", "rows", type=click.IntRange(min=1), default=10, show_default=True, help="Rows to show."
+)
+@AS_JSON
+@one_line_errors
+def search_command(corpus: str, text: str, rows: int, as_json: bool) -> None:
+    """Print the rows whose instruction and input are most similar to TEXT.
+
+    Searches the table that the asset `search` published.
+    """
+    from tshirt_assets.commands.search import hit_lines
+    from tshirt_assets.export.semantic_search import search as search_corpus
+
+    config = CorpusConfig.from_yaml(corpus)
+    found = search_corpus(
+        config.store, config.name, text, rows, storage_options=config.storage_options
+    )
+    if as_json:
+        print_json(found.to_dicts())
+    else:
+        say(hit_lines(found))
+
+
+@click.command()
+@click.argument("corpora", nargs=-1, type=click.Path(exists=True, dir_okay=False))
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=3001,
+    show_default=True,
+    help="0 takes a free one.",
+)
+@one_line_errors
+def reports(corpora: tuple[str, ...], port: int) -> None:
+    """Serve the reports to this machine's browser, for the links in the Dagster UI.
+
+    CORPORA are corpus.yaml files; by default those that `dagster dev` shows. Set their option
+    `report_url` to the printed address: a browser opens no files from a page that came over http.
+    """
+    from tshirt_assets.definitions import corpus_files
+    from tshirt_assets.report.serve import report_server
+
+    configs = [CorpusConfig.from_yaml(corpus) for corpus in corpora or corpus_files()]
+    with report_server(configs, port) as server:
+        say(f"reports: {server.url}")
+        server.serve_forever()
+
+
+@click.command()
+def options() -> None:
+    """Print every option of corpus.yaml with its default and meaning."""
+    from tshirt_assets.config.reference import option_list
+
+    say(option_list(CorpusConfig))
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    """Print what completes commands, options, recipes and assets in your shell.
+
+    bash and zsh: `eval "$(tshirt-assets completion bash)"` in ~/.bashrc, or zsh in ~/.zshrc. fish:
+    `tshirt-assets completion fish > ~/.config/fish/completions/tshirt-assets.fish`.
+    """
+    from click.shell_completion import get_completion_class
+
+    complete = get_completion_class(shell)
+    assert complete is not None  # click has one for each of the choices
+    say(complete(context.find_root().command, {}, PROGRAM, COMPLETION_VARIABLE).source())

@@ -1,0 +1,45 @@
+"""What the commands share: the argument CORPUS, --json, and errors without a traceback."""
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+
+from tshirt_assets.commands.interrupts import EXIT_CODE, INTERRUPTED
+from tshirt_assets.commands.terminal import mendable, say
+from tshirt_assets.incremental.errors import in_words_of_assets
+
+CORPUS = click.argument("corpus", type=click.Path(exists=True, dir_okay=False))
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON, for other programs; what JSON cannot hold as its text."""
+    say(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn the errors a user can mend into a message and exit code 2, without a traceback.
+
+    So is Ctrl-C a message, with the exit code that shells know it by.
+    """
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except KeyboardInterrupt:
+            say(INTERRUPTED, err=True)
+            sys.exit(EXIT_CODE)
+        except Exception as error:
+            known = mendable(error)
+            if known is None:
+                raise
+            for line in in_words_of_assets(known).splitlines():
+                say(f"error: {line}", err=True)
+            sys.exit(2)
+
+    return wrapped
