@@ -16,7 +16,13 @@ PAGES = ("README.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").
 PROGRAMS = ("tshirt-assets", "make", "dagster", "dg", "pip", "ray")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # The readers' corpora, and the one of the tests that stands for them.
-NAMES = {"mydata": NAME, '"sample"': f'"{NAME}"', "tshirt-5pct": "tshirt"}
+NAMES = {
+    "mydata": NAME,
+    '"sample"': f'"{NAME}"',
+    "tshirt-5pct": "tshirt",
+    'init "raw/*.jsonl.gz"': 'init --force "rows/*"',
+    "init raw ": "init --force rows ",
+}
 
 
 @dataclass(frozen=True)

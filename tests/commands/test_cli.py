@@ -214,14 +214,14 @@ def values(result: Result) -> Any:
 def test_what_is_shown_can_be_had_as_json(finished: Corpus) -> None:
     corpus = finished
     state = values(call(corpus, "show", str(corpus.file), "--json"))
-    assert (state["corpus"], state["rows"], state["shards"]) == ("tiny", 48, 3)
+    assert (state["corpus"], state["rows"], state["shards"]) == ("tiny", 34, 3)
     assert sum(state["statuses"].values()) == state["rows"]
     ifd = state["selections"]["ifd"]
     assert ifd["rows"] == 4
     assert [row["rank"] for row in ifd["first_and_last"]] == [1, 4]
     assert state["overlap"]["ifd"]["ifd"] == 1.0
     shards = values(call(corpus, "shards", str(corpus.file), "--json"))["shards"]
-    assert [shard["rows"] for shard in shards] == [17, 17, 14]
+    assert [shard["rows"] for shard in shards] == [10, 10, 14]
     assert {shard["state"] for shard in shards} == {"registered"}
     found = values(call(corpus, "verify", str(corpus.file), "--json"))
     assert found["faults"] == []
@@ -243,9 +243,9 @@ def test_a_part_of_a_corpus_can_be_run(corpus: Corpus) -> None:
     missing = call(corpus, "run", str(corpus.file), "--select", "robust_scores")
     assert missing.exit_code == 1
     assert "materialize contenders" in missing.stderr
-    unknown = call(corpus, "run", str(corpus.file), "--recipe", "idf")
+    unknown = call(corpus, "run", str(corpus.file), "--recipe", "randm")
     assert unknown.exit_code == 2
-    assert "no recipe 'idf'; did you mean ifd?" in unknown.stderr
+    assert "no recipe 'randm'; did you mean random?" in unknown.stderr
 
 
 def test_a_run_of_a_part_is_no_run_of_the_whole(corpus: Corpus) -> None:

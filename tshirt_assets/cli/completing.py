@@ -1,7 +1,5 @@
 """The words that a shell completes: assets, and the recipes of the corpus on the line."""
 
-from typing import Any
-
 import click
 
 from tshirt_assets.config import ConfigError, CorpusConfig
@@ -16,7 +14,8 @@ def asset_names(_context: click.Context, _option: click.Parameter, begun: str) -
 
 def recipe_names(context: click.Context, _option: click.Parameter, begun: str) -> list[str]:
     """The recipes of CORPUS whose names begin so; none as long as it cannot be read."""
-    corpus: Any = context.params.get("corpus")
+    # As long as the option has no value, click leaves the argument where it was.
+    corpus = next(filter(None, [context.params.get("corpus"), *context.args]), None)
     try:
         recipes = CorpusConfig.from_yaml(corpus).recipes if corpus else {}
     except (ConfigError, OSError):

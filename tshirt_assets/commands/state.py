@@ -1,7 +1,7 @@
 """The state of a corpus as values, for `show` and for other programs."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import isnan
 from pathlib import Path
@@ -109,7 +109,7 @@ def corpus_state(instance: dg.DagsterInstance, config: CorpusConfig) -> CorpusSt
     )
 
 
-def _statuses(store: Store, corpus: str, registered: list[str]) -> Counter[str]:
+def _statuses(store: Store, corpus: str, registered: Sequence[str]) -> Counter[str]:
     """How many rows have each status; scoring may have found more than reading did."""
     statuses: Counter[str] = Counter()
     for shard in registered:
