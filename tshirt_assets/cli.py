@@ -309,6 +309,23 @@ def search_command(corpus: str, text: str, rows: int) -> None:
     say(hit_lines(found))
 
 
+@main.command("push")
+@CORPUS
+@click.argument("recipes", metavar="RECIPE...", nargs=-1, required=True)
+@click.argument("repo", metavar="OWNER/NAME")
+@click.option("--private", is_flag=True, help="Create the repository so that nobody else sees it.")
+@one_line_errors
+def push_command(corpus: str, recipes: tuple[str, ...], repo: str, private: bool) -> None:
+    """Upload the exports of recipes to a dataset repository of the Hugging Face Hub.
+
+    One recipe fills the repository; several have a folder and a configuration each. The token is
+    read from the environment variable HF_TOKEN.
+    """
+    from tshirt_assets.export.hub import push_subsets
+
+    say(push_subsets(CorpusConfig.from_yaml(corpus), recipes, repo, private=private))
+
+
 @main.command()
 def options() -> None:
     """Print every option of corpus.yaml with its default and meaning."""

@@ -6,11 +6,13 @@ from typing import Any, Final
 import polars as pl
 import yaml
 
+from tshirt_assets.config import CorpusConfig
 from tshirt_assets.config.card_options import CardOptions
 from tshirt_assets.corpus.tool_calls import CALLS, TOOLS
 from tshirt_assets.export.escaping import markdown, markdown_lines
-from tshirt_assets.export.exported import ExportedFile
+from tshirt_assets.export.exported import CARD, ExportedFile
 from tshirt_assets.export.formats import FORMATS
+from tshirt_assets.export.manifest import Manifest
 from tshirt_assets.export.turns import turn_fields
 from tshirt_assets.incremental.facts import Provenance
 
@@ -76,9 +78,10 @@ def dataset_card(
     `rows` is the selected subset, `files` the data files beside the card, `provenance`
     what it was made from, `notes` what the files cannot hold.
     """
-    front_matter = _licence(options) | _front_matter(rows.height, files, corpus, recipe)
+    configs = [(file.format, file.path.name) for file in files]
+    front_matter = _front_matter(rows.height, configs, f"{corpus} / {recipe}")
     parts = [
-        f"---\n{yaml.safe_dump(front_matter, sort_keys=False)}---",
+        _yaml(options, front_matter),
         f"# {markdown(corpus)} / {markdown(recipe)}",
         f"{rows.height:,} rows of the corpus {markdown(corpus)}, selected by the recipe "
         f"{markdown(recipe)} with "
@@ -110,24 +113,49 @@ def dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, s
             yield f"{prefix}{key}", "" if value is None else str(value)
 
 
-def _licence(options: CardOptions) -> dict[str, Any]:
-    license = {"license": options.license} if options.license else {}
-    return license | ({"language": list(options.language)} if options.language else {})
+def joint_card(corpus: CorpusConfig, exports: Mapping[str, Manifest]) -> str:
+    """The card of a repository that has the exports of several recipes, each in its own folder.
+
+    A configuration is named after each recipe, for the first of its files, and after recipe and
+    format for the others.
+    """
+    configs = []
+    for recipe, manifest in exports.items():
+        formats = [form for form in FORMATS.values() if form.file_name in manifest.files]
+        for number, form in enumerate(formats):
+            name = f"{recipe}-{form.name}" if number else recipe
+            configs.append((name, f"{recipe}/{form.file_name}"))
+    front_matter = _front_matter(sum(one.rows for one in exports.values()), configs, corpus.name)
+    lines = [
+        (f"[{markdown(recipe)}]({recipe}/{CARD})", f"{manifest.rows:,}")
+        for recipe, manifest in exports.items()
+    ]
+    parts = (
+        _yaml(corpus.card, front_matter),
+        f"# {corpus.name}",
+        markdown_lines(("recipe", "rows"), lines),
+    )
+    return "\n\n".join(parts) + "\n"
 
 
-def _front_matter(
-    n_rows: int, files: Sequence[ExportedFile], corpus: str, recipe: str
-) -> dict[str, Any]:
+def _yaml(options: CardOptions, front_matter: Mapping[str, Any]) -> str:
+    """The front matter, behind licence and languages where they are known."""
+    known = {"license": options.license, "language": list(options.language)}
+    values = {key: value for key, value in known.items() if value} | front_matter
+    return f"---\n{yaml.safe_dump(values, sort_keys=False, allow_unicode=True)}---"
+
+
+def _front_matter(n_rows: int, files: Iterable[tuple[str, str]], name: str) -> dict[str, Any]:
+    """What the Hub reads; `files`: name of a configuration, and its file."""
     size = next((name for limit, name in SIZE_CATEGORIES if n_rows < limit), "n>10M")
     return {
-        "pretty_name": f"{corpus} / {recipe}",
+        "pretty_name": name,
         "task_categories": ["text-generation"],
         "size_categories": [size],
         "tags": ["instruction-tuning", "data-selection", "tshirt", "miwv"],
         "configs": [
-            {"config_name": file.format, "data_files": file.path.name}
-            | ({"default": True} if index == 0 else {})
-            for index, file in enumerate(files)
+            {"config_name": config, "data_files": file} | ({} if number else {"default": True})
+            for number, (config, file) in enumerate(files)
         ],
     }
 
