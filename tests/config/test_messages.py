@@ -267,7 +267,8 @@ def test_a_number_that_is_no_share_gets_no_wrong_advice() -> None:
         ),
         (
             {"exports": ["csv"]},
-            "exports.0: 'csv' is not allowed; allowed: `messages`, `prompt_completion`, `alpaca`, `sharegpt`, `parquet`",
+            "exports.0: 'csv' is not allowed; allowed: `messages`, `prompt_completion`, `alpaca`, "
+            "`sharegpt`, `parquet`",
         ),
         (
             recipe(method="best"),
