@@ -28,8 +28,9 @@ class SubsetIOManager(dg.ConfigurableIOManager):
     `pl.DataFrame`, `pl.LazyFrame`, `pa.Table` or `datasets.Dataset`; without a type it is a
     `pl.DataFrame`. `dict[str, T]` has one of them for each recipe, or shard, and so has an
     argument without a type that is several recipes. Several shards in one are concatenated. Of
-    score tables a `pl.LazyFrame` reads only the columns that are asked for. The tables themselves
-    are written by the corpus's own assets.
+    score tables a `pl.LazyFrame` reads only the columns that are asked for. Metadata of the input,
+    `allow_missing_partitions: True`, lets it have gaps. The tables themselves are written by the
+    corpus's own assets.
     """
 
     corpus: str = Field(description="Name of the corpus.")
@@ -40,7 +41,7 @@ class SubsetIOManager(dg.ConfigurableIOManager):
         if obj is not None:
             raise TypeError(
                 f"{type(self).__name__} only loads the tables of {self.corpus!r}; give "
-                f"{context.get_identifier()[-1]} another io_manager_key, or return None"
+                f"{context.asset_key.to_user_string()} another io_manager_key, or return None"
             )
 
     def load_input(self, context: dg.InputContext) -> Any:
