@@ -9,6 +9,7 @@ from tshirt_assets.moved import MovedModules
 if TYPE_CHECKING:
     from tshirt_assets.component import CurationComponent
     from tshirt_assets.config import ConfigError, CorpusConfig
+    from tshirt_assets.export.hub import push_subsets
     from tshirt_assets.export.load import load_subset
     from tshirt_assets.export.semantic_search import search
     from tshirt_assets.factory import build_curation_defs, build_input_defs
@@ -28,6 +29,7 @@ __all__ = [
     "build_curation_defs",
     "build_input_defs",
     "load_subset",
+    "push_subsets",
     "search",
 ]
 
@@ -42,6 +44,7 @@ _HOMES = {
     "build_curation_defs": "tshirt_assets.factory",
     "build_input_defs": "tshirt_assets.factory",
     "load_subset": "tshirt_assets.export.load",
+    "push_subsets": "tshirt_assets.export.hub",
     "search": "tshirt_assets.export.semantic_search",
 }
 

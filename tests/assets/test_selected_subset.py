@@ -3,13 +3,15 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
+import dagster as dg
 import numpy as np
 import polars as pl
 import pytest
 
+from tests.corpora import NAME, Corpus, make_rows
 from tests.corpora import RECIPES as RECIPES_OF_THE_CORPUS
-from tests.corpora import Corpus, make_rows
 
 RECIPES = {
     "fused": {"method": "fusion", "budget": 6, "fuse": ["miwv", "ifd"]},
@@ -165,11 +167,14 @@ def test_a_subset_is_an_argument_in_the_run_that_selects_it(
     """Wired by default: an asset of the same code location trains on what was just selected."""
     seen: dict[str, Any] = {}
 
-    @dg.asset(key_prefix=NAME, partitions_def=dg.StaticPartitionsDefinition([*RECIPES]))
+    @dg.asset(
+        ins={"selected_subset": dg.AssetIn(key_prefix=NAME)},
+        partitions_def=dg.StaticPartitionsDefinition([*RECIPES]),
+    )
     def model(context: dg.AssetExecutionContext, selected_subset: pl.LazyFrame) -> None:
         seen[context.partition_key] = selected_subset.collect()
 
-    @dg.asset(key_prefix=NAME)
+    @dg.asset(ins={"token_scores": dg.AssetIn(key_prefix=NAME)})
     def lengths(token_scores: pl.LazyFrame) -> None:
         usable = token_scores.filter(pl.col("status") == "ok")
         seen["tokens"] = usable.select("n_response_tokens").collect()
@@ -180,7 +185,9 @@ def test_a_subset_is_an_argument_in_the_run_that_selects_it(
     run = {"instance": selected.instance, "raise_on_error": True}
     assert job.execute_in_process(asset_selection=chosen, partition_key="longest", **run).success
     assert job.execute_in_process(asset_selection=[lengths.key], **run).success
-    assert seen["longest"]["sample_id"].to_list() == subset(selected, "longest")["sample_id"].to_list()
+    assert (
+        seen["longest"]["sample_id"].to_list() == subset(selected, "longest")["sample_id"].to_list()
+    )
     assert seen["longest"]["response"].null_count() == 0
     scored = selected.frame("token_scores").filter(pl.col("status") == "ok")
     assert seen["tokens"]["n_response_tokens"].sum() == scored["n_response_tokens"].sum()
