@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -24,7 +25,7 @@ from tests.tiny import bpe_tokenizer, causal_lm
 from tshirt_assets.cli import main
 from tshirt_assets.config import CorpusConfig, parse_config
 
-SERVERS = ("reports",)  # commands of tshirt-assets that do not end
+SERVERS = ("reports", "push")  # commands of tshirt-assets that do not end, or want another server
 SEVERAL = {"--workers", "--queued"}  # processes: tests/runs and test_machines.py start them
 # Programs whose lines a slow test of its own runs, word for word.
 ELSEWHERE = {
@@ -189,7 +190,10 @@ def test_snippets_run(
     if "HuggingFaceTB" in code:
         code = code.replace("HuggingFaceTB/SmolLM2-135M-Instruct", save_chat_model(tmp_path / "lm"))
     code = "\n" * block.line + code  # tracebacks then name the line of the page
-    exec(compile(code, block.page, "exec"), {"__name__": "snippet"})
+    names: dict[str, Any] = {"__name__": "snippet"}
+    exec(compile(code, block.page, "exec"), names)
+    if "defs" in names:
+        dg.Definitions.validate_loadable(names["defs"])
 
 
 def save_chat_model(folder: Path) -> str:

@@ -10,9 +10,10 @@ from tshirt_assets.moved import MovedModules
 if TYPE_CHECKING:
     from tshirt_assets.component import CurationComponent
     from tshirt_assets.config import ConfigError, CorpusConfig
+    from tshirt_assets.export.hub import push_subsets
     from tshirt_assets.export.load import load_subset
     from tshirt_assets.export.semantic_search import search
-    from tshirt_assets.factory import build_curation_defs
+    from tshirt_assets.factory import build_curation_defs, build_input_defs
     from tshirt_assets.models.model_files import ModelError
     from tshirt_assets.store.faults import StoreError
     from tshirt_assets.store.store import Store
@@ -27,7 +28,9 @@ __all__ = [
     "StoreError",
     "__version__",
     "build_curation_defs",
+    "build_input_defs",
     "load_subset",
+    "push_subsets",
     "search",
 ]
 
@@ -40,7 +43,9 @@ _HOMES = {
     "Store": "tshirt_assets.store.store",
     "StoreError": "tshirt_assets.store.faults",
     "build_curation_defs": "tshirt_assets.factory",
+    "build_input_defs": "tshirt_assets.factory",
     "load_subset": "tshirt_assets.export.load",
+    "push_subsets": "tshirt_assets.export.hub",
     "search": "tshirt_assets.export.semantic_search",
 }
 

@@ -17,6 +17,7 @@ from tshirt_assets.orchestration.sensors import build_shard_sensor
 from tshirt_assets.resources.causal_lm import CausalLM
 from tshirt_assets.resources.embedder import SentenceEmbedder
 from tshirt_assets.resources.store import LanceStore
+from tshirt_assets.resources.subset_io_manager import SubsetIOManager
 
 Corpus = CorpusConfig | str | os.PathLike[str]
 
@@ -33,9 +34,9 @@ def build_curation_defs(
     `corpora`: configurations, or paths of `corpus.yaml` files. `map_asset_spec` is called with
     every asset's spec, at least once, and may change key, group, tags, owners, description and
     so on; it must derive a key from the spec's key and group alone. `resources` replaces
-    resources by key: `{corpus}_store`, `_scorer`, `_target`, `_embedder`. `executor`: by default
-    one process per run, so that a run loads its models once; None where the code location has an
-    executor of its own, with which this one could not be merged.
+    resources by key: `{corpus}_store`, `_scorer`, `_target`, `_embedder`, `_io_manager`.
+    `executor`: by default one process per run, so that a run loads its models once; None where the
+    code location has an executor of its own, with which this one could not be merged.
 
     Raises `ConfigError` for an invalid configuration or two corpora with one name.
     """
@@ -62,6 +63,8 @@ def _corpus_defs(
     replaced = frozenset(kind for kind in resources if f"{config.name}_{kind}" in overrides)
     binding = Binding(config, map_spec, replaced)
     named = {binding.resource(kind): resource for kind, resource in resources.items()}
+    store = overrides.get(binding.resource("store"), resources["store"])
+    named[binding.resource("io_manager")] = SubsetIOManager(corpus=config.name, store=store)
     return dg.Definitions(
         assets=[
             files_spec(binding),
@@ -72,6 +75,31 @@ def _corpus_defs(
         sensors=[build_shard_sensor(binding)],
         resources={key: overrides.get(key, resource) for key, resource in named.items()},
     )
+
+
+def build_input_defs(
+    corpora: Corpus | Sequence[Corpus], *, map_asset_spec: SpecHook | None = None
+) -> dg.Definitions:
+    """Dagster definitions by which another code location takes tables of corpora as arguments.
+
+    Every asset of a corpus as an external one, and the `SubsetIOManager` that loads it. `corpora`
+    and `map_asset_spec` as for `build_curation_defs` in the corpus's own code location. Raises
+    what that raises.
+    """
+    parts = []
+    for config in map(_config, _as_list(corpora)):
+        binding = Binding(config, map_asset_spec)
+        units = {"shard": binding.shards, "recipe": binding.recipes, "corpus": None}
+        specs = [
+            binding.spec(name, partitions_def=units[record.unit], metadata=binding.loading(name))
+            for name, record in ASSETS.items()
+        ]
+        store = LanceStore(uri=config.store, storage_options=config.storage_options)
+        loader = SubsetIOManager(corpus=config.name, store=store)
+        parts.append(
+            dg.Definitions(assets=specs, resources={binding.resource("io_manager"): loader})
+        )
+    return dg.Definitions.merge(*parts)
 
 
 def _as_list(corpora: Corpus | Sequence[Corpus]) -> list[Corpus]:

@@ -3,13 +3,15 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
+import dagster as dg
 import numpy as np
 import polars as pl
 import pytest
 
+from tests.corpora import NAME, Corpus, make_rows
 from tests.corpora import RECIPES as RECIPES_OF_THE_CORPUS
-from tests.corpora import Corpus, make_rows
 
 RECIPES = {
     "fused": {"method": "fusion", "budget": 6, "fuse": ["miwv", "ifd"]},
@@ -157,3 +159,35 @@ def test_a_damaged_subset_is_made_again(materialized: Corpus) -> None:
     materialized.store.write("tiny", "selected_subset", "ifd", table.slice(1), info.meta)
     assert materialized_again(materialized) == {"ifd"}
     assert materialized.metadata("selected_subset", "ifd")["table_version"] > version
+
+
+def test_a_subset_is_an_argument_in_the_run_that_selects_it(
+    selected: Corpus, tmp_path: Path
+) -> None:
+    """Wired by default: an asset of the same code location trains on what was just selected."""
+    seen: dict[str, Any] = {}
+
+    @dg.asset(
+        ins={"selected_subset": dg.AssetIn(key_prefix=NAME)},
+        partitions_def=dg.StaticPartitionsDefinition([*RECIPES]),
+    )
+    def model(context: dg.AssetExecutionContext, selected_subset: pl.LazyFrame) -> None:
+        seen[context.partition_key] = selected_subset.collect()
+
+    @dg.asset(ins={"token_scores": dg.AssetIn(key_prefix=NAME)})
+    def lengths(token_scores: pl.LazyFrame) -> None:
+        usable = token_scores.filter(pl.col("status") == "ok")
+        seen["tokens"] = usable.select("n_response_tokens").collect()
+
+    defs = dg.Definitions.merge(selected.defs, dg.Definitions(assets=[model, lengths]))
+    job = defs.resolve_implicit_global_asset_job_def()
+    chosen = [selected.key("selected_subset"), model.key]
+    run = {"instance": selected.instance, "raise_on_error": True}
+    assert job.execute_in_process(asset_selection=chosen, partition_key="longest", **run).success
+    assert job.execute_in_process(asset_selection=[lengths.key], **run).success
+    assert (
+        seen["longest"]["sample_id"].to_list() == subset(selected, "longest")["sample_id"].to_list()
+    )
+    assert seen["longest"]["response"].null_count() == 0
+    scored = selected.frame("token_scores").filter(pl.col("status") == "ok")
+    assert seen["tokens"]["n_response_tokens"].sum() == scored["n_response_tokens"].sum()

@@ -15,7 +15,7 @@ from tshirt_assets.config.walker import options_of
 
 SMALLEST: dict[str, Any] = {"name": "c", "paths": ["*.jsonl"]}
 TOP = (
-    "columns, embedder, exact_neighbours_up_to, exclude_duplicates, export_dir, "
+    "card, columns, embedder, exact_neighbours_up_to, exclude_duplicates, export_dir, "
     "export_token_weights, exports, format, keep_fraction, max_bad_share, max_row_bytes, name, "
     "on_incomplete, on_missing_shards, owners, paths, prompt_format, reasoning, recipes, "
     "report_url, robustness, rows_per_shard, scorer, seed, semantic_search, shards_per_run, "
@@ -117,7 +117,7 @@ def test_unknown_keys(options: dict[Any, Any], line: str) -> None:
         (
             {"exports": {"parquet": True}},
             "exports: expected a list, not a mapping; "
-            "allowed: list of `messages`, `alpaca`, `sharegpt`, `parquet`",
+            "allowed: list of `messages`, `prompt_completion`, `alpaca`, `sharegpt`, `parquet`",
         ),
         (
             {"owners": None},
@@ -267,7 +267,8 @@ def test_a_number_that_is_no_share_gets_no_wrong_advice() -> None:
         ),
         (
             {"exports": ["csv"]},
-            "exports.0: 'csv' is not allowed; allowed: `messages`, `alpaca`, `sharegpt`, `parquet`",
+            "exports.0: 'csv' is not allowed; allowed: `messages`, `prompt_completion`, `alpaca`, "
+            "`sharegpt`, `parquet`",
         ),
         (
             recipe(method="best"),

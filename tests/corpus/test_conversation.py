@@ -85,9 +85,15 @@ def test_tool_calls_are_the_text_of_the_turn(arguments: Any, content: str | None
     text = '{"name": "find", "arguments": {"city": "Köln"}}'
     expected = text if content is None else f"{content}\n{text}"
     draft = read([{"role": "assistant", "content": content, "tool_calls": [call]}])
-    assert (draft.messages, draft.status) == ([Message("assistant", expected)], Status.OK)
+    [message] = draft.messages
+    assert (message.content, draft.status) == (expected, Status.OK)
+    kept = call | {"function": {"name": "find", "arguments": {"city": "Köln"}}}
+    assert json.loads(message.extra or "") == {"tool_calls": [kept]}
     older = {"role": "assistant", "content": content, "function_call": call["function"]}
-    assert read([older]).messages == draft.messages
+    [message] = read([older]).messages
+    assert message.content == expected
+    del kept["id"]
+    assert json.loads(message.extra or "") == {"tool_calls": [kept]}
 
 
 def test_call_arguments_that_are_not_json_stay_text() -> None:

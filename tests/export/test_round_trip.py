@@ -9,6 +9,7 @@ import pytest
 
 from tests.export.rows import PROVENANCE, SAMPLES, TOOL, selected
 from tshirt_assets.config import CorpusConfig
+from tshirt_assets.config.card_options import CardOptions
 from tshirt_assets.corpus.readers import read_shard
 from tshirt_assets.corpus.sample import Sample, to_table
 from tshirt_assets.corpus.shards import discover_shards
@@ -17,7 +18,7 @@ from tshirt_assets.export.exported import ExportedFile
 from tshirt_assets.export.subset import join_selected
 from tshirt_assets.export.write import write_exports
 
-FORMATS = ("messages", "alpaca", "sharegpt", "parquet")
+FORMATS = ("messages", "prompt_completion", "alpaca", "sharegpt", "parquet")
 
 
 def read_back(path: Path) -> list[Sample]:
@@ -38,6 +39,7 @@ def exported(rows: pl.DataFrame, folder: Path) -> dict[str, ExportedFile]:
         formats=FORMATS,
         token_weights=None,
         provenance=PROVENANCE,
+        card=CardOptions(),
     )
     return {file.format: file for file in files}
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.export.rows import MULTI, PROVENANCE, SINGLE, TOOL, WITH_INPUT, selected
+from tshirt_assets.config.card_options import CardOptions
 from tshirt_assets.export.write import write_exports
 
 TEMPLATE = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
@@ -21,9 +22,10 @@ def exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         tmp_path / "out",
         corpus="demo",
         recipe="tshirt-5pct",
-        formats=("messages", "alpaca", "sharegpt", "parquet"),
+        formats=("messages", "prompt_completion", "alpaca", "sharegpt", "parquet"),
         token_weights={key: [1.0, 0.0] for key in rows["sample_id"]},
         provenance=PROVENANCE,
+        card=CardOptions(),
     )
     return {file.format: str(file.path) for file in files}
 

@@ -87,7 +87,7 @@ def test_what_a_format_cannot_hold_is_counted_never_trained_on(tmp_path: Path) -
     left_out = {name: file.left_out for name, file in manifest.files.items()}
     assert {name: count for name, count in left_out.items() if count} == {"alpaca.json": 2}
     card = files["card"].path.read_text()
-    assert "2 rows are left out" in card
+    assert "**alpaca** leaves out 2 rows" in card
     assert "**Answers not to be trained on.** In 1 row answers" in card
     assert "**Reasoning.** In 1 row turns" in card
 
@@ -96,7 +96,9 @@ def test_rows_without_such_turns_are_written_as_ever(tmp_path: Path) -> None:
     files = exported(selected(), tmp_path / "out")
     for record in rows_of(files["messages"]):
         assert all(turn.keys() == {"role", "content"} for turn in record["messages"])
-    assert "## Turns" not in files["card"].path.read_text()
+    card = files["card"].path.read_text()
+    assert "**Answers not to be trained on.**" not in card
+    assert "**Reasoning.**" not in card
     types = pl.read_parquet_schema(files["parquet"].path)["messages"]
     assert types == pl.List(pl.Struct({"role": pl.String(), "content": pl.String()}))
 
@@ -122,6 +124,37 @@ ODD = st.dictionaries(
 THOUGHTS = st.one_of(
     st.just({}), st.builds(dict, reasoning_content=TEXT), st.builds(dict, thinking=TEXT)
 )
+ARGUMENTS = VALUES | st.dictionaries(TEXT, VALUES, max_size=2) | st.just('{"a": [1]}')
+NAMED = st.fixed_dictionaries({"name": TEXT, "arguments": ARGUMENTS})
+CALL = st.one_of(
+    st.builds(lambda id, f: {"id": id, "type": "function", "function": f}, TEXT, NAMED),
+    NAMED,
+    st.builds(dict, id=TEXT, index=st.integers(), function=st.builds(dict, name=TEXT)),
+    st.sampled_from(["f()", None, 7, {}, {"function": "f"}]),
+)
+CALLS = st.one_of(
+    st.just({}),
+    st.builds(dict, tool_calls=st.lists(CALL, max_size=2)),
+    st.builds(dict, tool_calls=st.lists(NAMED, min_size=1).map(json.dumps), content=st.none()),
+    st.builds(dict, function_call=NAMED),
+)
+SPOKEN_CALLS = st.builds(
+    lambda call, separators: {
+        "from": "function_call",
+        "value": json.dumps(call, separators=separators),
+    },
+    NAMED | st.lists(NAMED, max_size=2) | TEXT,
+    st.sampled_from([None, (",", ":")]),
+)
+DESCRIBED = st.lists(st.builds(dict, name=TEXT, parameters=VALUES), min_size=1, max_size=2)
+TOOLS = st.one_of(
+    st.just({}),
+    st.builds(dict, tools=DESCRIBED),
+    st.builds(dict, tools=DESCRIBED.map(lambda t: [{"type": "function", "function": t[0]}])),
+    st.builds(dict, tools=DESCRIBED.map(json.dumps)),
+    st.builds(dict, tools=DESCRIBED.map(lambda t: json.dumps(t, separators=(",", ":")))),
+    st.builds(dict, tools=TEXT | st.sampled_from(["[]", "[1]"])),
+)
 
 
 @st.composite
@@ -138,8 +171,11 @@ def conversations(draw: st.DrawFn) -> dict[str, Any]:
         answer = {"role": "assistant", "content": draw(TEXT)} | draw(ODD)
         turns.append(answer | draw(MARKS) | draw(THOUGHTS))
         if draw(st.booleans()):
+            turns[-1] |= draw(CALLS)
             turns.append({"role": "tool", "content": draw(TEXT), "tool_call_id": draw(TEXT)})
-    return row | {"messages": turns}
+        elif draw(st.booleans()):
+            turns.append(draw(SPOKEN_CALLS))
+    return row | {"messages": turns} | draw(TOOLS)
 
 
 def as_alpaca(sample: Sample) -> Sample:
@@ -167,7 +203,7 @@ def test_every_format_and_back(rows: list[dict[str, Any]], reasoning: str) -> No
         return
     with tempfile.TemporaryDirectory() as folder:
         files = exported(selected(samples), Path(folder) / "out")
-        for name in ("messages", "sharegpt", "parquet"):
+        for name in ("messages", "prompt_completion", "sharegpt", "parquet"):
             back = read_back(files[name], reasoning=reasoning)
             assert [s.status for s in back] == [Status.OK] * len(samples)
             assert [s.sample_id for s in back] == [s.sample_id for s in samples[::-1]]
@@ -188,7 +224,7 @@ def test_every_format_and_back(rows: list[dict[str, Any]], reasoning: str) -> No
 @pytest.mark.parametrize("reasoning", ["keep", "separate", "strip"])
 def test_an_export_of_an_export_is_the_same(reasoning: str, tmp_path: Path) -> None:
     [sample] = read({"messages": CONVERSATION, "id": 3}, reasoning=reasoning)
-    for name in ("messages", "sharegpt", "parquet"):
+    for name in ("messages", "prompt_completion", "sharegpt", "parquet"):
         once = exported(selected([sample]), tmp_path / f"{name}-1")
         [first] = read_back(once[name], reasoning=reasoning)
         twice = exported(selected([first]), tmp_path / f"{name}-2")

@@ -21,6 +21,7 @@ from tests.export.rows import (
     selected,
     selection_table,
 )
+from tshirt_assets.config.card_options import CardOptions
 from tshirt_assets.corpus.sample import to_table
 from tshirt_assets.export.exported import CARD, DATASET_INFO, MANIFEST, ExportedFile
 from tshirt_assets.export.formats import FORMATS
@@ -28,7 +29,7 @@ from tshirt_assets.export.subset import join_selected
 from tshirt_assets.export.weights import token_weights
 from tshirt_assets.export.write import write_exports
 
-ALL_FORMATS = ("messages", "alpaca", "sharegpt", "parquet")
+ALL_FORMATS = ("messages", "prompt_completion", "alpaca", "sharegpt", "parquet")
 
 
 def export(
@@ -42,6 +43,7 @@ def export(
         formats=formats,
         token_weights=options.pop("token_weights", None),
         provenance=options.pop("provenance", PROVENANCE),
+        card=options.pop("card", CardOptions()),
     )
     return {file.format: file for file in files}
 
@@ -98,7 +100,7 @@ def test_alpaca_is_what_llama_factory_documents(tmp_path: Path) -> None:
 def test_a_conversation_alpaca_cannot_express_is_left_out_and_counted(tmp_path: Path) -> None:
     files = export(tmp_path / "out")
     assert files["alpaca"].rows == 3
-    assert "1 rows are left out" in files["card"].path.read_text()
+    assert "**alpaca** leaves out 1 row" in files["card"].path.read_text()
 
 
 def test_sharegpt_is_what_llama_factory_documents(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from tshirt_assets.config import CorpusConfig
 from tshirt_assets.export.export_checks import exported_faults, manifest_faults
 from tshirt_assets.export.exported import ExportedFile
 from tshirt_assets.export.manifest import Manifest
+from tshirt_assets.export.notes import export_notes
 from tshirt_assets.export.subset import join_selected
 from tshirt_assets.export.weights import subset_weights
 from tshirt_assets.export.write import write_exports
@@ -138,7 +139,10 @@ def made(run: Run, scores: CorpusScores, name: str, source: str) -> tuple[str, i
         formats=config.exports,
         token_weights=weights,
         provenance=origin,
+        card=config.card,
     )
+    for note in export_notes(rows, exported):
+        run.log.warning(f"{name}: {note.replace('**', '')}")
     data = report_data(
         selection,
         scores=scores,

@@ -1,4 +1,4 @@
-"""The commands that lead to a curated corpus: look at it, plan, run."""
+"""The commands that lead to a curated corpus and out of it: look, plan, run, push."""
 
 import sys
 from functools import partial
@@ -147,3 +147,22 @@ def run(
     if not success:
         say("error: not everything could be materialized, see the messages above", err=True)
         sys.exit(1)
+
+
+@click.command("push")
+@CORPUS
+@click.argument(
+    "recipes", metavar="RECIPE...", nargs=-1, required=True, shell_complete=recipe_names
+)
+@click.argument("repo", metavar="OWNER/NAME")
+@click.option("--private", is_flag=True, help="Create the repository so that nobody else sees it.")
+@one_line_errors
+def push_command(corpus: str, recipes: tuple[str, ...], repo: str, private: bool) -> None:
+    """Upload the exports of recipes to a dataset repository of the Hugging Face Hub.
+
+    One recipe fills the repository; several have a folder and a configuration each. The token is
+    read from the environment variable HF_TOKEN.
+    """
+    from tshirt_assets.export.hub import push_subsets
+
+    say(push_subsets(CorpusConfig.from_yaml(corpus), recipes, repo, private=private))

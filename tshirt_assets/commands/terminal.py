@@ -10,12 +10,21 @@ from tshirt_assets.commands.live_line import other_lines
 from tshirt_assets.config import ConfigError
 from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.export.escaping import visible
+from tshirt_assets.export.hub import HubError
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.models.model_files import ModelError
 from tshirt_assets.preflight.finding import PreflightError
 from tshirt_assets.store.faults import StoreError
 
-MENDABLE = (ConfigError, CorpusError, ModelError, PreflightError, StoreError, UpstreamError)
+MENDABLE = (
+    ConfigError,
+    CorpusError,
+    HubError,
+    ModelError,
+    PreflightError,
+    StoreError,
+    UpstreamError,
+)
 """Errors whose message says what to do; in a terminal it stands alone, without a traceback."""
 
 

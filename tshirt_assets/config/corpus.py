@@ -12,6 +12,7 @@ from typing import Any, Literal, Self, get_args
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from tshirt_assets.config.card_options import CardOptions
 from tshirt_assets.config.credentials import in_address
 from tshirt_assets.config.messages import fault_lines
 from tshirt_assets.config.options import (
@@ -169,6 +170,9 @@ class CorpusConfig(Options):
     )
     exports: tuple[ExportFormat, ...] = Field(
         default=("messages", "parquet"), description="Files written for every selected subset."
+    )
+    card: CardOptions = Field(
+        default=CardOptions(), description="Licence and languages that every dataset card names."
     )
     export_token_weights: bool = Field(
         default=False, description="Add per-token training weights to messages and Parquet exports."

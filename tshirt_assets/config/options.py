@@ -20,7 +20,7 @@ PromptFormat = Literal["plain", "alpaca", "chat_template"]
 """How instruction and input become the prompt of a model."""
 Reasoning = Literal["keep", "separate", "strip"]
 """What becomes of the reasoning that stands beside the content of a turn."""
-ExportFormat = Literal["messages", "alpaca", "sharegpt", "parquet"]
+ExportFormat = Literal["messages", "prompt_completion", "alpaca", "sharegpt", "parquet"]
 """Files that may be written for a selected subset."""
 Estimator = Literal["sampled", "analytic", "hybrid"]
 """How the mean and std of S-IFD under noise are found."""

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +9,18 @@ from tshirt_assets.config.options import ColumnOptions, Reasoning
 from tshirt_assets.corpus.draft import Draft, is_missing, json_text, well_formed
 from tshirt_assets.corpus.sample import Message
 from tshirt_assets.corpus.status import Status
-from tshirt_assets.corpus.turn_fields import add_fields
+from tshirt_assets.corpus.tool_calls import (
+    CALLS,
+    SCORED_TEXT,
+    TOOLS,
+    TOOLS_TEXT,
+    call_text,
+    calls_in,
+    take_calls,
+    tool_list,
+    with_tools,
+)
+from tshirt_assets.corpus.turn_fields import add_fields, packed_fields, with_field
 
 ROLES = {
     "system": "system",
@@ -70,27 +80,36 @@ def add_opening(draft: Draft, fields: Mapping[str, Any], columns: ColumnOptions)
         draft.used.add(system_name)
     tools = fields.get("tools")
     if isinstance(tools, list):
-        tools = json_text(tools)
+        tools = _tools_text(tools, fields.get(TOOLS_TEXT))
     if isinstance(tools, str):
         draft.used.add("tools")
         tools = well_formed(tools.strip()).removeprefix("[]")
     add_system(draft, system, tools if isinstance(tools, str) else None)
 
 
+def _tools_text(tools: list[Any], text: Any) -> str:
+    """The text of the tools: the one that an export of ours has beside them, if it is of them."""
+    if isinstance(text, str) and tool_list(text) == tools:
+        return text
+    return json_text(tools)
+
+
 def add_system(draft: Draft, system: str | None, tools: str | None) -> None:
     """Put a row's own system prompt and tool descriptions into the system message.
 
     A system turn of the conversation wins over the row's field. Tools follow the system prompt
-    after a blank line and the words "Available tools:".
+    after a blank line and the words "Available tools:"; a list of them is a
+    field of the message, too.
     """
     message = Message("system", system or "")
     if draft.messages and draft.messages[0].role == "system":
         message = draft.messages.pop(0)
-    parts = [message.content] if message.content.strip() else []
+    content = message.content if message.content.strip() else ""
     if tools:
-        parts.append(f"Available tools:\n{tools}")
-    if parts or message.extra:
-        draft.messages.insert(0, replace(message, content="\n\n".join(parts)))
+        content = with_tools(content, tools)
+        message = with_field(message, TOOLS, tools) if tool_list(tools) else message
+    if content or message.extra:
+        draft.messages.insert(0, replace(message, content=content))
 
 
 def flatten(history: list[Message]) -> str:
@@ -115,15 +134,21 @@ def _read_turn(draft: Draft, turn: dict[str, Any], where: str, reasoning: Reason
     elif role is None:
         draft.refuse(Status.UNKNOWN_ROLE, f"{where} has the role {json_text(source_role)}")
     content = _take(rest, "value", "content")
-    calls = [_call_text(call) for call in _take_calls(rest)]
+    calls = take_calls(rest)
     if content is None and calls:
-        parts = calls
+        parts = []
     elif isinstance(content, dict) and name in OBJECT_ROLES:
-        parts = [json_text(content), *calls]
+        parts = [json_text(content)]
     else:
-        parts = [_content(draft, content, where), *calls]
-    text = "\n".join(part for part in parts if part)
+        parts = [_content(draft, content, where)]
+    text = "\n".join(part for part in (*parts, *map(call_text, calls)) if part)
+    packed = packed_fields(rest)
+    if name == "function_call" and not calls and CALLS not in packed:
+        calls = calls_in(text)
+    if isinstance(packed.get(SCORED_TEXT), str):
+        text = packed[SCORED_TEXT]
     message = Message(role or json_text(source_role).strip('"'), text)
+    rest = ({CALLS: calls} if calls else {}) | rest
     return add_fields(draft, message, rest, where, reasoning)
 
 
@@ -150,22 +175,3 @@ def _content(draft: Draft, content: Any, where: str) -> str:
             part = next((part[n] for n in ("text", "value") if part.get(n) is not None), None)
         texts.append(draft.text(part, f"a text part of {where}"))
     return "".join(texts)
-
-
-def _take_calls(fields: dict[str, Any]) -> list[Any]:
-    if isinstance(fields.get("tool_calls"), list) and (calls := fields.pop("tool_calls")):
-        return calls
-    call = fields.pop("function_call", None)
-    return [call] if call else []
-
-
-def _call_text(call: Any) -> str:
-    """A tool call as ShareGPT data writes it: {"name": ..., "arguments": {...}}."""
-    function = call.get("function", call) if isinstance(call, dict) else call
-    if not isinstance(function, dict):
-        return json_text(function)
-    arguments = function.get("arguments")
-    if isinstance(arguments, str):
-        with suppress(ValueError, RecursionError):
-            arguments = json.loads(arguments)
-    return json_text({"name": function.get("name"), "arguments": arguments})

@@ -8,10 +8,11 @@ from typing import Any, Final
 from tshirt_assets.corpus.conversation import flatten
 from tshirt_assets.corpus.draft import Draft
 from tshirt_assets.corpus.sample import TURN_FIELDS_KEY, Message
+from tshirt_assets.corpus.tool_calls import TOOLS, TOOLS_TEXT
 
 PROVENANCE: Final = ("sample_id", "shard", "row", "recipe", "rank", "score")
 """Where an exported row comes from; rows with all of these fields are exports."""
-WRITTEN: Final = ("instruction", "input", "response", "history", "extra")
+WRITTEN: Final = ("instruction", "input", "response", "history", TOOLS, TOOLS_TEXT, "extra")
 """What an export may hold of a row beside its messages and its provenance."""
 
 

@@ -10,6 +10,7 @@ from tshirt_assets.config import CorpusConfig
 from tshirt_assets.config.options import ColumnOptions, Reasoning
 from tshirt_assets.corpus.conversation import add_opening, add_system, as_list, flatten, read_turns
 from tshirt_assets.corpus.draft import Draft, without_missing
+from tshirt_assets.corpus.own_exports import is_own_export
 from tshirt_assets.corpus.records import TURN_FIELDS
 from tshirt_assets.corpus.sample import Message
 from tshirt_assets.corpus.status import Status
@@ -156,10 +157,12 @@ def _read_prompt_and_completion(
         prompt, draft.messages = draft.messages[:length], draft.messages[length:]
     elif draft.messages[: len(prompt)] == prompt:
         del draft.messages[: len(prompt)]
-    draft.messages[:0] = [
-        replace(message, trained=False) if message.role == "assistant" else message
-        for message in prompt
-    ]
+    if not is_own_export(fields):  # in those every turn has its own mark
+        prompt = [
+            replace(message, trained=False) if message.role == "assistant" else message
+            for message in prompt
+        ]
+    draft.messages[:0] = prompt
     add_opening(draft, fields, config.columns)
 
 

@@ -1,13 +1,14 @@
-"""What a turn has beside its role and content: reasoning, training marks, fields nobody knows."""
+"""What a turn has beside its role and content: reasoning, marks, tool calls, unknown fields."""
 
 import json
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from tshirt_assets.config.options import Reasoning
 from tshirt_assets.corpus.draft import Draft, json_text
 from tshirt_assets.corpus.sample import Message
+from tshirt_assets.corpus.tool_calls import SCORED_TEXT, TOOL_FIELDS, parsed
 
 REASONING: Final = ("reasoning_content", "reasoning", "thinking")
 """Names of the reasoning: DeepSeek and Qwen, vLLM and OpenRouter, gpt-oss."""
@@ -31,8 +32,24 @@ def add_fields(
             message = replace(message, reasoning=thought)
         if reasoning == "keep":
             message = replace(message, content=with_reasoning(message), reasoning="")
-    fields = _unpacked(fields)
+    packed = packed_fields(fields)
+    if packed:
+        fields = packed | {key: value for key, value in fields.items() if key != "extra"}
+        fields.pop(SCORED_TEXT, None)
+    fields = {name: fields[name] for name in TOOL_FIELDS if name in fields} | fields
     return replace(message, extra=json_text(fields)) if fields else message
+
+
+def packed_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that an export of ours packed into `extra`, as JSON text of an object."""
+    found = parsed(fields.get("extra")) if isinstance(fields.get("extra"), str) else None
+    return found if isinstance(found, dict) else {}
+
+
+def with_field(message: Message, name: str, value: str) -> Message:
+    """The message with one more text among its fields, in front; they are not parsed."""
+    rest = f", {message.extra[1:]}" if message.extra else "}"
+    return replace(message, extra=f"{{{json.dumps(name)}: {json_text(value)}{rest}")
 
 
 def with_reasoning(message: Message) -> str:
@@ -76,14 +93,3 @@ def _as_mark(value: Any) -> bool | None:
     if isinstance(value, str):
         return _WORDS.get(value.strip().lower())
     return bool(value) if isinstance(value, bool | int | float) and value in (0, 1) else None
-
-
-def _unpacked(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields, with those that an export of ours packed into `extra` beside the others."""
-    packed = fields.get("extra")
-    if isinstance(packed, str):
-        with suppress(ValueError, RecursionError):
-            inner = json.loads(packed)
-            if isinstance(inner, dict):
-                return inner | {key: value for key, value in fields.items() if key != "extra"}
-    return fields

@@ -6,9 +6,14 @@ from typing import Any, Final
 import polars as pl
 import yaml
 
+from tshirt_assets.config import CorpusConfig
+from tshirt_assets.config.card_options import CardOptions
+from tshirt_assets.corpus.tool_calls import CALLS, TOOLS
 from tshirt_assets.export.escaping import markdown, markdown_lines
-from tshirt_assets.export.exported import ExportedFile
+from tshirt_assets.export.exported import CARD, ExportedFile
 from tshirt_assets.export.formats import FORMATS
+from tshirt_assets.export.manifest import Manifest
+from tshirt_assets.export.turns import turn_fields
 from tshirt_assets.incremental.facts import Provenance
 
 SIZE_CATEGORIES: Final = (
@@ -57,19 +62,6 @@ above tau, 0 elsewhere; a first token without a delta has weight 1. It is only m
 that tokenizer.
 """
 
-MARKED: Final = """\
-**Answers not to be trained on.** In {rows} answers in front of the last one are marked with
-`weight: 0`. axolotl follows the mark with `message_field_training: weight`. TRL and LLaMA-Factory
-do not know it and would train on them: with TRL give the last message as `completion` and those
-before it as `prompt`, with LLaMA-Factory set `mask_history: true`.
-"""
-
-REASONING: Final = """\
-**Reasoning.** In {rows} turns have their reasoning in a field, `reasoning_content`. TRL and axolotl
-give it to the chat template, which must know the name; LLaMA-Factory does not read it. The Alpaca
-file has it in `<think>` tags. With `reasoning: keep` every file has.
-"""
-
 
 def dataset_card(
     rows: pl.DataFrame,
@@ -78,22 +70,25 @@ def dataset_card(
     corpus: str,
     recipe: str,
     provenance: Provenance,
+    options: CardOptions,
+    notes: Sequence[str],
 ) -> str:
     """Markdown with the YAML front matter of a Hugging Face dataset card.
 
     `rows` is the selected subset, `files` the data files beside the card, `provenance`
-    what it was made from.
+    what it was made from, `notes` what the files cannot hold.
     """
-    front_matter = _front_matter(rows.height, files, corpus, recipe)
+    configs = [(file.format, file.path.name) for file in files]
+    front_matter = _front_matter(rows.height, configs, f"{corpus} / {recipe}")
     parts = [
-        f"---\n{yaml.safe_dump(front_matter, sort_keys=False)}---",
+        _yaml(options, front_matter),
         f"# {markdown(corpus)} / {markdown(recipe)}",
         f"{rows.height:,} rows of the corpus {markdown(corpus)}, selected by the recipe "
         f"{markdown(recipe)} with "
         "[tshirt_assets]. The texts come from the source files and keep their licence.",
-        "## Files\n\n" + _files_table(files, rows.height, dataset_name(corpus, recipe)),
+        "## Files\n\n" + _files_table(files, rows, dataset_name(corpus, recipe)),
         "## Counts\n\n" + _facts(("what", "value"), _counts(rows)),
-        *(["## Turns\n\n" + notes] if (notes := _turn_notes(rows)) else []),
+        *(["## What the files cannot hold\n\n" + _listed(notes)] if notes else []),
         "## Methods\n\n" + METHODS + (WEIGHTS if "token_weights" in rows.columns else ""),
         "## Provenance\n\n" + _facts(("key", "value"), dotted(provenance.shown())),
         "## Citation\n\n" + CITATION,
@@ -118,37 +113,73 @@ def dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, s
             yield f"{prefix}{key}", "" if value is None else str(value)
 
 
-def _front_matter(
-    n_rows: int, files: Sequence[ExportedFile], corpus: str, recipe: str
-) -> dict[str, Any]:
+def joint_card(corpus: CorpusConfig, exports: Mapping[str, Manifest]) -> str:
+    """The card of a repository that has the exports of several recipes, each in its own folder.
+
+    A configuration is named after each recipe, for the first of its files, and after recipe and
+    format for the others.
+    """
+    configs = []
+    for recipe, manifest in exports.items():
+        formats = [form for form in FORMATS.values() if form.file_name in manifest.files]
+        for number, form in enumerate(formats):
+            name = f"{recipe}-{form.name}" if number else recipe
+            configs.append((name, f"{recipe}/{form.file_name}"))
+    front_matter = _front_matter(sum(one.rows for one in exports.values()), configs, corpus.name)
+    lines = [
+        (f"[{markdown(recipe)}]({recipe}/{CARD})", f"{manifest.rows:,}")
+        for recipe, manifest in exports.items()
+    ]
+    parts = (
+        _yaml(corpus.card, front_matter),
+        f"# {corpus.name}",
+        markdown_lines(("recipe", "rows"), lines),
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _yaml(options: CardOptions, front_matter: Mapping[str, Any]) -> str:
+    """The front matter, behind licence and languages where they are known."""
+    known = {"license": options.license, "language": list(options.language)}
+    values = {key: value for key, value in known.items() if value} | front_matter
+    return f"---\n{yaml.safe_dump(values, sort_keys=False, allow_unicode=True)}---"
+
+
+def _front_matter(n_rows: int, files: Iterable[tuple[str, str]], name: str) -> dict[str, Any]:
+    """What the Hub reads; `files`: name of a configuration, and its file."""
     size = next((name for limit, name in SIZE_CATEGORIES if n_rows < limit), "n>10M")
     return {
-        "pretty_name": f"{corpus} / {recipe}",
+        "pretty_name": name,
         "task_categories": ["text-generation"],
         "size_categories": [size],
         "tags": ["instruction-tuning", "data-selection", "tshirt", "miwv"],
         "configs": [
-            {"config_name": file.format, "data_files": file.path.name}
-            | ({"default": True} if index == 0 else {})
-            for index, file in enumerate(files)
+            {"config_name": config, "data_files": file} | ({} if number else {"default": True})
+            for number, (config, file) in enumerate(files)
         ],
     }
 
 
-def _files_table(files: Sequence[ExportedFile], n_rows: int, stem: str) -> str:
+def _files_table(files: Sequence[ExportedFile], rows: pl.DataFrame, stem: str) -> str:
     lines = []
+    entries = dataset_infos(rows, [file.format for file in files], stem)
     for file in files:
-        usage = FORMATS[file.format].usage.format(
-            file=file.path.name, entry=f"{stem}_{file.format}"
-        )
-        missing = n_rows - file.rows
-        if missing:
-            usage += (
-                f" {missing:,} rows are left out: their turns do not fit this format (other roles, "
-                "another order, or answers that are not to be trained on)."
-            )
+        usage = FORMATS[file.format].usage.format(file=file.path.name)
+        if (entry := f"{stem}_{file.format}") in entries:
+            usage += f" LLaMA-Factory: `dataset: {entry}`."
         lines.append((f"`{file.path.name}`", f"{file.rows:,}", usage))
     return markdown_lines(("file", "rows", "how to load it"), lines)
+
+
+def dataset_infos(rows: pl.DataFrame, formats: Iterable[str], stem: str) -> dict[str, Any]:
+    """LLaMA-Factory's `dataset_info.json` of the files in these formats, by the names in it."""
+    tools, calls = TOOLS in rows.columns, CALLS in turn_fields(rows)
+    found = {name: FORMATS[name].dataset_info(tools=tools, calls=calls) for name in formats}
+    return {f"{stem}_{name}": entry for name, entry in found.items() if entry is not None}
+
+
+def _listed(notes: Sequence[str]) -> str:
+    return "\n".join(f"- {note}" for note in notes)
 
 
 def _counts(rows: pl.DataFrame) -> Iterator[tuple[str, str]]:
@@ -164,24 +195,6 @@ def _counts(rows: pl.DataFrame) -> Iterator[tuple[str, str]]:
     domains = rows["domain"].drop_nulls().value_counts(sort=True)
     for domain, count in domains.head(20).iter_rows():
         yield f"domain {domain}", f"{count:,}"
-
-
-def _turn_notes(rows: pl.DataFrame) -> str:
-    turn = pl.element().struct
-    names = {field.name for field in rows["messages"].dtype.inner.fields}  # type: ignore[attr-defined]
-    tests = {"weight": (turn["weight"] == 0, MARKED)} if "weight" in names else {}
-    if "reasoning_content" in names:
-        tests["reasoning_content"] = (turn["reasoning_content"].is_not_null(), REASONING)
-    notes = []
-    for test, note in tests.values():
-        count = rows.select(pl.col("messages").list.eval(test.any()).list.any().sum()).item()
-        if count:
-            notes.append(note.format(rows=_rows(count)))
-    return "\n".join(notes)
-
-
-def _rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def _facts(head: tuple[str, str], facts: Iterable[tuple[str, str]]) -> str:

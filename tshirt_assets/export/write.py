@@ -10,10 +10,13 @@ from typing import Any, Final
 
 import polars as pl
 
-from tshirt_assets.export.card import dataset_card, dataset_name
+from tshirt_assets.config.card_options import CardOptions
+from tshirt_assets.export.card import dataset_card, dataset_infos, dataset_name
 from tshirt_assets.export.exported import CARD, DATASET_INFO, MANIFEST, ExportedFile
 from tshirt_assets.export.formats import FORMATS, OPTIONAL, Format, Record
 from tshirt_assets.export.manifest import Manifest, ManifestFile
+from tshirt_assets.export.notes import export_notes
+from tshirt_assets.export.turns import with_tools_text
 from tshirt_assets.incremental.facts import Provenance
 from tshirt_assets.incremental.leftovers import staged_folder
 
@@ -30,12 +33,14 @@ def write_exports(
     formats: Sequence[str],
     token_weights: Mapping[str, Sequence[float]] | None,
     provenance: Provenance,
+    card: CardOptions,
 ) -> list[ExportedFile]:
     """Write the subset in `formats`, with dataset_info.json, a card and a manifest.
 
     `rows` are the selected samples joined with their scores in order of rank, as
     `tshirt_assets.export.subset.join_selected` returns them. `token_weights` maps sample_id to
-    one weight per response token and adds the column `token_weights` to messages and Parquet.
+    one weight per response token and adds the column `token_weights` to files of messages and
+    Parquet. `card` is what the card is told beside what it can find out.
 
     All files are written to a folder beside `directory` first and then moved over the old ones,
     each atomically, the manifest (with every file's SHA-256) last; files of formats no longer
@@ -46,7 +51,7 @@ def write_exports(
         rows = rows.with_columns(pl.Series("token_weights", weights, pl.List(pl.Float32)))
     directory.mkdir(parents=True, exist_ok=True)
     with staged_folder(directory) as staging:
-        staged = list(_stage(rows, staging, corpus, recipe, formats, provenance))
+        staged = list(_stage(rows, staging, corpus, recipe, formats, provenance, card))
         return _publish(staged, directory)
 
 
@@ -57,14 +62,19 @@ def _stage(
     recipe: str,
     formats: Sequence[str],
     provenance: Provenance,
+    options: CardOptions,
 ) -> Iterator[ExportedFile]:
     data = [_write_rows(rows, staging, FORMATS[name]) for name in formats]
-    info = {
-        f"{dataset_name(corpus, recipe)}_{name}": entry
-        for name in formats
-        if (entry := FORMATS[name].dataset_info) is not None
-    }
-    card = dataset_card(rows, data, corpus=corpus, recipe=recipe, provenance=provenance)
+    info = dataset_infos(rows, formats, dataset_name(corpus, recipe))
+    card = dataset_card(
+        rows,
+        data,
+        corpus=corpus,
+        recipe=recipe,
+        provenance=provenance,
+        options=options,
+        notes=export_notes(rows, data),
+    )
     files = [
         *data,
         *([_write_text(staging / DATASET_INFO, "dataset_info", _json(info))] if info else []),
@@ -104,6 +114,7 @@ def _write_rows(rows: pl.DataFrame, staging: Path, form: Format) -> ExportedFile
     if form.record is None:
         rows.write_parquet(path)
         return _finished(path, form.name, rows.height)
+    rows = with_tools_text(rows)
     empty = [name for name in OPTIONAL if rows[name].is_in(["", None], nulls_equal=True).all()]
     converted = (form.record(row) for row in rows.drop(empty).iter_rows(named=True))
     records = (record for record in converted if record is not None)

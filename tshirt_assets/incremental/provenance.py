@@ -77,6 +77,7 @@ def made_from(scores: CorpusScores, name: str) -> str:
     """
     config = scores.config
     recipe = config.recipes[name]
+    card = config.card.model_dump(mode="json", exclude_defaults=True)
     tables = scores.inputs(recipe) | scores.shown()
     return identity_hash(
         SELECTED_SUBSET.name,
@@ -91,6 +92,9 @@ def made_from(scores: CorpusScores, name: str) -> str:
             part: config.recipes[part].model_dump(mode="json") for part in (name, *recipe.fuse)
         },
         options=recorded_options(config),
-        exports=[config.exports, config.export_token_weights, config.report_url],
+        exports=[
+            *(config.exports, config.export_token_weights, config.report_url),
+            *([card] if card else []),  # without one, what earlier versions recorded
+        ],
         package=__version__,
     )

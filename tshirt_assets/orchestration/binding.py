@@ -18,6 +18,8 @@ BY_HAND = "_by_hand"
 
 What the UI materializes of a corpus's own group is then what a headless run makes.
 """
+TABLE = "tshirt_assets/table"
+"""Metadata of an asset: its name in the corpus, whatever its key is."""
 SpecHook = Callable[[dg.AssetSpec], dg.AssetSpec]
 
 
@@ -68,6 +70,10 @@ class Binding:
             )
         return spec
 
+    def loading(self, asset: str) -> dict[str, str]:
+        """Metadata by which an asset's table is an argument of the assets downstream."""
+        return {"dagster/io_manager_key": self.resource("io_manager"), TABLE: asset}
+
     def _bare_spec(self, asset: str) -> dg.AssetSpec:
         needed = asset not in ASSETS or ASSETS[asset].needed(self.config)
         group = self.name if needed else f"{self.name}{BY_HAND}"
@@ -82,7 +88,7 @@ class Binding:
         return dg.AssetDep(self.key(asset), partition_mapping=mapping)
 
     def resource(self, kind: str) -> str:
-        """Key of the corpus's `store`, `scorer`, `target` or `embedder` resource."""
+        """Key of the corpus's `store`, `scorer`, `target`, `embedder` or `io_manager`."""
         return f"{self.name}_{kind}"
 
     def store(self, context: Any) -> "Store":

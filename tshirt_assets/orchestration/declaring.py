@@ -94,7 +94,7 @@ def _declared(binding: Binding, record: AssetRecord, body: Body) -> dg.AssetsDef
                 partitions_def=partitions[record.unit]() if partitioned else None,
                 kinds=set(record.kinds),
                 code_version=record.code_version,
-                metadata=schema,
+                metadata=schema | binding.loading(record.name),
             )
         ],
         check_specs=[
