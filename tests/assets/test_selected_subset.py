@@ -169,7 +169,7 @@ def test_a_subset_is_an_argument_in_the_run_that_selects_it(
 
     @dg.asset(
         ins={"selected_subset": dg.AssetIn(key_prefix=NAME)},
-        partitions_def=dg.StaticPartitionsDefinition([*RECIPES]),
+        partitions_def=dg.StaticPartitionsDefinition([*selected.config.recipes]),
     )
     def model(context: dg.AssetExecutionContext, selected_subset: pl.LazyFrame) -> None:
         seen[context.partition_key] = selected_subset.collect()

@@ -32,6 +32,7 @@ def test_the_sections_follow_from_the_options() -> None:
         "robustness",
         "recipes",
         "recipes: diversity",
+        "card",
     ]
 
 
@@ -55,7 +56,7 @@ def test_every_option_has_one_row_in_the_table_of_its_group() -> None:
         "| `target` | text or [options](#scorer-and-target) |  | Model",
         "| `recipes` | {name: [options](#recipes)} | `tshirt-5pct, miwv-5pct, ",
         "| `diversity` | [options](#recipes-diversity) |  | Spread",
-        "| `exports` | list of `messages`, `alpaca`, `sharegpt`, `parquet` "
+        "| `exports` | list of `messages`, `prompt_completion`, `alpaca`, `sharegpt`, `parquet` "
         "| `[messages, parquet]` | Files",
         "| `exclude_duplicates` | true or false | `true` | MIWV",
     ],

@@ -99,7 +99,7 @@ def test_calls_tools_and_results(read: dict[str, Any]) -> None:
     [described] = spoken["tools"]
     assert '"name": "clock"' in described
     assert roles(last) == ["user", "function"]
-    assert (roles(plain), plain["_tools"]) == (["user", "assistant"], "")
+    assert (roles(plain), plain["_tools"]) == (["user", "assistant"], None)
 
 
 def test_rows_without_tools_are_the_same_in_every_format(read: dict[str, Any]) -> None:

@@ -86,7 +86,7 @@ def test_sharegpt_has_calls_as_llama_factory_reads_them(files: dict[str, Exporte
     assert records[2]["tools"] == SHAREGPT["tools"]
     assert records[1]["conversations"][1]["from"] == "gpt"
     assert records[3]["conversations"][1]["from"] == "function_call"
-    assert records[4]["tools"] == ""
+    assert records[4]["tools"] is None
     info = json.loads(files["dataset_info"].path.read_text())
     assert info["demo_r_sharegpt"]["columns"] == {"messages": "conversations", "tools": "tools"}
     assert "demo_r_messages" not in info
@@ -138,7 +138,7 @@ def test_the_card_lists_what_is_lost(files: dict[str, ExportedFile]) -> None:
     assert "**LLaMA-Factory** does not find tools and calls in messages, of which 4 rows" in card
     assert "**prompt_completion** trains on the last answer only; 3 rows" in card
     assert "**alpaca** leaves out 3 rows" in card
-    assert "ids of tool calls: in 3 rows" in card
+    assert "ids of tool calls, which in 4 rows are in `extra` only" in card
     assert "**sharegpt** has calls as text where the turn also says something" in card
     assert "**LLaMA-Factory** skips 1 row of sharegpt" in card
     assert "Malformed" not in card

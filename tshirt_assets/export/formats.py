@@ -97,7 +97,7 @@ def sharegpt_record(row: Row) -> Record:
     turns = [
         sharegpt_turn(message, after) for message, after in zip(messages, following, strict=True)
     ]
-    tools = {TOOLS: row[TOOLS] or ""} if TOOLS in row else {}
+    tools = {TOOLS: row[TOOLS]} if TOOLS in row else {}
     return {"conversations": turns} | tools | _beside(row)
 
 

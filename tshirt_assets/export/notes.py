@@ -37,8 +37,9 @@ LEFT_OUT: Final = (
 ALPACA_TOOLS: Final = (
     "**alpaca** has tools in the system prompt, and calls in the answers, as text, in {rows}."
 )
-SHAREGPT_IDS: Final = (
-    "**sharegpt** has no place for the ids of tool calls: in {rows} they are in `extra` only."
+SHAREGPT_CALLS: Final = (
+    "**sharegpt** has no place for the ids of tool calls, which in {rows} are in `extra` only, and "
+    "axolotl would take its calls for text: give it messages."
 )
 SHAREGPT_TEXT: Final = (
     "**sharegpt** has calls as text where the turn also says something, or where a call is not "
@@ -87,17 +88,13 @@ def _counts(rows: pl.DataFrame, written: Mapping[str, int]) -> Iterator[tuple[st
     if "alpaca" in written:
         yield ALPACA_TOOLS, with_tools
     if "sharegpt" in written:
-        yield SHAREGPT_IDS, any_turn(lambda turn: turn.get("tool_call_id") or _has_id(turn))
+        yield SHAREGPT_CALLS, any_turn(lambda turn: turn.get(CALLS) or turn.get("tool_call_id"))
         yield SHAREGPT_TEXT, any_turn(_is_text_in_sharegpt)
         yield SHAREGPT_ORDER, sum(not _alternates(turns) for turns in conversations)
 
 
 def _calls(turn: Mapping[str, Any]) -> list[Any]:
     return parsed(turn.get(CALLS)) or []
-
-
-def _has_id(turn: Mapping[str, Any]) -> bool:
-    return any(isinstance(call, dict) and call.get("id") for call in _calls(turn))
 
 
 def _is_text_in_sharegpt(turn: Mapping[str, Any]) -> bool:
