@@ -1,8 +1,10 @@
 """The command line: run a corpus headless, look at it, register shards, keep the store healthy."""
 
+import os
 import re
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import timedelta
 from functools import partial, wraps
 from typing import Any
@@ -12,9 +14,27 @@ import click
 from tshirt_assets.commands.interrupts import EXIT_CODE, INTERRUPTED, ending_soon
 from tshirt_assets.commands.terminal import mendable, say, show_warnings
 from tshirt_assets.config import CorpusConfig
+from tshirt_assets.config.source_checks import MODULE_VARIABLE
 from tshirt_assets.incremental.errors import in_words_of_assets
 
 CORPUS = click.argument("corpus", type=click.Path(exists=True, dir_okay=False))
+
+
+def _name_definitions(
+    _context: click.Context, _option: click.Parameter, module: str | None
+) -> None:
+    """Put the module where this process and its workers look for it."""
+    if module:
+        os.environ[MODULE_VARIABLE] = module
+
+
+DEFINITIONS = click.option(
+    "-m",
+    "--definitions",
+    expose_value=False,
+    callback=_name_definitions,
+    help=f"Module that defines the `source_asset` of CORPUS (or set {MODULE_VARIABLE}).",
+)
 
 
 def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -108,6 +128,7 @@ def plan_command(corpus: str, as_json: bool) -> None:
     is_flag=True,
     help="Leave the work to the queue of the Dagster that runs on DAGSTER_HOME, and wait for it.",
 )
+@DEFINITIONS
 @one_line_errors
 def run(corpus: str, workers: int, queued: bool) -> None:
     """Materialize every asset of a corpus and print a summary.
@@ -156,6 +177,7 @@ def show(corpus: str) -> None:
 @main.command()
 @CORPUS
 @click.option("--register", is_flag=True, help="Add new shards as partitions of the assets.")
+@DEFINITIONS
 @one_line_errors
 def shards(corpus: str, register: bool) -> None:
     """List the shards of a corpus: registered or not, and what is stored of each."""
@@ -258,12 +280,15 @@ def maintain_command(
     from tshirt_assets.store.store import Store
 
     config = CorpusConfig.from_yaml(corpus)
+    with open_instance(config) if orphans else nullcontext() as instance:
+        registered = instance.get_dynamic_partitions(config.name) if instance else ()
     try:
         report = maintain_corpus(
             Store(config.store, config.storage_options),
             config,
             older_than=older_than,
             orphans=orphans,
+            registered=registered,
             force=force,
             dry_run=dry_run,
         )

@@ -13,6 +13,7 @@ from tshirt_assets.commands.last_run import LastRun
 from tshirt_assets.commands.piece import Outcome, Piece, corpus_job, run_piece
 from tshirt_assets.commands.queued import Queue
 from tshirt_assets.commands.run_events import FailedChecks, cancel_runs
+from tshirt_assets.commands.source_definitions import source_definitions
 from tshirt_assets.commands.run_progress import RunProgress, shown_progress
 from tshirt_assets.commands.terminal import say
 from tshirt_assets.commands.validate import refuse_what_would_fail
@@ -45,6 +46,8 @@ def run_corpus(
     then canceled. Where all is as the last complete run left it, nothing is run.
     """
     refuse_what_would_fail(config)
+    if not queued:
+        source_definitions(config)  # workers would each say what is wrong with it
     last = LastRun(instance, config, logger)
     if (lines := last.failed_checks()) is not None:
         say("nothing has changed since the last run; everything stored was read, and is sound")

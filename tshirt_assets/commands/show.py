@@ -71,6 +71,10 @@ def summary(instance: dg.DagsterInstance, config: CorpusConfig, source: str) -> 
 
 def _unread(config: CorpusConfig, source: str) -> str:
     """What there is to read in a corpus of which nothing was read."""
+    if config.source_asset is not None:
+        return (
+            f"no partition of {config.source_asset} is registered yet: tshirt-assets run {source}"
+        )
     try:
         new = discover_shards(config, missing_ok=True)
     except CorpusError as error:

@@ -6,6 +6,10 @@ from typing import Any, Final
 KEY_PATTERN: Final = r"^[^/\s]+(/[^/\s]+)*$"
 """Of an asset key as Dagster writes it: its parts with slashes between them."""
 
+MODULE_VARIABLE: Final = "TSHIRT_ASSETS_DEFINITIONS"
+"""Environment variable that names the module in which the asset is defined, for the command line
+and its workers, which inherit it."""
+
 
 def one_source(paths: Any, others: Mapping[str, Any]) -> bool:
     """Whether `paths` are given; `others` are the options that were valid in front of them.
