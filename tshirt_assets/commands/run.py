@@ -13,8 +13,8 @@ from tshirt_assets.commands.last_run import LastRun
 from tshirt_assets.commands.piece import Outcome, Piece, corpus_job, run_piece
 from tshirt_assets.commands.queued import Queue
 from tshirt_assets.commands.run_events import FailedChecks, cancel_runs
-from tshirt_assets.commands.source_definitions import source_definitions
 from tshirt_assets.commands.run_progress import RunProgress, shown_progress
+from tshirt_assets.commands.source_definitions import source_definitions
 from tshirt_assets.commands.terminal import say
 from tshirt_assets.commands.validate import refuse_what_would_fail
 from tshirt_assets.commands.workers import make_together

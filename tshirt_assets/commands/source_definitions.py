@@ -2,6 +2,7 @@
 
 import os
 from functools import cache
+from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.reconstruct import repository_def_from_target_def
@@ -9,6 +10,7 @@ from dagster._core.workspace.autodiscovery import loadable_targets_from_python_m
 
 from tshirt_assets.config import ConfigError, CorpusConfig
 from tshirt_assets.config.source_checks import MODULE_VARIABLE
+from tshirt_assets.incremental.catalog import SOURCE
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.upstream import Upstream
 
@@ -32,7 +34,30 @@ def source_definitions(config: CorpusConfig) -> dg.Definitions:
             f"module (-m my_project.definitions, or {MODULE_VARIABLE}), or materialize "
             f"{config.name} in Dagster"
         )
-    return dg.Definitions(assets=[repository.asset_graph.get(Binding(config).upstream).assets_def])
+    binding = Binding(config)
+    manager = f"{config.name}_{SOURCE}"
+    spec = dg.AssetSpec(
+        binding.upstream,
+        partitions_def=repository.asset_graph.get(binding.upstream).partitions_def,
+        metadata={"dagster/io_manager_key": manager},
+    )
+    return dg.Definitions([spec], resources={manager: _TheirManager(binding.upstream, repository)})
+
+
+class _TheirManager(dg.IOManager):
+    """Loads an asset as its own definitions do, with resources that meet none of the corpus's."""
+
+    def __init__(self, key: dg.AssetKey, repository: dg.RepositoryDefinition):
+        self._key, self._repository = key, repository
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        partition = context.asset_partition_key if context.has_asset_partitions else None
+        return self._repository.load_asset_value(
+            self._key, instance=context.instance, partition_key=partition
+        )
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        raise NotImplementedError("the corpus makes no part of the asset that it hangs on")
 
 
 def _repository(config: CorpusConfig) -> dg.RepositoryDefinition | None:

@@ -23,8 +23,8 @@ from tshirt_assets.corpus.shards import keyed_files
 
 ACCEPTED: Final = (
     "a DataFrame or LazyFrame of polars, a DataFrame of pandas, a Table, RecordBatch, "
-    "RecordBatchReader or Dataset of pyarrow, a Dataset of `datasets`, an iterable of dicts, or the "
-    "path of a file or folder"
+    "RecordBatchReader or Dataset of pyarrow, a Dataset of `datasets`, an iterable of dicts, or "
+    "the path of a file or folder"
 )
 BATCH: Final = 1024  # rows that are decoded at a time
 Row = Mapping[Any, Any] | Record
