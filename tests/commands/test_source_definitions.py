@@ -122,7 +122,7 @@ def test_validate_and_plan_say_what_they_cannot_see(project: Project) -> None:
     validated = tshirt("validate", str(project.file))
     assert "raw/conversations is looked at when it is read" in validated.output
     planned = tshirt("plan", str(project.file))
-    assert planned.exit_code == 1
+    assert planned.exit_code == 2
     assert "samples is not materialized yet, and a plan is made from it" in planned.output
     project.register()
     project.materialize("samples")
