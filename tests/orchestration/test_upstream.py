@@ -142,7 +142,7 @@ def test_what_is_no_table_fails_its_own_shard_alone(project: Project) -> None:
     project.register()
     said = failure(project.materialize("samples", succeeds=False))
     assert "1 of 3 partitions failed" in said
-    assert "partition '2026-01-02' of raw/conversations: is a dict; rows are read from a D" in said
+    assert "partition '2026-01-02' of raw/conversations: a dict is no table; rows are read" in said
     assert {*project.instance.get_materialized_partitions(project.key("samples"))} == {
         "2026-01-01",
         "2026-01-03",
@@ -153,7 +153,7 @@ def test_what_cannot_be_loaded_names_the_partition_and_the_error(project: Projec
     project.register()
     (project.folder / "shelf" / "raw-conversations-2026-01-02").unlink()
     said = failure(project.materialize("samples", succeeds=False))
-    assert "raw/conversations, partition '2026-01-02', cannot be loaded (FileNotFoundError" in said
+    assert "2026-01-02: raw/conversations, partition '2026-01-02', cannot be loaded (File" in said
     assert "check its IO manager, or make it again" in said
 
 

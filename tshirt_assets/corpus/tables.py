@@ -72,7 +72,7 @@ def table_rows(value: Any, config: CorpusConfig) -> int:
 
 def in_memory(value: Any) -> bool:
     """Whether a table is held in memory with all its rows."""
-    return hasattr(value, "__len__") and _kind(value) not in ("path", "datasets.Dataset")
+    return hasattr(value, "__len__") and _known(value) not in (None, "path", "datasets.Dataset")
 
 
 def used_up(value: Any) -> bool:
@@ -81,7 +81,15 @@ def used_up(value: Any) -> bool:
 
 
 def _kind(value: Any) -> str:
-    """What a value is: the name of a library's class, `path` or `iterable`."""
+    found = _known(value)
+    if found is None:
+        given = "nothing (None)" if value is None else f"a {type(value).__name__}"
+        raise CorpusError(f"{given} is no table; rows are read from {ACCEPTED}")
+    return found
+
+
+def _known(value: Any) -> str | None:
+    """What a value is: the name of a library's class, `path` or `iterable`; None for no table."""
     if isinstance(value, str | os.PathLike):
         return "path"
     for found in type(value).__mro__:
@@ -90,8 +98,7 @@ def _kind(value: Any) -> str:
             return name
     if isinstance(value, Iterable) and not isinstance(value, Mapping | bytes | bytearray):
         return "iterable"
-    given = "None: nothing is stored of it" if value is None else f"a {type(value).__name__}"
-    raise CorpusError(f"is {given}; rows are read from {ACCEPTED}")
+    return None
 
 
 def _record(row: Any, position: int) -> Record:
@@ -192,8 +199,10 @@ def _arrow_dataset(dataset: Any, start: int, stop: int | None) -> Iterator[Row]:
 
 
 def _hub_dataset(dataset: Any, start: int, stop: int | None) -> Iterator[Row]:
-    part = dataset.select(range(start, len(dataset) if stop is None else min(stop, len(dataset))))
-    tables = part.with_format("arrow").iter(batch_size=BATCH)
+    end = len(dataset) if stop is None else min(stop, len(dataset))
+    if start >= end:
+        return iter(())
+    tables = dataset.select(range(start, end)).with_format("arrow").iter(batch_size=BATCH)
     return _batches(chain.from_iterable(table.to_batches() for table in tables))
 
 

@@ -93,8 +93,9 @@ class _AssetReader:
         upstream = self._upstream
         for _ in range(2):
             before = upstream.version(spec.key)
+            value = self._value(spec, before)
             try:
-                table = _in_chunks(self._samples(spec, self._value(spec, before)))
+                table = _in_chunks(self._samples(spec, value))
             except CorpusError as error:
                 place = f"partition {spec.key!r} of " * upstream.partitioned
                 raise CorpusError(f"{place}{upstream.name}: {error}") from error
