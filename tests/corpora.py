@@ -138,6 +138,8 @@ class Corpus:
             "store": "store",
             "export_dir": "exports",
         } | self.options
+        if "source_asset" in values:
+            del values["paths"]
         self.file.write_text(yaml.safe_dump(values))
         self.config = CorpusConfig.from_yaml(self.file)
         self.defs = build_curation_defs(self.config)

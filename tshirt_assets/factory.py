@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from tshirt_assets.assets import BUILDERS
-from tshirt_assets.assets.files import files_spec
+from tshirt_assets.assets.files import origin_spec
 from tshirt_assets.config import ConfigError, CorpusConfig
 from tshirt_assets.incremental.catalog import ASSETS
 from tshirt_assets.orchestration.binding import Binding, SpecHook
@@ -67,7 +67,7 @@ def _corpus_defs(
     named[binding.resource("io_manager")] = SubsetIOManager(corpus=config.name, store=store)
     return dg.Definitions(
         assets=[
-            files_spec(binding),
+            origin_spec(binding),
             *(BUILDERS[name](binding) for name in ASSETS),
         ],
         asset_checks=[build_subset_check(binding)],

@@ -209,3 +209,30 @@ def test_an_estimator_goes_with_tshirt_only() -> None:
     recipe = {"method": "miwv", "budget": 1, "estimator": "analytic"}
     with pytest.raises(ConfigError, match=r"recipes\.m: estimator: goes with method=tshirt only"):
         parsed(recipes={"m": recipe})
+
+
+def test_an_asset_may_hold_the_rows_instead_of_files() -> None:
+    values = {"name": "c", "source_asset": "raw/conversations"}
+    config = parse_config(values, base=Path("/base"), source="c")
+    assert (config.source_asset, config.paths) == ("raw/conversations", ())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"paths": ["x"], "source_asset": "raw"},
+            "c: paths: the rows come from `source_asset` (raw); leave one of the two out",
+        ),
+        ({}, "c: paths: Field required: a list of files or globs"),
+        ({"source_asset": None}, "c: paths: Field required: a list of files or globs"),
+        ({"source_asset": "raw/"}, "c: source_asset: 'raw/' is not allowed; allowed: text"),
+        ({"source_asset": "my raw"}, "c: source_asset: 'my raw' is not allowed; allowed: text"),
+        ({"source_asset": ["raw", "x"]}, "c: source_asset: expected text, not a list"),
+    ],
+)
+def test_there_is_one_source(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config({"name": "c"} | options, base=Path("/base"), source="c")
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)

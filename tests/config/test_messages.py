@@ -19,7 +19,7 @@ TOP = (
     "export_token_weights, exports, format, keep_fraction, max_bad_share, max_row_bytes, name, "
     "on_incomplete, on_missing_shards, owners, paths, prompt_format, reasoning, recipes, "
     "report_url, robustness, rows_per_shard, scorer, seed, semantic_search, shards_per_run, "
-    "storage_options, store, target, tau_tolerance, turns"
+    "source_asset, storage_options, store, target, tau_tolerance, turns"
 )
 RECIPE = "budget, dedupe_similarity, diversity, estimator, fuse, gamma, method, quotas, seed"
 SCORER = "allow_pickle, device, dtype, max_length, path, revision, trust_remote_code"
@@ -354,9 +354,8 @@ def test_missing_keys_are_explained() -> None:
     assert faults({}) == [
         "corpus.yaml: name: Field required; allowed: text matching `^[a-z][a-z0-9_]*$`. Key prefix "
         "and group of the corpus's assets: lower-case letters, digits and underscores.",
-        "corpus.yaml: paths: Field required; allowed: list of text with at least 1 item. Files or "
-        "globs, relative to the YAML file: JSON, JSONL, Parquet, Arrow or CSV, optionally .gz or "
-        ".zst. A folder means all such files in it.",
+        "corpus.yaml: paths: Field required: a list of files or globs, such as [raw/*.jsonl]; or "
+        "set `source_asset` to the key of an asset of yours that holds the rows",
     ]
     assert fault({"recipes": {"best": {"method": "ifd"}}}) == (
         "recipes.best.budget: Field required; allowed: number or whole number. Share of the usable "

@@ -1,17 +1,16 @@
-"""samples: the validated rows of a file, in one canonical shape, each with a status."""
+"""samples: the validated rows of a shard, in one canonical shape, each with a status."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 
 import dagster as dg
 import pyarrow as pa
 
-from tshirt_assets.corpus.errors import CorpusError
-from tshirt_assets.corpus.readers import file_version, incomplete_reason, read_stable
+from tshirt_assets.corpus.readers import incomplete_reason
 from tshirt_assets.corpus.sample import SAMPLES_SCHEMA
-from tshirt_assets.corpus.shards import ShardSpec, discover_shards
+from tshirt_assets.corpus.shards import ShardSpec
 from tshirt_assets.incremental.boilerplate import boilerplate_outcome
-from tshirt_assets.incremental.catalog import FILES, SAMPLES
+from tshirt_assets.incremental.catalog import SAMPLES
 from tshirt_assets.incremental.checks import complete_outcome, usable_outcome
 from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.incremental.progress import Progress
@@ -23,6 +22,7 @@ from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.declaring import partitioned_asset
 from tshirt_assets.orchestration.recording import describe_table
 from tshirt_assets.orchestration.shard_loop import Report
+from tshirt_assets.orchestration.source import Source, source_of
 from tshirt_assets.store.table_info import TableInfo
 
 PREVIEW = ("row", "status", "instruction", "input", "response")
@@ -35,31 +35,22 @@ def build(binding: Binding) -> dg.AssetsDefinition:
 
 def prepare(run: Run) -> Callable[[str], Report]:
     """The function that makes the samples of one shard."""
-    specs = {
-        spec.key: spec for spec in discover_shards(run.config, run.registered, missing_ok=True)
-    }
-    return partial(process, run, specs, Progress(run.log, SAMPLES.name))
+    return partial(process, run, source_of(run), Progress(run.log, SAMPLES.name))
 
 
-def process(run: Run, specs: Mapping[str, ShardSpec], progress: Progress, shard: str) -> Report:
+def process(run: Run, source: Source, progress: Progress, shard: str) -> Report:
     """Read one shard and store it."""
-    if shard not in specs:
-        raise CorpusError(
-            f"no file of the corpus gives the shard {shard!r} any more; its stored rows are kept "
-            "but left out of selections. Put the file back, or delete the partition"
-        )
-    config = run.config
-    info, table, version = stored_samples(run, specs[shard])
+    config, spec = run.config, source.find(shard)
+    info, table, version = stored_samples(run, source, spec)
     incomplete = TableFacts.of(info).incomplete
     progress.begin(table.num_rows, table.num_rows)
-    metadata = describe_table(info, table, PREVIEW)
-    metadata["path"] = dg.MetadataValue.path(specs[shard].path)
+    metadata = describe_table(info, table, PREVIEW) | source.metadata(spec)
     if incomplete is not None:
         metadata["incomplete"] = incomplete
     return Report(
         data_version=info.data_version,
         metadata=metadata,
-        inputs={FILES: version},
+        inputs=source.inputs(version),
         checks={
             "rows_usable": usable_outcome(table, config.max_bad_share),
             "shard_complete": complete_outcome(incomplete, config.on_incomplete),
@@ -68,13 +59,13 @@ def process(run: Run, specs: Mapping[str, ShardSpec], progress: Progress, shard:
     )
 
 
-def stored_samples(run: Run, spec: ShardSpec) -> tuple[TableInfo, pa.Table, str]:
-    """The table of a shard, its rows, and the version of the file that they are of.
+def stored_samples(run: Run, source: Source, spec: ShardSpec) -> tuple[TableInfo, pa.Table, str]:
+    """The table of a shard, its rows, and the version of the source that they are of.
 
-    A file that is what it was when the stored rows were read is not read again.
+    A source that is what it was when the stored rows were read is not read again.
     """
     store, config = run.store, run.config
-    version = file_version(spec)
+    version = source.version(spec)
     present = read_from(store, spec, version, config)
     kept = kept_table(
         store,
@@ -87,7 +78,7 @@ def stored_samples(run: Run, spec: ShardSpec) -> tuple[TableInfo, pa.Table, str]
     )
     if kept is not None:
         return *kept, version
-    table, version = read_stable(spec, config)
+    table, version = source.read(spec)
     facts = TableFacts(
         incomplete=incomplete_reason(table),
         source=source_text(store, spec.path),

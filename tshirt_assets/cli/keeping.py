@@ -2,6 +2,7 @@
 
 import re
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -87,12 +88,15 @@ def maintain_command(
     from tshirt_assets.store.store import Store
 
     config = CorpusConfig.from_yaml(corpus)
+    with open_instance(config) if orphans else nullcontext() as instance:
+        registered = instance.get_dynamic_partitions(config.name) if instance else ()
     try:
         report = maintain_corpus(
             Store(config.store, config.storage_options),
             config,
             older_than=older_than,
             orphans=orphans,
+            registered=registered,
             force=force,
             dry_run=dry_run,
         )

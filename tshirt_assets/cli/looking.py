@@ -2,7 +2,7 @@
 
 import click
 
-from tshirt_assets.cli.shared import AS_JSON, CORPUS, one_line_errors, print_json
+from tshirt_assets.cli.shared import AS_JSON, CORPUS, DEFINITIONS, one_line_errors, print_json
 from tshirt_assets.commands.terminal import say
 from tshirt_assets.config import CorpusConfig
 
@@ -35,6 +35,7 @@ def show(corpus: str, as_json: bool) -> None:
 @click.command()
 @CORPUS
 @click.option("--register", is_flag=True, help="Add new shards as partitions of the assets.")
+@DEFINITIONS
 @AS_JSON
 @one_line_errors
 def shards(corpus: str, register: bool, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from tshirt_assets.cli.completing import asset_names, recipe_names
-from tshirt_assets.cli.shared import AS_JSON, CORPUS, one_line_errors, print_json
+from tshirt_assets.cli.shared import AS_JSON, CORPUS, DEFINITIONS, one_line_errors, print_json
 from tshirt_assets.commands.interrupts import ending_soon
 from tshirt_assets.commands.terminal import say
 from tshirt_assets.config import CorpusConfig
@@ -116,6 +116,7 @@ def plan(corpus: str, as_json: bool) -> None:
     shell_complete=recipe_names,
     help="Select by this recipe alone, and score what it needs. Repeat for several.",
 )
+@DEFINITIONS
 @one_line_errors
 def run(
     corpus: str, workers: int, queued: bool, assets: tuple[str, ...], recipes: tuple[str, ...]

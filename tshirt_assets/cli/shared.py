@@ -1,6 +1,7 @@
 """What the commands share: the argument CORPUS, --json, and errors without a traceback."""
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -10,9 +11,27 @@ import click
 
 from tshirt_assets.commands.interrupts import EXIT_CODE, INTERRUPTED
 from tshirt_assets.commands.terminal import mendable, say
+from tshirt_assets.config.source_checks import MODULE_VARIABLE
 from tshirt_assets.incremental.errors import in_words_of_assets
 
 CORPUS = click.argument("corpus", type=click.Path(exists=True, dir_okay=False))
+
+
+def _name_definitions(
+    _context: click.Context, _option: click.Parameter, module: str | None
+) -> None:
+    """Put the module where this process and its workers look for it."""
+    if module:
+        os.environ[MODULE_VARIABLE] = module
+
+
+DEFINITIONS = click.option(
+    "-m",
+    "--definitions",
+    expose_value=False,
+    callback=_name_definitions,
+    help=f"Module that defines the `source_asset` of CORPUS (or set {MODULE_VARIABLE}).",
+)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

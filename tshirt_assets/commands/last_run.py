@@ -9,6 +9,7 @@ import dagster as dg
 
 from tshirt_assets import __version__
 from tshirt_assets.assets.selected_subset import kept_subset
+from tshirt_assets.commands.source_definitions import upstream_of
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.corpus.readers import file_version
@@ -80,6 +81,10 @@ class LastRun:
         config = self._config
         registered = self._instance.get_dynamic_partitions(config.name)
         try:
+            if config.source_asset is not None:
+                versions = upstream_of(self._instance, config).shards()
+                self._shards = set(versions)
+                return _hash(versions)
             specs = discover_shards(config, registered, missing_ok=True)
             files = {s.key: [s.path, s.start, s.stop, file_version(s)] for s in specs}
         except CorpusError:

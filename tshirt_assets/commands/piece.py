@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from tshirt_assets.commands.run_events import failure_reasons, terminal_logger
+from tshirt_assets.commands.source_definitions import source_definitions
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.factory import build_curation_defs
 from tshirt_assets.orchestration.run_start import PROCESS_TAG
@@ -53,10 +54,14 @@ class Outcome:
 
 
 def corpus_job(instance: dg.DagsterInstance, config: CorpusConfig) -> dg.JobDefinition:
-    """The job over all assets of a corpus, with what it logs on standard error."""
+    """The job over all assets of a corpus, with what it logs on standard error.
+
+    Raises `ConfigError` where the asset that holds the rows is not defined in a module that is
+    named.
+    """
     loggers = {"console": terminal_logger(instance)}
     return dg.Definitions.merge(
-        build_curation_defs(config), dg.Definitions(loggers=loggers)
+        build_curation_defs(config), source_definitions(config), dg.Definitions(loggers=loggers)
     ).resolve_implicit_global_asset_job_def()
 
 

@@ -15,6 +15,7 @@ from tshirt_assets.commands.piece import Outcome, Piece, corpus_job, run_piece
 from tshirt_assets.commands.queued import Queue
 from tshirt_assets.commands.run_events import FailedChecks, cancel_runs
 from tshirt_assets.commands.run_progress import RunProgress, shown_progress
+from tshirt_assets.commands.source_definitions import source_definitions
 from tshirt_assets.commands.terminal import say
 from tshirt_assets.commands.validate import refuse_what_would_fail
 from tshirt_assets.commands.workers import make_together
@@ -53,6 +54,8 @@ def run_corpus(
     """
     chosen = chosen or Chosen.of(config)
     refuse_what_would_fail(config)
+    if not queued:
+        source_definitions(config)  # workers would each say what is wrong with it
     last = LastRun(instance, config, logger)
     if (lines := last.failed_checks()) is not None:
         say("nothing has changed since the last run; everything stored was read, and is sound")

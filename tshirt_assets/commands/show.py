@@ -47,6 +47,10 @@ def _lines(state: CorpusState, config: CorpusConfig, source: str) -> Iterator[st
 
 def _unread(state: CorpusState, config: CorpusConfig, source: str) -> str:
     """What there is to read in a corpus of which nothing was read."""
+    if config.source_asset is not None:
+        return (
+            f"no partition of {config.source_asset} is registered yet: tshirt-assets run {source}"
+        )
     if state.listing_fault is not None:
         return f"its files cannot be listed: {state.listing_fault}"
     if state.new_shards:

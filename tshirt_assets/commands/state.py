@@ -123,6 +123,8 @@ def _statuses(store: Store, corpus: str, registered: Sequence[str]) -> Counter[s
 
 def _unread(config: CorpusConfig) -> tuple[int, str | None]:
     """How many shards there are in a corpus of which nothing was read, or why nobody knows."""
+    if config.source_asset is not None:
+        return 0, None
     try:
         return len(discover_shards(config, missing_ok=True)), None
     except CorpusError as error:

@@ -120,7 +120,8 @@ def _check_partitions(
             if partition not in config.recipes:
                 checked.found.add(place, "its recipe is gone", PUT_BACK)
         elif partition not in live:
-            checked.found.add(place, "orphaned: the shard's file is gone", PUT_BACK)
+            gone = "file" if config.source_asset is None else "partition upstream"
+            checked.found.add(place, f"orphaned: the shard's {gone} is gone", PUT_BACK)
         elif partition not in registered:
             remedy = "run `tshirt-assets shards --register`"
             checked.found.add(place, "orphaned: the shard is no partition", remedy)

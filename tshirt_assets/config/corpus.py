@@ -9,7 +9,14 @@ import os
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 from pydantic.json_schema import SkipJsonSchema
 
 from tshirt_assets.config.card_options import CardOptions
@@ -31,6 +38,7 @@ from tshirt_assets.config.options import (
     RobustnessOptions,
 )
 from tshirt_assets.config.recipe_checks import LONGEST_NAME, check_recipes
+from tshirt_assets.config.source_checks import KEY_PATTERN, one_source
 from tshirt_assets.config.yaml_file import read_yaml
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
@@ -59,10 +67,20 @@ class CorpusConfig(Options):
         description="Key prefix and group of the corpus's assets: lower-case letters, digits and "
         "underscores.",
     )
+    source_asset: str | None = Field(
+        default=None,
+        pattern=KEY_PATTERN,
+        description="Key of an asset of yours that holds the rows, such as raw/conversations, in "
+        "place of `paths`. Its partitions are the shards; where it has none, ranges of "
+        "`rows_per_shard` rows are.",
+    )
     paths: tuple[str, ...] = Field(
+        default=(),
+        validate_default=True,
         min_length=1,
         description="Files or globs, relative to the YAML file: JSON, JSONL, "
-        "Parquet, Arrow or CSV, optionally .gz or .zst. A folder means all such files in it.",
+        "Parquet, Arrow or CSV, optionally .gz or .zst. A folder means all such files in it. "
+        "Required, unless `source_asset` is set.",
     )
     format: InputFormat = Field(
         default="auto", description="Shape of the rows; `auto` looks at the fields of each row."
@@ -208,6 +226,15 @@ class CorpusConfig(Options):
     owners: tuple[str, ...] = Field(
         default=(), description="Owners shown on the assets: an e-mail address or team:NAME."
     )
+
+    @field_validator("paths", mode="wrap")
+    @classmethod
+    def _one_source(
+        cls, paths: Any, validated: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> Any:
+        if one_source(paths, info.data):
+            return validated(paths)
+        return paths
 
     @field_validator("name")
     @classmethod

@@ -21,7 +21,10 @@ GLOB_CHARACTERS = re.compile(r"[*?\[]")
 
 @dataclass(frozen=True, slots=True)
 class ShardSpec:
-    """Rows `start` up to `stop` (None: the end) of a file. The key is a Dagster partition key."""
+    """Rows `start` up to `stop` (None: the end) of a file. The key is a Dagster partition key.
+
+    Of an asset in place of files, `path` is its address, see `asset_address`.
+    """
 
     key: str
     path: str
@@ -42,8 +45,11 @@ def discover_shards(
 
     Raises `CorpusError` for a file in another format, for two files whose keys are the same and,
     unless `missing_ok` (for a corpus that is known already, whose files may have gone), for a
-    pattern that matches no file.
+    pattern that matches no file. Where an asset holds the rows, the shards are those that are
+    known: only Dagster can tell its partitions, and has registered them.
     """
+    if config.source_asset is not None:
+        return [ShardSpec(key, asset_address(config.source_asset)) for key in known]
     shards = []
     for key, path in keyed_files(config, known, missing_ok=missing_ok).items():
         for index in range(_shard_count(path, config)):
@@ -53,6 +59,11 @@ def discover_shards(
     return shards
 
 
+def asset_address(key: str) -> str:
+    """How an asset is written where the path of a file stands otherwise."""
+    return f"asset://{key}"
+
+
 def keyed_files(
     config: CorpusConfig, known: Collection[str] = (), *, missing_ok: bool = False
 ) -> dict[str, str]:
@@ -60,6 +71,8 @@ def keyed_files(
 
     Nothing is read. Raises `CorpusError` as `discover_shards` does, but for the format.
     """
+    if not config.paths:
+        return {}
     root = _common_folder(config.paths)
     files = {
         os.path.normpath(path)

@@ -50,6 +50,8 @@ class AssetRecord:
 
 
 FILES: Final = "files"  # the external asset in front of all: the source files, one shard each
+SOURCE: Final = "source"  # its place where `source_asset` is set: what the shards are of that asset
+UPSTREAM: Final = "upstream"  # how the asset itself is called here; it has a key of its own
 
 SAMPLES = AssetRecord(
     name="samples",

@@ -23,6 +23,7 @@ def maintain_corpus(
     *,
     older_than: timedelta,
     orphans: bool = False,
+    registered: Collection[str] = (),
     force: bool = False,
     dry_run: bool = False,
 ) -> Upkeep:
@@ -30,11 +31,12 @@ def maintain_corpus(
 
     Also removes what killed runs left beside exports and reports, and the indexes of files that
     nobody has read for as long. `orphans`: also drop the tables
-    of shards whose file is gone and of recipes that are no longer configured. Raises `PinnedError`
+    of shards whose file is gone, or (of an asset in place of files) that are not among the
+    `registered` ones any more, and of recipes that are no longer configured. Raises `PinnedError`
     naming the subsets that could no longer be re-read; `UpstreamError` where it cannot be read
     what a subset was made from, unless `force`.
     """
-    dropped = orphaned_tables(store, config) if orphans else []
+    dropped = orphaned_tables(store, config, registered) if orphans else []
     report = maintain(
         store,
         config.name,
@@ -97,10 +99,17 @@ def recorded_pins(
     return pins
 
 
-def orphaned_tables(store: Store, config: CorpusConfig) -> list[str]:
-    """Names of the tables of shards whose file is gone, and of recipes that are not configured."""
+def orphaned_tables(
+    store: Store, config: CorpusConfig, registered: Collection[str] = ()
+) -> list[str]:
+    """Names of the tables of shards whose file is gone, and of recipes that are not configured.
+
+    Of an asset in place of files those of shards that are not `registered`.
+    """
     stored = store.stored(config.name)
-    live = {s.key for s in discover_shards(config, [info.shard or "" for info in stored])}
+    files = config.source_asset is None
+    known = [info.shard or "" for info in stored] if files else registered
+    live = {shard.key for shard in discover_shards(config, known)}
     orphans = []
     for info in stored:
         known = config.recipes if info.asset == SELECTED_SUBSET.name else live

@@ -10,18 +10,29 @@ from tshirt_assets.incremental.catalog import SAMPLES
 from tshirt_assets.incremental.identity import identity_hash
 from tshirt_assets.store.store import Store
 
-UNREAD = {"recipes", "storage_options"}  # options that say nothing of how files are read
+UNREAD = {
+    "recipes",
+    "storage_options",
+    "source_asset",
+}  # options that say nothing of how files are read
 
 
 def source_text(store: Store, path: str) -> str:
-    """The path as it is recorded: relative to a local store, so that both may move together."""
+    """The path as it is recorded: relative to a local store, so that both may move together.
+
+    An address stays what it is.
+    """
+    if "://" in path:
+        return path
     if not store.database.is_local:
         return os.path.abspath(path)
     return Path(os.path.relpath(path, store.database.uri)).as_posix()
 
 
 def source_path(store: Store, source: str) -> str:
-    """The absolute path that was recorded as `source`."""
+    """The absolute path, or the address, that was recorded as `source`."""
+    if "://" in source:
+        return source
     folder = store.database.uri if store.database.is_local else "/"
     return os.path.abspath(os.path.join(folder, source))
 

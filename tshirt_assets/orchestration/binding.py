@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from tshirt_assets.config import ConfigError, CorpusConfig
-from tshirt_assets.incremental.catalog import ASSETS
+from tshirt_assets.incremental.catalog import ASSETS, FILES, SOURCE, UPSTREAM
 
 if TYPE_CHECKING:
     from tshirt_assets.store.store import Store
@@ -52,8 +52,19 @@ class Binding:
         return dg.StaticPartitionsDefinition(list(self.config.recipes))
 
     def key(self, asset: str) -> dg.AssetKey:
-        """Key of one of the corpus's assets."""
-        return self._mapped(self._bare_spec(asset)).key
+        """Key of one of the corpus's assets, or of the one upstream that it hangs on."""
+        return self.upstream if asset == UPSTREAM else self._mapped(self._bare_spec(asset)).key
+
+    @property
+    def upstream(self) -> dg.AssetKey:
+        """Key of the asset that holds the rows in place of files: the user's own."""
+        assert self.config.source_asset is not None, "the corpus has files"
+        return dg.AssetKey.from_user_string(self.config.source_asset)
+
+    @property
+    def origin(self) -> str:
+        """The external asset in front of all, which has the shards of the corpus."""
+        return FILES if self.config.source_asset is None else SOURCE
 
     def spec(self, asset: str, **attributes: Any) -> dg.AssetSpec:
         """Spec of one of the corpus's assets: `attributes`, changed as `map_spec` wants it.
@@ -86,6 +97,17 @@ class Binding:
         """Dependency on an asset: shard by shard, or on all of its shards (`whole`)."""
         mapping = dg.AllPartitionMapping() if whole else None
         return dg.AssetDep(self.key(asset), partition_mapping=mapping)
+
+    def origin_deps(self) -> list[dg.AssetDep]:
+        """What samples hang on: the files, or the asset upstream and what the shards are of it.
+
+        Staleness comes shard by shard through the latter. Dagster refuses to map dynamic
+        partitions to others of another kind, so that no partition hangs on the asset directly.
+        """
+        if self.config.source_asset is None:
+            return [self.dep(FILES)]
+        of_none = dg.SpecificPartitionsPartitionMapping([])
+        return [self.dep(SOURCE), dg.AssetDep(self.upstream, partition_mapping=of_none)]
 
     def resource(self, kind: str) -> str:
         """Key of the corpus's `store`, `scorer`, `target`, `embedder` or `io_manager`."""

@@ -9,7 +9,7 @@ import dagster as dg
 from tshirt_assets.config import ConfigError
 from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.incremental import checks
-from tshirt_assets.incremental.catalog import ASSETS, AssetRecord
+from tshirt_assets.incremental.catalog import ASSETS, FILES, AssetRecord
 from tshirt_assets.incremental.errors import UpstreamError, in_words_of_assets
 from tshirt_assets.incremental.progress import Began, tell
 from tshirt_assets.models.model_files import ModelError
@@ -66,7 +66,7 @@ def dependencies(binding: Binding, record: AssetRecord) -> list[dg.AssetDep]:
     One that is needed hangs on none that is not: that would stay missing, or grow stale.
     """
     upstream = [ASSETS[name] for name in record.reads if name in ASSETS]
-    deps = [binding.dep(name) for name in record.reads if name not in ASSETS]
+    deps = binding.origin_deps() if FILES in record.reads else []
     by_hand = not record.needed(binding.config)
     for other in upstream:
         if by_hand or other.needed(binding.config):

@@ -1,12 +1,13 @@
-"""The sensor that registers new shards of a corpus and notices changed files."""
+"""The sensor that registers new shards of a corpus and notices changed ones."""
 
 import dagster as dg
 
 from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.corpus.readers import file_version
 from tshirt_assets.corpus.shards import ShardSpec, discover_shards
-from tshirt_assets.incremental.catalog import FILES
 from tshirt_assets.orchestration.binding import Binding
+from tshirt_assets.orchestration.shard_changes import changed_versions, upstream_changes
+from tshirt_assets.orchestration.upstream import Upstream
 
 INTERVAL_SECONDS = 30
 
@@ -14,16 +15,19 @@ INTERVAL_SECONDS = 30
 def build_shard_sensor(binding: Binding) -> dg.SensorDefinition:
     """Registers a partition for every new shard; reports the version of every file that changed.
 
-    Nothing is materialized by itself: new shards show as missing, changed ones as stale.
+    Nothing is materialized by itself: new shards show as missing, changed ones as stale. Of an
+    asset in place of files, partitions that are gone are deleted here as well.
     """
 
     @dg.sensor(
         name=f"{binding.name}_shards",
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Registers new shards of {binding.name} and notices changed files.",
+        description=f"Registers new shards of {binding.name} and notices changed ones.",
     )
     def shards(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        if binding.config.source_asset is not None:
+            return _upstream_tick(context, binding)
         registered = set(context.instance.get_dynamic_partitions(binding.name))
         try:
             specs = discover_shards(binding.config, registered, missing_ok=True)
@@ -41,31 +45,35 @@ def build_shard_sensor(binding: Binding) -> dg.SensorDefinition:
     return shards
 
 
+def _upstream_tick(
+    context: dg.SensorEvaluationContext, binding: Binding
+) -> dg.SensorResult | dg.SkipReason:
+    """What the sensor does where an asset holds the rows."""
+    upstream = Upstream.found_in(context.instance, binding, context.repository_def)
+    try:
+        found = upstream_changes(upstream)
+    except CorpusError as error:
+        return dg.SkipReason(str(error))
+    if not found.present:
+        return dg.SkipReason(f"{upstream.name} is not materialized yet")
+    requests: list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest] = []
+    if found.new:
+        requests.append(binding.shards.build_add_request(found.new))
+    if found.gone:
+        context.log.warning(f"gone from {upstream.name}: {', '.join(found.gone)}")
+        requests.append(binding.shards.build_delete_request(found.gone))
+    return dg.SensorResult(dynamic_partitions_requests=requests, asset_events=found.events)
+
+
 def observations(
     instance: dg.DagsterInstance, binding: Binding, specs: list[ShardSpec]
 ) -> list[dg.AssetObservation]:
     """An observation of the external `files` asset for every shard whose file changed."""
-    key = binding.key(FILES)
-    known = instance.event_log_storage.get_latest_tags_by_partition(
-        key, dg.DagsterEventType.ASSET_OBSERVATION, ["dagster/data_version"]
-    )
-    events = []
+    versions, metadata = {}, {}
     for spec in specs:
         try:
-            version = file_version(spec)
+            versions[spec.key] = file_version(spec)
         except CorpusError:  # gone since it was listed: the next look will not find it
             continue
-        if known.get(spec.key, {}).get("dagster/data_version") == version:
-            continue
-        events.append(
-            dg.AssetObservation(
-                asset_key=key,
-                partition=spec.key,
-                tags={
-                    "dagster/data_version": version,
-                    "dagster/data_version_is_user_provided": "true",
-                },
-                metadata={"path": dg.MetadataValue.path(spec.path)},
-            )
-        )
-    return events
+        metadata[spec.key] = {"path": dg.MetadataValue.path(spec.path)}
+    return changed_versions(instance, binding, versions, metadata)

@@ -12,6 +12,7 @@ from tshirt_assets.incremental.planning.demo_work import miwv_work
 from tshirt_assets.incremental.planning.disk_bytes import disk_bytes
 from tshirt_assets.incremental.planning.embedding_work import embedding_work
 from tshirt_assets.incremental.planning.host_costs import START_SECONDS, host_seconds, yardstick
+from tshirt_assets.incremental.planning.materialized_rows import materialized_rows
 from tshirt_assets.incremental.planning.model_speeds import ModelSpeeds
 from tshirt_assets.incremental.planning.planned import Plan, PlannedAsset
 from tshirt_assets.incremental.planning.present_rows import PresentRows, present_rows
@@ -32,10 +33,9 @@ def make_plan(store: Store, config: CorpusConfig, clock: Clock = time.perf_count
     clock: seconds, such as of CPU time. Raises `CorpusError` where no row can be used, `ModelError`
     for a model that cannot.
     """
-    known = {str(info.shard) for info in store.stored(config.name, "samples") if info.shard}
-    present = present_rows(config, known)
+    present = _present(store, config)
     if not present.usable:
-        raise CorpusError(f"no file of {config.name} has a row that can be used")
+        raise CorpusError(f"nothing in {config.name} has a row that can be used")
     outlook = _Outlook(store, config, present)
     work = {record.name: outlook.work(record.name) for record in needed_assets(config)}
     speeds = ModelSpeeds(config, present, clock)
@@ -68,6 +68,13 @@ def make_plan(store: Store, config: CorpusConfig, clock: Clock = time.perf_count
         unreadable=present.unreadable,
         basis=(outlook.basis, *speeds.basis, *outlook.assumptions),
     )
+
+
+def _present(store: Store, config: CorpusConfig) -> PresentRows:
+    if config.source_asset is not None:
+        return materialized_rows(store, config)
+    known = {str(info.shard) for info in store.stored(config.name, "samples") if info.shard}
+    return present_rows(config, known)
 
 
 class _Outlook:

@@ -46,6 +46,15 @@ class PresentShard:
         """How many rows of the shard each row that was read stands for."""
         return self.records / self.read if self.read else 0.0
 
+    def add(self, sample: Sample) -> None:
+        """Count a sample of a row that was read."""
+        self.characters += len(sample.extra or "") + len(sample.instruction) + len(sample.input)
+        self.characters += sum(len(message.content) for message in sample.messages)
+        self.incomplete |= sample.status is Status.FILE_ENDS_EARLY
+        if sample.status is Status.OK:
+            self.usable += 1
+            self.samples.setdefault(sample.sample_id, sample)
+
 
 @dataclass(frozen=True, slots=True)
 class PresentRows:
@@ -94,7 +103,7 @@ def present_rows(config: CorpusConfig, known: Collection[str] = ()) -> PresentRo
         except CorpusError as error:
             unreadable[spec.key] = str(error)
     total = sum(counts.values())
-    share = 1.0 if total <= ALL_ROWS_UP_TO else SAMPLED_ROWS / total
+    share = share_to_read(total)
     shards = []
     for spec in specs:
         if spec.key in unreadable:
@@ -105,6 +114,11 @@ def present_rows(config: CorpusConfig, known: Collection[str] = ()) -> PresentRo
             unreadable[spec.key] = str(error)
     read = sum(shard.read for shard in shards)
     return PresentRows(shards, unreadable, (time.perf_counter() - started) / max(1, read))
+
+
+def share_to_read(rows: int) -> float:
+    """The share of a corpus of so many rows that is looked at."""
+    return 1.0 if rows <= ALL_ROWS_UP_TO else SAMPLED_ROWS / rows
 
 
 def _read(spec: ShardSpec, count: int, share: float, config: CorpusConfig) -> PresentShard:
@@ -121,17 +135,8 @@ def _read(spec: ShardSpec, count: int, share: float, config: CorpusConfig) -> Pr
         for row, record in enumerate(islice(records, stop - start), start):
             shard.read += 1
             for sample in samples_of(record, spec.key, row, config):
-                _count(shard, sample)
+                shard.add(sample)
     return shard
-
-
-def _count(shard: PresentShard, sample: Sample) -> None:
-    shard.characters += len(sample.extra or "") + len(sample.instruction) + len(sample.input)
-    shard.characters += sum(len(message.content) for message in sample.messages)
-    shard.incomplete |= sample.status is Status.FILE_ENDS_EARLY
-    if sample.status is Status.OK:
-        shard.usable += 1
-        shard.samples.setdefault(sample.sample_id, sample)
 
 
 def blocks(count: int, share: float) -> Iterator[tuple[int, int]]:

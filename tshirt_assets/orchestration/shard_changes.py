@@ -1,0 +1,63 @@
+"""What has changed in front of a corpus since Dagster was told last."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from tshirt_assets.orchestration.binding import Binding
+from tshirt_assets.orchestration.upstream import ROWS, VERSION_TAG, Upstream
+
+
+@dataclass(frozen=True)
+class Changes:
+    """The shards that an asset upstream has, and how that differs from what is registered.
+
+    gone: registered, but not there any more; empty where nothing is there, as while all of it is
+    made again. events: observations of `source`, for every shard with another version.
+    """
+
+    present: list[str]
+    new: list[str]
+    gone: list[str]
+    events: list[dg.AssetObservation]
+
+
+def upstream_changes(upstream: Upstream) -> Changes:
+    """Hold the shards of an asset to those that are registered. Raises `CorpusError`."""
+    instance, binding = upstream.instance, upstream.binding
+    registered = instance.get_dynamic_partitions(binding.name)
+    versions = upstream.shards()
+    metadata: dict[str, Any] = {}
+    if versions and not upstream.partitioned:
+        metadata = {key: {ROWS: upstream.rows} for key in versions}
+    return Changes(
+        present=list(versions),
+        new=[key for key in versions if key not in set(registered)],
+        gone=[key for key in registered if key not in versions] if versions else [],
+        events=changed_versions(instance, binding, versions, metadata),
+    )
+
+
+def changed_versions(
+    instance: dg.DagsterInstance,
+    binding: Binding,
+    versions: Mapping[str, str],
+    metadata: Mapping[str, Mapping[str, Any]],
+) -> list[dg.AssetObservation]:
+    """An observation, with its metadata, of every shard whose version is not the one observed."""
+    key = binding.key(binding.origin)
+    known = instance.event_log_storage.get_latest_tags_by_partition(
+        key, dg.DagsterEventType.ASSET_OBSERVATION, [VERSION_TAG]
+    )
+    return [
+        dg.AssetObservation(
+            asset_key=key,
+            partition=shard,
+            tags={VERSION_TAG: version, f"{VERSION_TAG}_is_user_provided": "true"},
+            metadata=metadata.get(shard),
+        )
+        for shard, version in versions.items()
+        if known.get(shard, {}).get(VERSION_TAG) != version
+    ]
