@@ -30,6 +30,7 @@ from tshirt_assets.config.options import (
     RobustnessOptions,
 )
 from tshirt_assets.config.recipe_checks import LONGEST_NAME, check_recipes
+from tshirt_assets.config.source_options import SourceOptions, SourcePaths
 from tshirt_assets.config.yaml_file import read_yaml
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
@@ -58,10 +59,17 @@ class CorpusConfig(Options):
         description="Key prefix and group of the corpus's assets: lower-case letters, digits and "
         "underscores.",
     )
-    paths: tuple[str, ...] = Field(
+    paths: SourcePaths = Field(
         min_length=1,
-        description="Files or globs, relative to the YAML file: JSON, JSONL, "
-        "Parquet, Arrow or CSV, optionally .gz or .zst. A folder means all such files in it.",
+        description="Files or globs, relative to the YAML file, or elsewhere (s3://, gs://, az://, "
+        "hf://datasets/, https://): JSON, JSONL, Parquet, Arrow or CSV, optionally .gz or .zst. A "
+        "folder means all such files in it.",
+    )
+    source_options: SourceOptions = Field(
+        default_factory=dict,
+        description="Options of the sources in `paths` that lie elsewhere, as fsspec names them: "
+        "key, secret, endpoint_url, token. `${NAME}` reads an environment variable; keep "
+        "credentials there. Where there are none, a store of the same kind lends its own.",
     )
     format: InputFormat = Field(
         default="auto", description="Shape of the rows; `auto` looks at the fields of each row."

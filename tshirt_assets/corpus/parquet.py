@@ -64,6 +64,8 @@ def _group_rows(
         if at == high:
             return
         reason = "fewer rows than its header says"
+    except CorpusError:  # of the source, not of what it holds
+        raise
     except Exception as error:
         reason = one_line(error)
     faults = {name: found for name in names if (found := _column_fault(file, group, name))}
@@ -73,6 +75,8 @@ def _group_rows(
         for row in _column_rows(file, group, good, at, high) if good else ():
             at += 1
             yield row | missing
+    except CorpusError:
+        raise
     except Exception as error:
         reason = one_line(error)
     yield from (f"row group {group + 1} cannot be decoded ({reason})" for _ in range(at, high))
@@ -100,6 +104,8 @@ def _column_fault(file: pq.ParquetFile, group: int, name: str) -> str | None:
     try:
         for _ in file.iter_batches(BATCH, row_groups=[group], columns=[name]):
             pass
+    except CorpusError:
+        raise
     except Exception as error:
         return one_line(error)
     return None

@@ -2,8 +2,8 @@
 
 import dagster as dg
 
+from tshirt_assets.corpus.bytestream import listed_version
 from tshirt_assets.corpus.errors import CorpusError
-from tshirt_assets.corpus.readers import file_version
 from tshirt_assets.corpus.shards import ShardSpec, discover_shards
 from tshirt_assets.incremental.catalog import FILES
 from tshirt_assets.orchestration.binding import Binding
@@ -52,7 +52,7 @@ def observations(
     events = []
     for spec in specs:
         try:
-            version = file_version(spec)
+            version = listed_version(spec.path)
         except CorpusError:  # gone since it was listed: the next look will not find it
             continue
         if known.get(spec.key, {}).get("dagster/data_version") == version:
