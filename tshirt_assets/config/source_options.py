@@ -12,8 +12,6 @@ SCHEMES: Final[dict[str, str]] = {
     "gs": "gs",
     "gcs": "gs",
     "az": "az",
-    "abfs": "az",
-    "abfss": "az",
     "hf": "hf",
     "http": "https",
     "https": "https",

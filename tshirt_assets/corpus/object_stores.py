@@ -1,9 +1,11 @@
 """Files in object stores and on the Hugging Face Hub, through fsspec."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import fsspec
+from fsspec.utils import glob_translate
 
 from tshirt_assets.corpus.addresses import GLOB_CHARACTERS, Seen
 from tshirt_assets.corpus.errors import CorpusError
@@ -48,15 +50,28 @@ class ObjectStore:
     def listed(self, pattern: str) -> dict[str, Seen | None]:
         """The object that an address names, those that a pattern matches, or all below a folder."""
         self._files.invalidate_cache()
-        if GLOB_CHARACTERS.search(pattern):
-            found = self._files.glob(pattern, detail=True)
-        elif not pattern.endswith("/") and (info := self._info(pattern))["type"] == "file":
+        scheme, _, names = pattern.partition("://")
+        if GLOB_CHARACTERS.search(names):
+            found = self._matching(names)
+        elif not names.endswith("/") and (info := self._info(pattern))["type"] == "file":
             return {pattern: _seen(info)}
         else:
-            found = self._files.find(pattern.rstrip("/"), detail=True)
-        scheme = pattern.partition("://")[0]
-        files = {name: info for name, info in found.items() if info["type"] == "file"}
-        return {f"{scheme}://{name}": _seen(info) for name, info in files.items()}
+            found = self._files.find(names.rstrip("/"), detail=True).values()
+        return {f"{scheme}://{i['name']}": _seen(i) for i in found if i["type"] == "file"}
+
+    def _matching(self, pattern: str) -> Iterable[dict[str, Any]]:
+        """By one listing: of a folder, or of all below it where the pattern has more parts."""
+        if self._kind == "hf":  # a revision has several spellings
+            pattern = self._files.resolve_path(pattern).unresolve()
+        glob = GLOB_CHARACTERS.search(pattern)
+        assert glob is not None
+        folder = pattern[: glob.start()].rpartition("/")[0]
+        rest = pattern[len(folder) + 1 :]
+        deep = "/" in rest or "**" in rest
+        infos = self._files.find if deep else self._files.ls
+        found = infos(folder, detail=True)
+        matches = re.compile(glob_translate(pattern)).match
+        return [i for i in (found.values() if deep else found) if matches(i["name"])]
 
     def _info(self, url: str) -> dict[str, Any]:
         more = {"expand_info": True} if self._kind == "hf" else {}  # else all of the folder
