@@ -1,12 +1,14 @@
 """A web server on this machine that has files, and faults that a test asks for."""
 
 import hashlib
+import json
 import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import unquote
 
 
@@ -31,6 +33,7 @@ class WebFiles:
     """What the server has and does.
 
     faults: of the next requests, one each; None for one that goes well, or what is done before it.
+    answer: what is said in JSON to a path and the content that was sent; None: no such page.
     asked: path and range of every request; credentials: what it was authorized by.
     """
 
@@ -40,6 +43,7 @@ class WebFiles:
     tags: bool = True
     lists: bool = False
     token: str = ""
+    answer: Callable[[str, bytes], Any] = lambda path, sent: None
     asked: list[tuple[str, str]] = field(default_factory=list)
     credentials: list[str] = field(default_factory=list)
     url: str = ""
@@ -65,9 +69,14 @@ def serving(web: WebFiles) -> Iterator[WebFiles]:
 
 class _Handler(BaseHTTPRequestHandler):
     state: WebFiles
+    sent = b""
 
     def log_message(self, format: str, *args: object) -> None:
         pass
+
+    def do_POST(self) -> None:
+        self.sent = self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
 
     def do_GET(self) -> None:
         web, path = self.state, unquote(self.path.partition("?")[0])
@@ -98,6 +107,9 @@ class _Handler(BaseHTTPRequestHandler):
             names = sorted(name for name in web.files if name.startswith(path))
             links = "".join(f'<a href="{name.removeprefix(path)}">x</a>' for name in names)
             return self.send(200, f"<a href='../'>up</a>{links}".encode(), {}, "text/html")
+        told = web.answer(self.path, self.sent)
+        if told is not None:
+            return self.send(200, json.dumps(told).encode(), {}, "application/json")
         if path not in web.files:
             return self.refuse(Status(404))
         data = web.files[path]

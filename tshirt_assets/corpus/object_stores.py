@@ -37,7 +37,8 @@ class ObjectStore:
     def look(self, url: str) -> Seen:
         """What the store says of an object now."""
         self._files.invalidate_cache()
-        return _seen(self._info(url))
+        more = {"expand_info": True} if self._kind == "hf" else {}  # else by a listing
+        return _seen(self._files.info(url, **more))
 
     def opened(self, url: str) -> "StoredFile":
         """An object, to be read by ranges."""
@@ -53,7 +54,7 @@ class ObjectStore:
         scheme, _, names = pattern.partition("://")
         if GLOB_CHARACTERS.search(names):
             found = self._matching(names)
-        elif not names.endswith("/") and (info := self._info(pattern))["type"] == "file":
+        elif not names.endswith("/") and (info := self._files.info(names))["type"] == "file":
             return {pattern: _seen(info)}
         else:
             found = self._files.find(names.rstrip("/"), detail=True).values()
@@ -72,11 +73,6 @@ class ObjectStore:
         found = infos(folder, detail=True)
         matches = re.compile(glob_translate(pattern)).match
         return [i for i in (found.values() if deep else found) if matches(i["name"])]
-
-    def _info(self, url: str) -> dict[str, Any]:
-        more = {"expand_info": True} if self._kind == "hf" else {}  # else all of the folder
-        info: dict[str, Any] = self._files.info(url, **more)
-        return info
 
 
 class StoredFile:

@@ -37,6 +37,10 @@ class StatusError(OSError):
         self.wait = wait
 
 
+class GoneError(CorpusError):
+    """There is no such file, or folder, or bucket."""
+
+
 class ChangedError(OSError):
     """The file is another one than when it was opened."""
 
@@ -47,7 +51,7 @@ def patient(
     """The result of a request, tried again while its fault is one that passes.
 
     first: nothing was read from there yet; a source that never answers is given up soon then.
-    Raises `CorpusError` with what to do, in which no secret stands.
+    Raises `CorpusError` with what to do, in which no secret stands; `GoneError` where nothing is.
     """
     for tried, pause in enumerate([*PAUSES, None], start=1):
         try:
@@ -60,7 +64,8 @@ def patient(
             status = _status(error)
             wait = getattr(error, "wait", 0.0)
         if reason is not None:
-            raise CorpusError(f"{url}: {reason.format(told)}") from None
+            kind = GoneError if reason is GONE else CorpusError
+            raise kind(f"{url}: {reason.format(told)}") from None
         if pause is None or (first and status is None and tried >= FIRST_TRIES):
             break
         time.sleep(min(max(pause, wait), LONGEST_PAUSE))
@@ -78,10 +83,10 @@ def _lasting(error: Exception) -> str | None:
         return "cannot be opened ({}); check the address and `source_options`"
     if isinstance(error, ChangedError) or type(error).__name__ == "FileExpired" or status == 412:
         return CHANGED
+    if isinstance(error, PermissionError) or status in (401, 403):  # the Hub hides what is denied
+        return DENIED
     if isinstance(error, FileNotFoundError) or status in (404, 410):
         return GONE
-    if isinstance(error, PermissionError) or status in (401, 403):
-        return DENIED
     if type(error).__name__ in ("NoCredentialsError", "ClientAuthenticationError"):
         return DENIED
     if isinstance(error, IsADirectoryError | NotADirectoryError) or code in (
@@ -96,8 +101,8 @@ def _lasting(error: Exception) -> str | None:
 
 def _status(error: Exception) -> int | None:
     """The HTTP status that an error of any client stands for; None where there was no answer."""
-    response = getattr(error, "response", None)
-    for holder in (error, response):
+    cause = error.__cause__
+    for holder in (error, getattr(error, "response", None), getattr(cause, "response", None)):
         for name in ("status", "status_code", "code"):
             value = getattr(holder, name, None)
             if isinstance(value, int):

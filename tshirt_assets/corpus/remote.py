@@ -9,7 +9,7 @@ from tshirt_assets.config.credentials import UnsetVariable, resolved, secrets_in
 from tshirt_assets.corpus.addresses import Address, Seen, as_address, is_remote
 from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.corpus.object_stores import ObjectStore
-from tshirt_assets.corpus.patience import ChangedError, patient
+from tshirt_assets.corpus.patience import ChangedError, GoneError, patient
 from tshirt_assets.corpus.web import Web
 
 Result = TypeVar("Result")
@@ -61,14 +61,10 @@ def listed(pattern: str) -> list[Address]:
     Raises `CorpusError` where that cannot be found out.
     """
     address = as_address(pattern)
-
-    def request(client: Remote) -> dict[str, Seen | None]:
-        try:
-            return client.listed(address)
-        except FileNotFoundError:
-            return {}
-
-    found = _asked(address, request, first=True)
+    try:
+        found = _asked(address, lambda client: client.listed(address), first=True)
+    except GoneError:
+        return []
     return [Address(url, address.options, seen) for url, seen in found.items()]
 
 
