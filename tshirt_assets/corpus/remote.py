@@ -88,6 +88,7 @@ def _client(address: Address) -> Remote:
             f"{address}: the options of this source refer to ${{{name}}}, which is not set; "
             f"export {name} and run again"
         ) from None
+    options = {name: value for name, value in options.items() if value}  # a variable may be empty
     return Web(options) if address.kind == "https" else ObjectStore(address.kind, options)
 
 
