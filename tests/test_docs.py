@@ -2,16 +2,22 @@
 reader's; the pages that are generated are what would be generated now."""
 
 import functools
+import gzip
+import io
+import json
 import re
 import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -21,9 +27,14 @@ from dagster._core.instance.ref import InstanceRef
 from docs import reference
 from tests.corpora import NAME, Corpus
 from tests.documents import PAGES, ROOT, Block, blocks, program, shell_blocks, text
+from tests.hub import hub
+from tests.s3_server import s3_server
 from tests.tiny import bpe_tokenizer, causal_lm
+from tests.web_files import serving
 from tshirt_assets.cli import main
 from tshirt_assets.config import CorpusConfig, parse_config
+from tshirt_assets.corpus.readers import read_shard
+from tshirt_assets.corpus.shards import discover_shards
 
 SERVERS = ("reports", "push")  # commands of tshirt-assets that do not end, or want another server
 SEVERAL = {"--workers", "--queued"}  # processes: tests/runs and test_machines.py start them
@@ -122,6 +133,36 @@ def check_training_configuration(values: dict[str, Any]) -> None:
     for dataset in values.get("datasets", []):
         assert Path(dataset["path"]).parts[-3:] == ("mydata", "tshirt-5pct", "messages.jsonl")
         assert (dataset["ds_type"], dataset["type"]) == ("json", "chat_template")
+
+
+@pytest.mark.parametrize("block", blocks("yaml", ["docs/sources.md"]), ids=str)
+def test_sources_are_found_and_read(
+    block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = json.dumps({"prompt": "Q", "response": "A"}).encode()
+    monkeypatch.setenv("HF_TOKEN", "")
+    if "s3://" in block.text:
+        pytest.importorskip("s3fs")
+        pytest.importorskip("moto.server")
+    with s3_server() if "s3://" in block.text else nullcontext() as s3:
+        if s3 is not None:
+            for name in ("S3_ENDPOINT", "AWS_ENDPOINT_URL"):
+                monkeypatch.setenv(name, s3.endpoint)
+            monkeypatch.setenv("AWS_ACCESS_KEY_ID", s3.options["key"])
+            monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", s3.options["secret"])
+            s3.client.create_bucket(Bucket="talks")
+            s3.client.put_object(Bucket="talks", Key="rows/a.jsonl", Body=row)
+        table = io.BytesIO()
+        pq.write_table(pa.table({"prompt": ["Q"], "response": ["A"]}), table)
+        web = hub({"data/a.parquet": table.getvalue()})
+        web.files["/talks/rows.jsonl.gz"] = gzip.compress(row)
+        with serving(web):
+            values = yaml.safe_load(block.text.replace("https://data.example.org", web.url))
+            if "hf://" in block.text:
+                values["source_options"]["endpoint"] = web.url
+            config = parse_config(values, base=tmp_path, source=str(block))
+            [spec] = discover_shards(config)
+            assert [sample.response for sample in read_shard(spec, config)] == ["A"]
 
 
 @pytest.mark.parametrize("block", shell_blocks(), ids=str)

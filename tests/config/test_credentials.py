@@ -2,13 +2,21 @@
 
 import re
 import string
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tshirt_assets.config import ConfigError, CorpusConfig, Recipe, parse_config
-from tshirt_assets.config.credentials import in_address, masked
+from tshirt_assets.config.credentials import (
+    UnsetVariable,
+    in_address,
+    masked,
+    resolved,
+    secrets_in,
+    variables,
+)
 
 WITH = [
     "s3://user:secret@bucket",
@@ -79,3 +87,29 @@ def test_a_secret_is_masked_whatever_its_white_space_became(words, data) -> None
 def test_the_longer_of_two_secrets_goes_first_and_none_masks_everything() -> None:
     assert masked("key abc-def and abc", ["abc", "abc-def", "", "  "]) == "key *** and ***"
     assert masked("at http%3A%2F%2Fhost%3A9", ["http://host:9"]) == "at ***"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "s3://AKIAEXAMPLE:se-cret@bucket/x.jsonl",
+        "s3://AKIAEXAMPLE:se-/cret@bucket/x.jsonl",
+        "https://host/x.jsonl?X-Amz-Credential=AKIAEXAMPLE&X-Amz-Signature=se-cret",
+        "https://host/x.jsonl?sig=se-cret",
+    ],
+)
+def test_a_path_with_credentials_is_refused_and_not_shown(path: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"paths: .*put what grants access into source_opt") as e:
+        parse_config({"name": "c", "paths": [path]}, base=tmp_path, source="corpus.yaml")
+    assert "AKIAEXAMPLE" not in str(e.value)
+    assert "cret" not in str(e.value).partition("credentials")[0]
+
+
+def test_variables_and_what_must_not_be_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONE", "first")
+    monkeypatch.delenv("TWO", raising=False)
+    assert variables("a ${ONE} ${TWO}") == ["ONE", "TWO"]
+    assert resolved("a ${ONE}") == "a first"
+    with pytest.raises(UnsetVariable, match="TWO"):
+        resolved("${ONE}${TWO}")
+    assert secrets_in(["${ONE}", "true", "x", " other "]) == ["${ONE}", "other", "first"]

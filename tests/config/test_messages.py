@@ -19,7 +19,7 @@ TOP = (
     "export_token_weights, exports, format, keep_fraction, max_bad_share, max_row_bytes, name, "
     "on_incomplete, on_missing_shards, owners, paths, prompt_format, reasoning, recipes, "
     "report_url, robustness, rows_per_shard, scorer, seed, semantic_search, shards_per_run, "
-    "source_asset, storage_options, store, target, tau_tolerance, turns"
+    "source_asset, source_options, storage_options, store, target, tau_tolerance, turns"
 )
 RECIPE = "budget, dedupe_similarity, diversity, estimator, fuse, gamma, method, quotas, seed"
 SCORER = "allow_pickle, device, dtype, max_length, path, revision, trust_remote_code"
@@ -131,6 +131,18 @@ def test_unknown_keys(options: dict[Any, Any], line: str) -> None:
         (
             {"name": datetime.date(2024, 1, 1)},
             "name: expected text, not a date; put it in quotes",
+        ),
+        (
+            {"paths": ["s3://b/a.jsonl", "ftp://host/x"]},
+            "paths: ftp:// cannot be read; use s3://, gs://, az://, hf://, https:// or a path of "
+            "this machine",
+        ),
+        (
+            {"source_options": {"secrets": "x"}},
+            "source_options: secrets is no option of a source; allowed here: account_key, "
+            "account_name, anon, client_id, client_secret, connection_string, endpoint, "
+            "endpoint_url, key, password, profile, project, region, requester_pays, sas_token, "
+            "secret, tenant_id, token, username; those of one kind of several as in 'hf.token'",
         ),
         (
             {"storage_options": {"allow_http": True}},

@@ -153,3 +153,14 @@ def test_a_cut_compressed_parquet_file_raises(tmp_path: Path) -> None:
     packed.write_bytes(gzip.compress(plain.read_bytes())[:-2000])
     with pytest.raises(CorpusError, match="not a readable Parquet file"):
         list(read_records(str(packed)))
+
+
+def test_folders_that_name_a_field(tmp_path: Path) -> None:
+    folder = tmp_path / "lang=de" / "source=a%2Fb" / "year=__HIVE_DEFAULT_PARTITION__"
+    folder.mkdir(parents=True)
+    pq.write_table(pa.table({"prompt": ["Q", "R"], "lang": ["fr", None]}), folder / "x.parquet")
+    fields = [record.fields for record in read_records(str(folder / "x.parquet"))]
+    assert fields == [
+        {"lang": "fr", "source": "a/b", "year": None, "prompt": "Q"},
+        {"lang": None, "source": "a/b", "year": None, "prompt": "R"},
+    ]

@@ -165,8 +165,8 @@ def test_other_files_and_places_are_refused(tmp_path: Path) -> None:
     put(tmp_path, "README.md")
     with pytest.raises(CorpusError, match="not a supported format"):
         discover(tmp_path / "*")
-    with pytest.raises(CorpusError, match="object stores cannot be read"):
-        discover_shards(CorpusConfig(name="c", paths=("s3://bucket/x.jsonl",)))
+    with pytest.raises(ValueError, match=r"ftp:// cannot be read; use s3://, gs://, az://, hf://"):
+        CorpusConfig(name="c", paths=("ftp://host/x.jsonl",))
 
 
 def test_a_broken_or_empty_file_hides_no_other(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.preflight.inspected import GOOD, inspection, write
+from tests.web_files import WebFiles, serving
+from tshirt_assets.corpus import patience
 from tshirt_assets.preflight.file_sample import ROWS, ROWS_WITHOUT_A_USABLE_ONE, sample_file
 from tshirt_assets.preflight.finding import Finding
 from tshirt_assets.preflight.rows_check import row_findings
@@ -74,9 +76,31 @@ def test_only_the_first_rows_are_read(tmp_path: Path) -> None:
 
 def test_every_pattern_without_a_file_is_named(tmp_path: Path) -> None:
     write(tmp_path / "rows/a.jsonl", GOOD)
-    lines = [f.line for f in found(tmp_path, paths=["rows/*", "none/*", "s3://b/x"])]
+    lines = [f.line for f in found(tmp_path, paths=["rows/*", "none/*", "other/*"])]
     assert lines[0] == (f"paths: {tmp_path}/none/*: no file matches; check `paths` of the corpus")
-    assert lines[1] == ("paths: s3://b/x: object stores cannot be read; copy the files to a folder")
+    assert lines[1] == (f"paths: {tmp_path}/other/*: no file matches; check `paths` of the corpus")
+
+
+def test_a_source_that_cannot_be_reached_is_one_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(patience.time, "sleep", slept.append)
+    write(tmp_path / "rows/a.jsonl", GOOD)
+    web = "http://127.0.0.1:9/a.jsonl"
+    fault, good = found(tmp_path, paths=["rows/*", web])
+    assert (fault.severity, good.severity) == ("error", "ok")
+    assert fault.line.startswith(f"paths: {web}: cannot be reached after 3 tries")
+    assert "check the address, `source_options` and the network" in fault.line
+    assert len(slept) == 2
+
+
+def test_files_of_a_web_server_are_looked_at(tmp_path: Path) -> None:
+    lines = "".join(json.dumps(GOOD | {"n": n}) + "\n" for n in range(100_000)).encode()
+    with serving(WebFiles({"/a.jsonl": lines})) as web:
+        [finding] = found(tmp_path, paths=[f"{web.url}/a.jsonl"])
+        assert finding.line == f"{web.url}/a.jsonl: json, rows seen: {ROWS}, all usable"
+        assert len(web.asked) < 8  # of the first rows, not of all
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from tshirt_assets import __version__
 from tshirt_assets.assets.selected_subset import kept_subset
 from tshirt_assets.commands.source_definitions import upstream_of
 from tshirt_assets.config import CorpusConfig
+from tshirt_assets.config.credentials import OPTIONS_WITH_CREDENTIALS
+from tshirt_assets.corpus.bytestream import listed_version
 from tshirt_assets.corpus.errors import CorpusError
-from tshirt_assets.corpus.readers import file_version
 from tshirt_assets.corpus.shards import discover_shards
 from tshirt_assets.incremental.catalog import (
     ASSETS,
@@ -86,7 +87,7 @@ class LastRun:
                 self._shards = set(versions)
                 return _hash(versions)
             specs = discover_shards(config, registered, missing_ok=True)
-            files = {s.key: [s.path, s.start, s.stop, file_version(s)] for s in specs}
+            files = {s.key: [s.path, s.start, s.stop, listed_version(s.path)] for s in specs}
         except CorpusError:
             return None
         self._shards = {spec.key for spec in specs}
@@ -102,7 +103,7 @@ class LastRun:
             {
                 "package": __version__,
                 "code": {record.name: record.code_version for record in ASSETS.values()},
-                "options": config.model_dump(mode="json", exclude={"storage_options"}),
+                "options": config.model_dump(mode="json", exclude=OPTIONS_WITH_CREDENTIALS),
                 "models": self._identities(),
                 "shards": sorted(self._instance.get_dynamic_partitions(config.name)),
                 "tables": {t.name: [t.version, t.meta] for t in self._store.stored(config.name)},

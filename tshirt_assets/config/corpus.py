@@ -39,6 +39,7 @@ from tshirt_assets.config.options import (
 )
 from tshirt_assets.config.recipe_checks import LONGEST_NAME, check_recipes
 from tshirt_assets.config.source_checks import KEY_PATTERN, one_source
+from tshirt_assets.config.source_options import SourceOptions, SourcePaths
 from tshirt_assets.config.yaml_file import read_yaml
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
@@ -74,13 +75,19 @@ class CorpusConfig(Options):
         "place of `paths`. Its partitions are the shards; where it has none, ranges of "
         "`rows_per_shard` rows are.",
     )
-    paths: tuple[str, ...] = Field(
+    paths: SourcePaths = Field(
         default=(),
         validate_default=True,
         min_length=1,
-        description="Files or globs, relative to the YAML file: JSON, JSONL, "
-        "Parquet, Arrow or CSV, optionally .gz or .zst. A folder means all such files in it. "
-        "Required, unless `source_asset` is set.",
+        description="Files or globs, relative to the YAML file, or elsewhere (s3://, gs://, az://, "
+        "hf://datasets/, https://): JSON, JSONL, Parquet, Arrow or CSV, optionally .gz or .zst. A "
+        "folder means all such files in it. Required, unless `source_asset` is set.",
+    )
+    source_options: SourceOptions = Field(
+        default_factory=dict,
+        description="Options of the sources in `paths` that lie elsewhere, as fsspec names them: "
+        "key, secret, endpoint_url, token. `${NAME}` reads an environment variable; keep "
+        "credentials there. Where there are none, a store of the same kind lends its own.",
     )
     format: InputFormat = Field(
         default="auto", description="Shape of the rows; `auto` looks at the fields of each row."

@@ -103,6 +103,8 @@ def _of_file(reader: Any, first: int) -> Iterator[pa.RecordBatch | Exception]:
         try:
             batch = reader.get_batch(number)
             batch.validate(full=True)  # else offsets that are wrong end the process
+        except CorpusError:  # of the source, not of what it holds
+            raise
         except Exception as error:
             yield error
         else:
@@ -119,6 +121,8 @@ def _of_stream(reader: Any, first: int) -> Iterator[pa.RecordBatch | Exception]:
             batch.validate(full=True)
         except StopIteration:
             return
+        except CorpusError:
+            raise
         except Exception as error:
             yield error
             return

@@ -11,7 +11,9 @@ from typing import Any, BinaryIO
 
 import zstandard
 
+from tshirt_assets.corpus.addresses import Address, is_remote, without_query
 from tshirt_assets.corpus.errors import CorpusError
+from tshirt_assets.corpus.remote import look, open_file
 
 CHUNK = 1 << 20  # bytes read at a time from a plain file
 # Compressed bytes decoded at a time: a fault costs at most the rows in them, and what comes out of
@@ -61,17 +63,36 @@ class Frames:
 
 def compression(path: str) -> str | None:
     """`gzip`, `zstd` or None, by the ending of the name."""
-    name = path.lower()
+    name = without_query(path).lower()
     return "gzip" if name.endswith(".gz") else "zstd" if name.endswith(".zst") else None
 
 
 def content_version(path: str) -> str:
     """Version of a file: changes whenever it is written. Raises `CorpusError` if it is gone."""
+    if is_remote(path):
+        return look(path).version
     try:
         stat = os.stat(path)
     except OSError as error:
         raise _unreadable(path, error) from None
     return f"{stat.st_size}-{stat.st_mtime_ns}"
+
+
+def listed_version(path: str) -> str:
+    """As `content_version`; of a file elsewhere as its listing told, if it did, without a request.
+
+    For what asks about many files at once, right after they were listed.
+    """
+    seen = path.seen if isinstance(path, Address) else None
+    return seen.version if seen else content_version(path)
+
+
+def content_size(path: str) -> int:
+    """Bytes of a file as it is stored. Raises `OSError` or `CorpusError` if it is gone."""
+    if not is_remote(path):
+        return os.path.getsize(path)
+    seen = path.seen if isinstance(path, Address) else None
+    return (seen or look(path)).size
 
 
 def byte_chunks(path: str, frames: Frames | None = None, start: int = 0) -> Iterator[bytes]:
@@ -81,8 +102,9 @@ def byte_chunks(path: str, frames: Frames | None = None, start: int = 0) -> Iter
     bytes of content without the mark, with the `frames` of an earlier reading. The chunks end at
     the same places then.
 
-    Raises `CorpusError` for a file that cannot be read at all, `StreamFault` where the content is
-    cut off, corrupt or unreadable after its first bytes.
+    Raises `CorpusError` for a file that cannot be read at all, and for one elsewhere that changes
+    or fails while it is read; `StreamFault` where the content is cut off, corrupt or unreadable
+    after its first bytes.
     """
     frames = frames or Frames()
     started = False
@@ -111,13 +133,13 @@ def _unreadable(path: str, error: OSError) -> CorpusError:
     return CorpusError(f"{path}: {reason}; check the path and its permissions")
 
 
-def refuse_pointer(path: str) -> None:
-    """Raise `CorpusError` for a Git LFS pointer, whose content was never downloaded."""
-    try:
-        with open(path, "rb") as file:
-            head = file.read(len(LFS_POINTER))
-    except OSError:
-        return  # whoever reads the file says why it cannot be read
+def refuse_pointer(path: str, file: BinaryIO) -> None:
+    """Raise `CorpusError` for a Git LFS pointer, whose content was never downloaded.
+
+    The file is read from its beginning, and stands there again.
+    """
+    head = file.read(len(LFS_POINTER))
+    file.seek(0)
     if head == LFS_POINTER:
         raise CorpusError(
             f"{path}: is a Git LFS pointer, the data itself is not there; run `git lfs pull`"
@@ -173,8 +195,9 @@ def _joined(parts: list[bytes], size: int, limit: int) -> bytes:
 
 
 def _decoded(path: str, frames: Frames, start: int) -> Iterator[bytes]:
-    refuse_pointer(path)
-    with open(path, "rb") as file:
+    with open_file(path) as file:
+        if not start:
+            refuse_pointer(path, file)
         kind = compression(path)
         if kind is None:
             file.seek(start)
@@ -202,8 +225,8 @@ def _decompressed(file: BinaryIO, kind: str, frames: Frames, start: int) -> Iter
     Begins with the frame that holds the byte `start` of the content, and notes frames if that is 0.
     """
     position, content = frames.before(start)
+    apart = file.seek(0, os.SEEK_END) // MOST_FRAMES
     file.seek(position)
-    apart = os.fstat(file.fileno()).st_size // MOST_FRAMES
     decoder = None
     # Pieces end at the same places wherever reading begins.
     while piece := file.read(PIECES[kind] - position % PIECES[kind]):

@@ -2,28 +2,37 @@
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tshirt_assets.corpus.addresses import is_remote
 from tshirt_assets.corpus.bytestream import byte_chunks, compression, refuse_pointer
 from tshirt_assets.corpus.records import Undecodable, one_line
+from tshirt_assets.corpus.remote import open_file
 
 
 @contextmanager
 def seekable(path: str) -> Iterator[str | IO[bytes]]:
-    """The file's path, or the content of a compressed one in a temporary file on disk."""
-    refuse_pointer(path)
-    if not compression(path):
+    """The path of a file of this machine, the open file if it lies elsewhere, or the content of a
+    compressed one in a temporary file on disk.
+    """
+    if compression(path):
+        with tempfile.TemporaryFile() as laid_out:
+            for chunk in byte_chunks(path):
+                laid_out.write(chunk)
+            laid_out.seek(0)
+            yield laid_out
+    elif is_remote(path):
+        with open_file(path) as file:
+            refuse_pointer(path, file)
+            yield file
+    else:
+        with suppress(OSError), open_file(path) as file:  # who reads it says why it cannot be read
+            refuse_pointer(path, file)
         yield path
-        return
-    with tempfile.TemporaryFile() as file:
-        for chunk in byte_chunks(path):
-            file.write(chunk)
-        file.seek(0)
-        yield file
 
 
 def batch_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:

@@ -17,7 +17,8 @@ from uuid import uuid4
 
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.config.cache_folder import cache_dir
-from tshirt_assets.corpus.bytestream import content_version
+from tshirt_assets.corpus.addresses import absolute
+from tshirt_assets.corpus.bytestream import content_version, listed_version
 from tshirt_assets.corpus.files import index_records
 from tshirt_assets.corpus.places import FileIndex
 
@@ -30,13 +31,14 @@ _log = logging.getLogger(__name__)
 _known: dict[tuple[str, int], FileIndex] = {}
 
 
-def file_index(path: str, config: CorpusConfig) -> FileIndex:
+def file_index(path: str, config: CorpusConfig, *, as_listed: bool = False) -> FileIndex:
     """The index of a file as it is now: held, stored, or built in one pass over the file.
 
+    as_listed: of a file elsewhere as it was when it was listed, so that it is not asked about.
     Raises `CorpusError` for a file that cannot be read at all.
     """
-    version = content_version(path)
-    source = (os.path.abspath(path), config.max_row_bytes)
+    version = listed_version(path) if as_listed else content_version(path)
+    source = (absolute(path), config.max_row_bytes)
     known = _known.get(source)
     if known is not None and known.version == version:
         return known

@@ -9,6 +9,7 @@ from itertools import chain, islice
 from pathlib import PurePath
 from typing import Any, Protocol
 
+from tshirt_assets.corpus.addresses import without_query
 from tshirt_assets.corpus.arrow_ipc import arrow_records, index_arrow_rows
 from tshirt_assets.corpus.bytestream import (
     Frames,
@@ -43,7 +44,7 @@ def file_format(path: str) -> str:
 
     Raises `CorpusError` for any other ending.
     """
-    name = PurePath(path)
+    name = PurePath(without_query(path))
     ending = PurePath(name.stem).suffix if compression(path) else name.suffix
     if ending.lower() not in FORMATS:
         raise CorpusError(

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
+from urllib.parse import unquote
 
 import pyarrow.parquet as pq
 
+from tshirt_assets.corpus.addresses import without_query
 from tshirt_assets.corpus.columnar import batch_rows, seekable
 from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.corpus.records import Record, Undecodable, one_line
 
+NO_VALUE: Final = "__HIVE_DEFAULT_PARTITION__"
 BATCH = 1024  # rows decoded at a time, fewer where
 BATCH_BYTES = 1 << 26  # they would take more than this, by the sizes that the file gives
 
@@ -20,10 +23,12 @@ def parquet_records(path: str, start: int, stop: int | None) -> Iterator[Record]
     A column that cannot be decoded in a row group is `Undecodable` in its rows; where none can,
     each of the rows is a fault. Memory is bounded by a batch and the column pages under it, but
     only as far as the file tells the truth: a long text that a dictionary holds once counts once
-    in its sizes and is copied to every row of a batch.
+    in its sizes and is copied to every row of a batch. Folders named `field=value` give each row
+    that field, unless the file has it.
 
     Raises `CorpusError` for a file, or a range of it, of which no row can be read.
     """
+    told = _hive_fields(path)
     with _opened(path) as file:
         stop = file.metadata.num_rows if stop is None else stop
         at, good = 0, False
@@ -39,7 +44,7 @@ def parquet_records(path: str, start: int, stop: int | None) -> Iterator[Record]
                 yield from (Record({}, fault=fault) for _, fault in failed)
                 failed.clear()
                 good = True
-                yield Record(row)
+                yield Record({**told, **row})
         if failed and not good:
             raise ValueError(failed[0][1])
         yield from (Record({}, fault=fault) for _, fault in failed)
@@ -64,6 +69,8 @@ def _group_rows(
         if at == high:
             return
         reason = "fewer rows than its header says"
+    except CorpusError:  # of the source, not of what it holds
+        raise
     except Exception as error:
         reason = one_line(error)
     faults = {name: found for name in names if (found := _column_fault(file, group, name))}
@@ -73,6 +80,8 @@ def _group_rows(
         for row in _column_rows(file, group, good, at, high) if good else ():
             at += 1
             yield row | missing
+    except CorpusError:
+        raise
     except Exception as error:
         reason = one_line(error)
     yield from (f"row group {group + 1} cannot be decoded ({reason})" for _ in range(at, high))
@@ -100,9 +109,22 @@ def _column_fault(file: pq.ParquetFile, group: int, name: str) -> str | None:
     try:
         for _ in file.iter_batches(BATCH, row_groups=[group], columns=[name]):
             pass
+    except CorpusError:
+        raise
     except Exception as error:
         return one_line(error)
     return None
+
+
+def _hive_fields(path: str) -> dict[str, str | None]:
+    """What the names of the folders say of all rows, as Hive, Spark and others lay tables out."""
+    folders = without_query(path).split("/")[:-1]
+    pairs = (folder.partition("=") for folder in folders if "=" in folder)
+    return {
+        unquote(name): None if value == NO_VALUE else unquote(value)
+        for name, _, value in pairs
+        if name
+    }
 
 
 def _check_counts(footer: pq.FileMetaData) -> None:

@@ -1,22 +1,21 @@
 """Which shards a corpus has: files, or ranges of rows of large files, with stable keys."""
 
-import glob
 import hashlib
 import os
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tshirt_assets.config import CorpusConfig
+from tshirt_assets.corpus.addresses import GLOB_CHARACTERS, is_remote, with_access
 from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.corpus.file_index import file_index
 from tshirt_assets.corpus.files import file_format, is_supported
+from tshirt_assets.corpus.listing import matching_files
 
 SLUG_LENGTH = 48
-FILES_BELOW = os.path.join("**", "*")  # what a folder in `paths` stands for
-GLOB_CHARACTERS = re.compile(r"[*?\[]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,55 +72,59 @@ def keyed_files(
     """
     if not config.paths:
         return {}
-    root = _common_folder(config.paths)
     files = {
-        os.path.normpath(path)
+        path if is_remote(path) else os.path.normpath(path)
         for pattern in config.paths
-        for path in matching_files(pattern, missing_ok=missing_ok)
+        for path in matching_files(with_access(pattern, config), missing_ok=missing_ok)
     }
+    named = _names(files, config.paths)
     keyed: dict[str, str] = {}
     for path in sorted(files, key=_natural):
-        key = _file_key(path, root, known)
+        key = _file_key(named[path], known)
         if (other := keyed.setdefault(key, path)) != path:
             raise CorpusError(f"{other} and {path}: both give the shard {key!r}; rename one")
     return keyed
 
 
-def matching_files(pattern: str, *, missing_ok: bool = False) -> list[str]:
-    """The files that an entry of `paths` stands for.
-
-    Raises `CorpusError` for an object store and, unless `missing_ok`, where there are none.
-    """
-    if "://" in pattern:
-        raise CorpusError(f"{pattern}: object stores cannot be read; copy the files to a folder")
-    if os.path.isfile(pattern):  # also a name that looks like a glob
-        return [pattern]
-    if os.path.isdir(pattern):
-        below = os.path.join(glob.escape(pattern), FILES_BELOW)
-        found = [path for path in glob.glob(below, recursive=True) if is_supported(path)]
-    else:
-        found = glob.glob(pattern, recursive=True)
-    files = [path for path in found if os.path.isfile(path)]
-    if not files and not missing_ok:
-        raise CorpusError(f"{pattern}: no file matches; check `paths` of the corpus")
-    return files
-
-
 def _shard_count(path: str, config: CorpusConfig) -> int:
     file_format(path)
     try:
-        rows = file_index(path, config).rows
+        rows = file_index(path, config, as_listed=True).rows
     except CorpusError:
         # One unreadable file must not hide the others: its shard says what is wrong when read.
         return 1
     return max(1, -(-rows // config.rows_per_shard))
 
 
-def _common_folder(patterns: tuple[str, ...]) -> str:
-    """The deepest folder above all files that the patterns can match.
+def _names(files: Collection[str], patterns: tuple[str, ...]) -> dict[str, str]:
+    """What keys are made of: each path from the deepest folder above all that can match.
 
-    Keys are relative to it, so that they survive moving the corpus to another folder or machine.
+    So keys survive moving the corpus to another folder, machine or bucket. Beside files of this
+    machine those elsewhere have their whole addresses, so that no two are the same.
     """
+    here = [pattern for pattern in patterns if not is_remote(pattern)]
+    there = [_as_path(_as_glob(pattern)) for pattern in patterns if is_remote(pattern)]
+    root = _common_folder(here) if here else ""
+    far_root = "/" if here or not there else _common_folder(there)
+    return {
+        path: os.path.relpath(_as_path(path), far_root)
+        if is_remote(path)
+        else os.path.relpath(path, root)
+        for path in files
+    }
+
+
+def _as_path(address: str) -> str:
+    return "/" + address.replace("://", "/", 1)
+
+
+def _as_glob(address: str) -> str:
+    """An address whose last part is a file or a pattern, which that of a folder is not."""
+    plain = GLOB_CHARACTERS.search(address) is None and not is_supported(address)
+    return f"{address.rstrip('/')}/*" if plain else address
+
+
+def _common_folder(patterns: Sequence[str]) -> str:
     return os.path.commonpath([os.path.abspath(_fixed_folder(pattern)) for pattern in patterns])
 
 
@@ -133,13 +136,12 @@ def _fixed_folder(pattern: str) -> Path:
     return Path(*parts[:fixed])
 
 
-def _file_key(path: str, root: str, known: Collection[str] = ()) -> str:
+def _file_key(relative: str, known: Collection[str] = ()) -> str:
     """A readable part and a hash of the relative path: letters, digits, _ and - only.
 
     A name with letters outside ASCII has them in its key, and a longer hash, unless `known` has
     the key that is made without them, as all keys once were.
     """
-    relative = os.path.relpath(path, root)
     name = Path(relative).as_posix().encode("utf-8", "surrogatepass")
     stem = re.sub(r"\.\w+(\.gz|\.zst)?$", "", relative)
     ascii_only = _key(stem, r"[^A-Za-z0-9_]+", name, 4)

@@ -5,33 +5,30 @@ from pathlib import Path
 
 from tshirt_assets import __version__
 from tshirt_assets.config import CorpusConfig
+from tshirt_assets.config.credentials import OPTIONS_WITH_CREDENTIALS
+from tshirt_assets.corpus.addresses import absolute, is_remote
 from tshirt_assets.corpus.shards import ShardSpec
 from tshirt_assets.incremental.catalog import SAMPLES
 from tshirt_assets.incremental.identity import identity_hash
 from tshirt_assets.store.store import Store
 
-UNREAD = {
-    "recipes",
-    "storage_options",
-    "source_asset",
-}  # options that say nothing of how files are read
+UNREAD = OPTIONS_WITH_CREDENTIALS | {"recipes", "source_asset"}
+"""Options that say nothing of how files are read."""
 
 
 def source_text(store: Store, path: str) -> str:
     """The path as it is recorded: relative to a local store, so that both may move together.
 
-    An address stays what it is.
+    That of a file elsewhere is its address.
     """
-    if "://" in path:
-        return path
-    if not store.database.is_local:
-        return os.path.abspath(path)
+    if is_remote(path) or not store.database.is_local:
+        return absolute(path)
     return Path(os.path.relpath(path, store.database.uri)).as_posix()
 
 
 def source_path(store: Store, source: str) -> str:
     """The absolute path, or the address, that was recorded as `source`."""
-    if "://" in source:
+    if is_remote(source):
         return source
     folder = store.database.uri if store.database.is_local else "/"
     return os.path.abspath(os.path.join(folder, source))

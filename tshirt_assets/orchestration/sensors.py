@@ -2,8 +2,8 @@
 
 import dagster as dg
 
+from tshirt_assets.corpus.bytestream import listed_version
 from tshirt_assets.corpus.errors import CorpusError
-from tshirt_assets.corpus.readers import file_version
 from tshirt_assets.corpus.shards import ShardSpec, discover_shards
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.shard_changes import changed_versions, upstream_changes
@@ -72,7 +72,7 @@ def observations(
     versions, metadata = {}, {}
     for spec in specs:
         try:
-            versions[spec.key] = file_version(spec)
+            versions[spec.key] = listed_version(spec.path)
         except CorpusError:  # gone since it was listed: the next look will not find it
             continue
         metadata[spec.key] = {"path": dg.MetadataValue.path(spec.path)}

@@ -1,11 +1,11 @@
 """The first rows of a file: how many can be used, what is wrong with the first that cannot."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
 from tshirt_assets.config import CorpusConfig
+from tshirt_assets.corpus.bytestream import content_size
 from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.corpus.files import file_format, read_records
 from tshirt_assets.corpus.rows import samples_of
@@ -49,7 +49,7 @@ def sample_file(path: str, config: CorpusConfig) -> FileSample:
     seen = FileSample(path)
     try:
         seen.format = file_format(path)
-        seen.size = os.path.getsize(path)
+        seen.size = content_size(path)
         for samples in _rows(path, config):
             _count(seen, samples)
             if seen.rows >= (ROWS if seen.usable else ROWS_WITHOUT_A_USABLE_ONE):

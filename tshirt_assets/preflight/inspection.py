@@ -5,8 +5,9 @@ from functools import cached_property
 from typing import Final, Literal
 
 from tshirt_assets.config import CorpusConfig
+from tshirt_assets.corpus.addresses import with_access
 from tshirt_assets.corpus.errors import CorpusError
-from tshirt_assets.corpus.shards import matching_files
+from tshirt_assets.corpus.listing import matching_files
 from tshirt_assets.incremental.catalog import needed_assets
 from tshirt_assets.preflight.file_sample import FileSample, sample_file
 from tshirt_assets.preflight.finding import Finding
@@ -41,7 +42,7 @@ class Inspection:
         findings = []
         for pattern in self.config.paths:
             try:
-                files.update(matching_files(pattern))
+                files.update(matching_files(with_access(pattern, self.config)))
             except CorpusError as error:
                 findings.append(Finding("error", "paths", str(error), in_part=True))
         return sorted(files), findings

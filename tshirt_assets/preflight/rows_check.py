@@ -22,10 +22,10 @@ def row_findings(inspection: Inspection) -> Iterator[Finding]:
     _, faults = inspection.listed
     yield from faults
     try:
-        keyed_files(config, missing_ok=True)
-    except CorpusError as error:
         if not faults:
-            yield Finding("error", "paths", str(error))
+            keyed_files(config, missing_ok=True)
+    except CorpusError as error:
+        yield Finding("error", "paths", str(error))
     for sample in samples:
         yield _of_file(sample, config.max_bad_share, config.on_incomplete == "fail")
     if samples and not any(sample.usable for sample in samples):

@@ -4,6 +4,10 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from tshirt_assets.config import CorpusConfig
+from tshirt_assets.corpus.addresses import is_remote, with_access
+from tshirt_assets.corpus.errors import CorpusError
+from tshirt_assets.corpus.remote import look
 from tshirt_assets.incremental.catalog import SAMPLES
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.facts import TableFacts
@@ -58,10 +62,11 @@ def _strange_file(store: Store, inspection: Inspection, recorded: Mapping[str, s
     corpus that grows, are the same.
     """
     files, _ = inspection.listed
-    own = {os.path.realpath(path) for path in files}
-    theirs = {os.path.realpath(path) for path in recorded.values()}
-    others = sorted(path for path in theirs if os.path.isfile(path))
-    if not own or not others or own & theirs:
+    own, theirs = set(map(_real, files)), set(map(_real, recorded.values()))
+    if not own or own & theirs:
+        return None
+    other = next((path for path in sorted(theirs) if _is_there(path, inspection.config)), None)
+    if other is None:
         return None
     ids = {
         sample_id
@@ -72,4 +77,17 @@ def _strange_file(store: Store, inspection: Inspection, recorded: Mapping[str, s
         rows = store.read(inspection.config.name, SAMPLES.name, shard, columns=["sample_id"])
         if ids & set(rows["sample_id"].to_pylist()):
             return None
-    return others[0]
+    return other
+
+
+def _real(path: str) -> str:
+    return path if is_remote(path) else os.path.realpath(path)
+
+
+def _is_there(path: str, config: CorpusConfig) -> bool:
+    if not is_remote(path):
+        return os.path.isfile(path)
+    try:
+        return bool(look(with_access(path, config)))
+    except CorpusError:
+        return False

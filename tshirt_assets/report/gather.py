@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 import yaml
 
+from tshirt_assets.config.credentials import OPTIONS_WITH_CREDENTIALS
 from tshirt_assets.export.exported import ExportedFile
 from tshirt_assets.incremental.corpus_scores import CorpusScores
 from tshirt_assets.incremental.facts import Provenance
@@ -49,7 +50,7 @@ def report_data(
         files=[(file.path.name, file.rows, file.bytes) for file in exported],
         provenance=provenance.shown(),
         config=yaml.safe_dump(
-            config.model_dump(mode="json", exclude_defaults=True, exclude={"storage_options"}),
+            config.model_dump(mode="json", exclude_defaults=True, exclude=OPTIONS_WITH_CREDENTIALS),
             sort_keys=False,
         ),
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

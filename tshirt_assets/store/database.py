@@ -8,7 +8,6 @@ itself is not safe to fork while it works: start processes with `spawn`.
 import asyncio
 import logging
 import os
-import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import pyarrow as pa
 
-from tshirt_assets.config.credentials import in_address
+from tshirt_assets.config.credentials import UnsetVariable, in_address, resolved, secrets_in
 from tshirt_assets.store.faults import (
     DamagedTableError,
     StoreError,
@@ -189,18 +188,13 @@ class Database:
                 raise
             about = f"{self.uri}: {subject}"
             # `from None`: the original message may hold what must not be shown.
-            raise explained(about, error, self._secrets(), reading=reading) from None
+            raise explained(
+                about, error, secrets_in(self._options.values()), reading=reading
+            ) from None
 
     def reading(self, name: str) -> AbstractContextManager[None]:
         """Like `reporting`, around the reading of a table: see `explained` for what is damage."""
         return self.reporting(f"table {name}", reading=True)
-
-    def _secrets(self) -> list[str]:
-        values = [*self._options.values()]
-        values += [os.environ.get(name, "") for value in values for name in _variables(value)]
-        harmless = {"true", "false"}
-        stripped = [value.strip() for value in values]
-        return [one for one in stripped if len(one) > 1 and one.lower() not in harmless]
 
     def _write(
         self,
@@ -302,16 +296,12 @@ def _is_torn(manifest: Path) -> bool:
         return file.read() != MANIFEST_END
 
 
-def _variables(value: str) -> list[str]:
-    return re.findall(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", value)
-
-
 def _resolved(key: str, value: str) -> str:
-    for name in _variables(value):
-        if name not in os.environ:
-            raise StoreError(
-                f"storage_options.{key} refers to ${{{name}}}, which is not set; "
-                f"export {name} before the store is opened"
-            )
-        value = value.replace(f"${{{name}}}", os.environ[name])
-    return value
+    try:
+        return resolved(value)
+    except UnsetVariable as unset:
+        [name] = unset.args
+        raise StoreError(
+            f"storage_options.{key} refers to ${{{name}}}, which is not set; "
+            f"export {name} before the store is opened"
+        ) from None
