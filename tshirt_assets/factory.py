@@ -12,6 +12,7 @@ from tshirt_assets.config import ConfigError, CorpusConfig
 from tshirt_assets.incremental.catalog import ASSETS
 from tshirt_assets.orchestration.binding import Binding, SpecHook
 from tshirt_assets.orchestration.freshness import build_subset_check
+from tshirt_assets.orchestration.inputs import inputs_spec
 from tshirt_assets.orchestration.maintenance import build_maintenance_job
 from tshirt_assets.orchestration.sensors import build_shard_sensor
 from tshirt_assets.resources.causal_lm import CausalLM
@@ -65,6 +66,7 @@ def _corpus_defs(
     return dg.Definitions(
         assets=[
             files_spec(binding),
+            inputs_spec(binding),
             *(BUILDERS[name](binding) for name in ASSETS),
         ],
         asset_checks=[build_subset_check(binding)],

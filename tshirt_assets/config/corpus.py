@@ -12,6 +12,7 @@ from typing import Any, Literal, Self, get_args
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from tshirt_assets.config.automation import AutomationOptions
 from tshirt_assets.config.credentials import in_address
 from tshirt_assets.config.messages import fault_lines
 from tshirt_assets.config.options import (
@@ -200,6 +201,17 @@ class CorpusConfig(Options):
         ge=0.0,
         le=1.0,
         description="The status check warns when more than this share of a shard is not ok.",
+    )
+    checks: Literal["warn", "block"] = Field(
+        default="warn",
+        description="What a check does that fails with an error. warn: it is shown and listed. "
+        "block: it also stops everything that is made from what it looked at, in every way of "
+        "running, until it passes.",
+    )
+    automation: AutomationOptions | SkipJsonSchema[None] = Field(
+        default=None,
+        description="Upkeep by a running Dagster: `{}` scores new and changed shards and selects "
+        "subsets again as files arrive. By default nothing is made unless it is asked for.",
     )
     owners: tuple[str, ...] = Field(
         default=(), description="Owners shown on the assets: an e-mail address or team:NAME."

@@ -49,6 +49,11 @@ class Binding:
         """The recipes, partitions of `selected_subset`."""
         return dg.StaticPartitionsDefinition(list(self.config.recipes))
 
+    @property
+    def blocks(self) -> bool:
+        """Whether a check that fails with an error stops what is made from what it looked at."""
+        return self.config.checks == "block"
+
     def key(self, asset: str) -> dg.AssetKey:
         """Key of one of the corpus's assets."""
         return self._mapped(self._bare_spec(asset)).key

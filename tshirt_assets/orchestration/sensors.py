@@ -7,6 +7,8 @@ from tshirt_assets.corpus.readers import file_version
 from tshirt_assets.corpus.shards import ShardSpec, discover_shards
 from tshirt_assets.incremental.catalog import FILES
 from tshirt_assets.orchestration.binding import Binding
+from tshirt_assets.orchestration.inputs import present_inputs
+from tshirt_assets.orchestration.noticing import changes, configured_store
 
 INTERVAL_SECONDS = 30
 
@@ -33,9 +35,12 @@ def build_shard_sensor(binding: Binding) -> dg.SensorDefinition:
             patterns = ", ".join(binding.config.paths)
             return dg.SkipReason(f"{patterns}: no file matches; check `paths` of the corpus")
         new = [spec.key for spec in specs if spec.key not in registered]
+        live = {spec.key for spec in specs} & registered
+        present = present_inputs(context.instance, binding, live)
+        noticed = changes(context.instance, binding, configured_store(binding), present)
         return dg.SensorResult(
             dynamic_partitions_requests=([binding.shards.build_add_request(new)] if new else []),
-            asset_events=observations(context.instance, binding, specs),
+            asset_events=[*observations(context.instance, binding, specs), *noticed],
         )
 
     return shards
