@@ -10,6 +10,7 @@ from tshirt_assets.assets import BUILDERS
 from tshirt_assets.assets.files import files_spec
 from tshirt_assets.config import ConfigError, CorpusConfig
 from tshirt_assets.incremental.catalog import ASSETS
+from tshirt_assets.orchestration.automation import build_automation_sensor
 from tshirt_assets.orchestration.binding import Binding, SpecHook
 from tshirt_assets.orchestration.freshness import build_subset_check
 from tshirt_assets.orchestration.inputs import inputs_spec
@@ -62,6 +63,7 @@ def _corpus_defs(
     }
     replaced = frozenset(kind for kind in resources if f"{config.name}_{kind}" in overrides)
     binding = Binding(config, map_spec, replaced)
+    automation = build_automation_sensor(binding)
     named = {binding.resource(kind): resource for kind, resource in resources.items()}
     return dg.Definitions(
         assets=[
@@ -71,7 +73,7 @@ def _corpus_defs(
         ],
         asset_checks=[build_subset_check(binding)],
         jobs=[build_maintenance_job(binding)],
-        sensors=[build_shard_sensor(binding)],
+        sensors=[build_shard_sensor(binding), *([automation] if automation else [])],
         resources={key: overrides.get(key, resource) for key, resource in named.items()},
     )
 

@@ -86,6 +86,10 @@ class Binding:
         mapping = dg.AllPartitionMapping() if whole else None
         return dg.AssetDep(self.key(asset), partition_mapping=mapping)
 
+    def op(self, name: str) -> str:
+        """Name of the op that makes an asset, or of another op of the corpus."""
+        return f"{self.name}__{name}"
+
     def resource(self, kind: str) -> str:
         """Key of the corpus's `store`, `scorer`, `target` or `embedder` resource."""
         return f"{self.name}_{kind}"

@@ -15,6 +15,7 @@ from tshirt_assets.incremental.errors import UpstreamError, in_words_of_assets
 from tshirt_assets.incremental.progress import Began, tell
 from tshirt_assets.models.model_files import ModelError
 from tshirt_assets.orchestration.asset_run import Run
+from tshirt_assets.orchestration.automation import condition
 from tshirt_assets.orchestration.binding import GPU_POOL, Binding
 from tshirt_assets.orchestration.blocking import (
     BlockedError,
@@ -110,7 +111,7 @@ def _declared(binding: Binding, record: AssetRecord, body: Body) -> dg.AssetsDef
     schema = {"dagster/column_schema": column_schema(record.schema)} if record.schema else {}
 
     @dg.multi_asset(
-        name=f"{binding.name}__{record.name}",
+        name=binding.op(record.name),
         specs=[
             binding.spec(
                 record.name,
@@ -120,6 +121,7 @@ def _declared(binding: Binding, record: AssetRecord, body: Body) -> dg.AssetsDef
                 kinds=set(record.kinds),
                 code_version=record.code_version,
                 metadata=schema,
+                automation_condition=condition(binding, record),
             )
         ],
         check_specs=[
