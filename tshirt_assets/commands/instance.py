@@ -11,7 +11,7 @@ from dagster._core.instance.ref import InstanceRef
 from tshirt_assets.config import ConfigError, CorpusConfig
 from tshirt_assets.corpus.shards import discover_shards
 from tshirt_assets.orchestration.binding import Binding
-from tshirt_assets.orchestration.sensors import observations
+from tshirt_assets.orchestration.phase_loop import add_new_shards
 
 NO_CAPTURE: Final = {
     "module": "dagster._core.storage.noop_compute_log_manager",
@@ -45,15 +45,7 @@ def open_instance(config: CorpusConfig) -> dg.DagsterInstance:
 
 def register_shards(instance: dg.DagsterInstance, config: CorpusConfig) -> list[str]:
     """Add the corpus's new shards as partitions and note changed files; returns the new keys."""
-    binding = Binding(config)
-    registered = set(instance.get_dynamic_partitions(config.name))
-    specs = discover_shards(config, registered, missing_ok=bool(registered))
-    new = [spec.key for spec in specs if spec.key not in registered]
-    if new:
-        instance.add_dynamic_partitions(config.name, new)
-    for event in observations(instance, binding, specs):
-        instance.report_runless_asset_event(event)
-    return new
+    return add_new_shards(instance, Binding(config))
 
 
 def forget_missing_shards(instance: dg.DagsterInstance, config: CorpusConfig) -> None:

@@ -29,7 +29,7 @@ ATTEMPTS: Final = 2  # at the same work: a run may have been killed
 INTERVAL_SECONDS: Final = 15
 OBSERVED: Final = (FILES, INPUTS)
 
-Partition = str | None
+WHOLE: Final = ""  # in place of a partition, of an asset that has none
 
 
 def build_automation_sensor(binding: Binding) -> dg.AutomationConditionSensorDefinition | None:
@@ -120,30 +120,29 @@ class OutOfDate(dg.AutomationCondition[dg.AssetKey]):
         if context.candidate_subset.is_empty:
             return dg.AutomationResult(context, context.get_empty_subset(), cursor=context.cursor)
         before: dict[str, Any] = json.loads(context.cursor) if context.cursor else {}
-        asked, wanted = dict[str, tuple[str, int]](), set[Partition]()
+        asked, wanted = dict[str, tuple[str, int]](), set[str]()
         for partition, work in self._due(context).items():
-            known, attempts = before.get(partition or "", ("", 0))
+            known, attempts = before.get(partition, ("", 0))
             attempts *= known == work
             if attempts < ATTEMPTS:
                 wanted.add(partition)
                 attempts += 1
-            asked[partition or ""] = work, attempts
+            asked[partition] = work, attempts
         view = context.asset_graph_view
         subset = view.get_asset_subset_from_asset_partitions(
-            context.key, {AssetKeyPartitionKey(context.key, one) for one in wanted}
+            context.key, {AssetKeyPartitionKey(context.key, one or None) for one in wanted}
         )
         return dg.AutomationResult(context, subset, cursor=json.dumps(asked))
 
-    def _due(self, context: dg.AutomationContext) -> dict[Partition, str]:
+    def _due(self, context: dg.AutomationContext) -> dict[str, str]:
         """By partition that is out of date and can be made: what it would be made from."""
         instance = context.asset_graph_view.instance
         key = self.binding.key(self.record.name)
-        made: Mapping[Partition, Mapping[str, str]]
         if self.record.unit == "corpus":
             tags = self.latest.whole(instance, key)
-            made = {} if tags is None else {None: tags}
+            made = {} if tags is None else {WHOLE: tags}
         else:
-            made = {**self.latest.by_partition(instance, key)}
+            made = self.latest.by_partition(instance, key)
         versions = {name: self._versions(context, name) for name in self._sources()}
         due = {}
         for partition in self._partitions(instance):
@@ -175,27 +174,27 @@ class OutOfDate(dg.AutomationCondition[dg.AssetKey]):
         whole = [name for name in reads if ASSETS[name].unit == "corpus"]
         return [INPUTS, *whole]
 
-    def _versions(self, context: dg.AutomationContext, name: str) -> Mapping[Partition, str]:
+    def _versions(self, context: dg.AutomationContext, name: str) -> Mapping[str, str]:
         """The present data versions of a source by partition."""
         instance, key = context.asset_graph_view.instance, self.binding.key(name)
         if name in OBSERVED:
-            return {**shard_versions(instance, key, dg.DagsterEventType.ASSET_OBSERVATION)}
+            return shard_versions(instance, key, dg.DagsterEventType.ASSET_OBSERVATION)
         if ASSETS[name].unit == "shard":
-            return {**shard_versions(instance, key)}
+            return shard_versions(instance, key)
         asked_for = context.request_subsets_by_key.get(key)
         if asked_for is not None and not asked_for.is_empty:  # of the same phase: the same run
-            return {None: f"asked for in {context.evaluation_id}"}
+            return {WHOLE: f"asked for in {context.evaluation_id}"}
         tags = self.latest.whole(instance, key)
-        return {} if tags is None else {None: tags["dagster/data_version"]}
+        return {} if tags is None else {WHOLE: tags["dagster/data_version"]}
 
-    def _partitions(self, instance: dg.DagsterInstance) -> list[Partition]:
+    def _partitions(self, instance: dg.DagsterInstance) -> list[str]:
         if self.record.unit == "shard":
             return [*instance.get_dynamic_partitions(self.binding.name)]
-        return [*self.binding.config.recipes] if self.record.unit == "recipe" else [None]
+        return [*self.binding.config.recipes] if self.record.unit == "recipe" else [WHOLE]
 
-    def _place(self, source: str, partition: Partition) -> Partition:
+    def _place(self, source: str, partition: str) -> str:
         """The partition of a source that one of the asset is made from."""
         if source == INPUTS:
-            return input_place(self.record, partition)
+            return input_place(self.record, partition or None)
         of_shards = source == FILES or ASSETS[source].unit == "shard"
-        return partition if of_shards else None
+        return partition if of_shards else WHOLE
