@@ -26,10 +26,10 @@ class Recorded:
 
     folder: Path
     options: dict[str, Any] = field(default_factory=dict)
+    instance: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
 
     def __post_init__(self) -> None:
         (self.folder / "rows").mkdir(parents=True)
-        self.instance = dg.DagsterInstance.ephemeral()
         self.cursor: Any = None
         self.configure()
 
