@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -10,8 +11,11 @@ from tshirt_assets.assets import BUILDERS
 from tshirt_assets.assets.files import origin_spec
 from tshirt_assets.config import ConfigError, CorpusConfig
 from tshirt_assets.incremental.catalog import ASSETS
+from tshirt_assets.orchestration.automation import build_automation_sensor
 from tshirt_assets.orchestration.binding import Binding, SpecHook
+from tshirt_assets.orchestration.curating import build_curate_job, build_curate_schedule
 from tshirt_assets.orchestration.freshness import build_subset_check
+from tshirt_assets.orchestration.inputs import inputs_spec
 from tshirt_assets.orchestration.maintenance import build_maintenance_job
 from tshirt_assets.orchestration.sensors import build_shard_sensor
 from tshirt_assets.resources.causal_lm import CausalLM
@@ -62,17 +66,22 @@ def _corpus_defs(
     }
     replaced = frozenset(kind for kind in resources if f"{config.name}_{kind}" in overrides)
     binding = Binding(config, map_spec, replaced)
+    automation = build_automation_sensor(binding)
+    curate = build_curate_job(binding, partial(_corpus_defs, config, map_spec, overrides))
+    schedule = build_curate_schedule(binding, curate)
     named = {binding.resource(kind): resource for kind, resource in resources.items()}
     store = overrides.get(binding.resource("store"), resources["store"])
     named[binding.resource("io_manager")] = SubsetIOManager(corpus=config.name, store=store)
     return dg.Definitions(
         assets=[
             origin_spec(binding),
+            inputs_spec(binding),
             *(BUILDERS[name](binding) for name in ASSETS),
         ],
         asset_checks=[build_subset_check(binding)],
-        jobs=[build_maintenance_job(binding)],
-        sensors=[build_shard_sensor(binding)],
+        jobs=[build_maintenance_job(binding), curate],
+        schedules=[schedule] if schedule else [],
+        sensors=[build_shard_sensor(binding), *([automation] if automation else [])],
         resources={key: overrides.get(key, resource) for key, resource in named.items()},
     )
 

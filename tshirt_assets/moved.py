@@ -19,7 +19,10 @@ MOVED: dict[str, tuple[str, ...]] = {
     "assets.schemas": ("incremental.columns",),
     "consistency": ("incremental.consistency",),
     "export.search": ("export.semantic_search",),
-    "headless": ("commands.run", "commands.instance", "commands.terminal"),
+    "headless": (
+        *("commands.run", "commands.instance", "commands.terminal"),
+        "orchestration.phase_loop",
+    ),
     "options": ("config.options",),
     "resources.database": ("store.database",),
     "resources.faults": ("store.faults",),

@@ -32,6 +32,7 @@ def test_the_sections_follow_from_the_options() -> None:
         "robustness",
         "recipes",
         "recipes: diversity",
+        "automation",
         "card",
     ]
 

@@ -133,11 +133,11 @@ def run(
             "--queued leaves it to Dagster how many runs there are; drop --workers"
         )
     with ending_soon() as ending:
-        from tshirt_assets.commands.chosen import Chosen
         from tshirt_assets.commands.instance import open_instance
         from tshirt_assets.commands.run import run_corpus
         from tshirt_assets.commands.run_events import cancel_runs
         from tshirt_assets.commands.show import summary
+        from tshirt_assets.orchestration.chosen import Chosen
 
         config = CorpusConfig.from_yaml(corpus)
         chosen = Chosen.of(config, assets, recipes)

@@ -9,12 +9,11 @@ import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
 from tshirt_assets.commands.source_definitions import upstream_of
-from tshirt_assets.commands.terminal import say
+from tshirt_assets.commands.terminal import tell
 from tshirt_assets.config import ConfigError, CorpusConfig
 from tshirt_assets.corpus.shards import discover_shards
 from tshirt_assets.orchestration.binding import Binding
-from tshirt_assets.orchestration.sensors import observations
-from tshirt_assets.orchestration.shard_changes import upstream_changes
+from tshirt_assets.orchestration.registering import add_new_shards
 
 NO_CAPTURE: Final = {
     "module": "dagster._core.storage.noop_compute_log_manager",
@@ -51,29 +50,7 @@ def register_shards(instance: dg.DagsterInstance, config: CorpusConfig) -> list[
 
     Of an asset in place of files, partitions that are gone are deleted here as well.
     """
-    if config.source_asset is not None:
-        return _register_upstream(instance, config)
-    binding = Binding(config)
-    registered = set(instance.get_dynamic_partitions(config.name))
-    specs = discover_shards(config, registered, missing_ok=bool(registered))
-    new = [spec.key for spec in specs if spec.key not in registered]
-    if new:
-        instance.add_dynamic_partitions(config.name, new)
-    for event in observations(instance, binding, specs):
-        instance.report_runless_asset_event(event)
-    return new
-
-
-def _register_upstream(instance: dg.DagsterInstance, config: CorpusConfig) -> list[str]:
-    changes = upstream_changes(upstream_of(instance, config))
-    if changes.new:
-        instance.add_dynamic_partitions(config.name, changes.new)
-    for shard in changes.gone:
-        say(f"gone from {config.source_asset}, left out from now on: {shard}", err=True)
-        instance.delete_dynamic_partition(config.name, shard)
-    for event in changes.events:
-        instance.report_runless_asset_event(event)
-    return changes.new
+    return add_new_shards(instance, Binding(config), upstream_of(instance, config), tell)
 
 
 def forget_missing_shards(instance: dg.DagsterInstance, config: CorpusConfig) -> None:

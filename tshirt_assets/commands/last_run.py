@@ -82,8 +82,8 @@ class LastRun:
         config = self._config
         registered = self._instance.get_dynamic_partitions(config.name)
         try:
-            if config.source_asset is not None:
-                versions = upstream_of(self._instance, config).shards()
+            if (upstream := upstream_of(self._instance, config)) is not None:
+                versions = upstream.shards()
                 self._shards = set(versions)
                 return _hash(versions)
             specs = discover_shards(config, registered, missing_ok=True)

@@ -16,12 +16,11 @@ from dagster._core.execution.backfill import (
 from dagster._core.utils import make_new_backfill_id
 from dagster._daemon.controller import get_daemon_statuses
 
-from tshirt_assets.commands.piece import Outcome
-from tshirt_assets.commands.run_events import failure_reasons
 from tshirt_assets.commands.terminal import say
 from tshirt_assets.config import ConfigError, CorpusConfig
 from tshirt_assets.factory import build_curation_defs
 from tshirt_assets.incremental.catalog import AssetRecord
+from tshirt_assets.orchestration.outcome import Outcome, failure_reasons
 
 ATTEMPTS: Final = 2  # at every partition: a run may have been killed
 DAEMON: Final = "BACKFILL"

@@ -1,35 +1,30 @@
 """Materialize a whole corpus without the UI, in this process or in several workers."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
 import dagster as dg
 
-from tshirt_assets.commands.chosen import Chosen
 from tshirt_assets.commands.crew import Crew
-from tshirt_assets.commands.instance import register_shards
 from tshirt_assets.commands.last_run import LastRun
-from tshirt_assets.commands.piece import Outcome, Piece, corpus_job, run_piece
+from tshirt_assets.commands.piece import Piece, corpus_job, run_piece
 from tshirt_assets.commands.queued import Queue
 from tshirt_assets.commands.run_events import FailedChecks, cancel_runs
 from tshirt_assets.commands.run_progress import RunProgress, shown_progress
-from tshirt_assets.commands.source_definitions import source_definitions
-from tshirt_assets.commands.terminal import say
+from tshirt_assets.commands.source_definitions import source_definitions, upstream_of
+from tshirt_assets.commands.terminal import say, tell
 from tshirt_assets.commands.validate import refuse_what_would_fail
 from tshirt_assets.commands.workers import make_together
 from tshirt_assets.config import CorpusConfig
-from tshirt_assets.corpus.shards import discover_shards
-from tshirt_assets.incremental.catalog import SAMPLES, AssetRecord, skipped_assets
-from tshirt_assets.incremental.dataset import incomplete_shards, left_out_if_incomplete
-from tshirt_assets.incremental.unusable import why_unusable
-from tshirt_assets.store.store import Store
+from tshirt_assets.incremental.catalog import AssetRecord
+from tshirt_assets.orchestration.binding import Binding
+from tshirt_assets.orchestration.chosen import Chosen
+from tshirt_assets.orchestration.outcome import Outcome
+from tshirt_assets.orchestration.phase_loop import Make, make_in_turn, make_phases
 
 logger = logging.getLogger(__name__)
-
-Make = Callable[[Sequence[AssetRecord], Sequence[Sequence[str]]], Outcome]
-"""Makes the assets of a phase over ranges of partitions, and says why any failed."""
 
 
 def run_corpus(
@@ -86,32 +81,14 @@ def _run_phases(
     checks: FailedChecks,
     progress: RunProgress,
 ) -> bool:
-    register_shards(instance, config)
-    if chosen.everything and (skipped := skipped_assets(config)):
-        say(f"not needed, skipped: {skipped}")
-    registered = instance.get_dynamic_partitions(config.name)
-    usable = {spec.key for spec in discover_shards(config, registered, missing_ok=True)}
-    success, incomplete = True, set[str]()
-    # Corpus-wide assets need all shards, so that the graph is made in phases. Each is a run of
-    # its own: a shard that fails in one does not keep the others from the next.
-    for phase in chosen.phases:
-        ranges = _ranges(phase[0], registered, usable, config, chosen.recipes)
+    def watched(phase: Sequence[AssetRecord], ranges: Sequence[Sequence[str]]) -> Outcome:
         progress.expect(phase, ranges)
         outcome = make(phase, ranges)
         checks.add(outcome.checks)
-        success &= outcome.success
-        if phase == (SAMPLES,):
-            usable -= outcome.failed
-            shards = sorted(usable & set(registered))
-            incomplete = _report_incomplete(config, shards)
-            success &= not incomplete
-            if not _report_usable(config, shards):
-                return False
-        elif not outcome.success:
-            return False
-        elif phase[0].unit == "corpus":  # what is measured from here on needs their results
-            usable -= incomplete
-    return success
+        return outcome
+
+    upstream = upstream_of(instance, config)
+    return make_phases(instance, Binding(config), watched, tell, chosen, upstream)
 
 
 @contextmanager
@@ -135,60 +112,13 @@ def _make_here(
     phase: Sequence[AssetRecord],
     ranges: Iterable[Sequence[str]],
 ) -> Outcome:
-    """A run for every range, up to the first that fails; of files that are read, all are tried."""
-    total = Outcome()
-    for keys in ranges:
+    """A run for every range in this process; why any failed is said at once."""
+
+    def run(keys: Sequence[str]) -> Outcome:
         piece = Piece(tuple(record.name for record in phase), tuple(keys))
         outcome = run_piece(instance, config, job, piece)
         for reason in outcome.reasons:
-            say(f"error: {reason}", err=True)
-        total += outcome
-        if not outcome.success and phase != (SAMPLES,):
-            break
-    return total
+            tell("error", reason)
+        return outcome
 
-
-def _report_incomplete(config: CorpusConfig, shards: Sequence[str]) -> set[str]:
-    """Say which files break off; the keys of the shards that selections leave out for it."""
-    found = incomplete_shards(Store(config.store, config.storage_options), config, shards)
-    left_out = left_out_if_incomplete(config)
-    for shard, reason in found.items():
-        level = "error" if left_out else "warning"
-        say(f"{level}: samples: {shard} is incomplete: {reason}", err=True)
-    return set(found) if left_out else set()
-
-
-def _report_usable(config: CorpusConfig, shards: Sequence[str]) -> bool:
-    """Whether there is a usable row; says why not, and what to set."""
-    store = Store(config.store, config.storage_options)
-    reason = why_unusable(store, config.name, SAMPLES.name, shards)
-    if reason is not None:
-        say(f"error: {reason}", err=True)
-    return reason is None
-
-
-def _ranges(
-    record: AssetRecord,
-    registered: Sequence[str],
-    usable: set[str],
-    config: CorpusConfig,
-    recipes: Sequence[str],
-) -> list[Sequence[str]]:
-    """The ranges of partitions that a run of an asset covers; one without any for the corpus."""
-    if record.unit == "corpus":
-        return [()]
-    if record.unit == "recipe":
-        return contiguous(list(config.recipes), recipes)
-    return contiguous(registered, usable)
-
-
-def contiguous(keys: Sequence[str], wanted: Iterable[str]) -> list[Sequence[str]]:
-    """Runs of neighbouring keys that are wanted; Dagster materializes ranges, not sets."""
-    wanted = set(wanted)
-    ranges: list[list[str]] = [[]]
-    for key in keys:
-        if key in wanted:
-            ranges[-1].append(key)
-        elif ranges[-1]:
-            ranges.append([])
-    return [found for found in ranges if found]
+    return make_in_turn(phase, ranges, run)

@@ -1,14 +1,15 @@
-"""What a headless run says of its events: messages, failures, checks, and its cancellation."""
+"""What a headless run says of its events: messages, checks, and its cancellation."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import dagster as dg
 
-from tshirt_assets.commands.terminal import MENDABLE, TerminalHandler
+from tshirt_assets.commands.terminal import TerminalHandler
 from tshirt_assets.export.escaping import one_line
 from tshirt_assets.incremental.progress import IN_PROGRESS
+from tshirt_assets.orchestration.outcome import Canceling
 from tshirt_assets.orchestration.run_start import PROCESS_TAG
 
 UNFINISHED: Final = (
@@ -18,7 +19,6 @@ UNFINISHED: Final = (
     dg.DagsterRunStatus.CANCELING,
 )
 MOST_SHARDS: Final = 3  # of a check that are named, with what it found there
-FRAMEWORK: Final = "dagster."  # where messages of Dagster's own wrappers begin
 
 
 def unfinished_runs(
@@ -43,7 +43,7 @@ def terminal_logger(instance: dg.DagsterInstance) -> dg.LoggerDefinition:
         handler = TerminalHandler()
         handler.addFilter(_is_message)
         logger.addHandler(handler)
-        logger.addHandler(_Canceling(instance))
+        logger.addHandler(Canceling(instance, "Interrupted at the terminal."))
         return logger
 
     return plain
@@ -53,55 +53,6 @@ def _is_message(record: logging.LogRecord) -> bool:
     """Lets through what assets log; not Dagster's own event messages, nor how far they are."""
     is_event = getattr(record, "dagster_meta", {}).get("dagster_event")
     return not is_event and not any(hasattr(record, key) for key in IN_PROGRESS)
-
-
-class _Canceling(logging.Handler):
-    """Requests the cancellation of a run when one of its steps was interrupted.
-
-    Dagster takes an interruption that nobody requested for a failure. It decides right after it
-    has logged that the step ended, and here in the same thread.
-    """
-
-    def __init__(self, instance: dg.DagsterInstance) -> None:
-        super().__init__()
-        self._instance = instance
-
-    def emit(self, record: logging.LogRecord) -> None:
-        meta = getattr(record, "dagster_meta", {})
-        event = meta.get("dagster_event")
-        if event is None or not event.is_step_failure:
-            return
-        source = event.step_failure_data.error_source
-        run = self._instance.get_run_by_id(meta["run_id"])
-        if run is not None and source is not None and source.value == "INTERRUPT":
-            self._instance.report_run_canceling(run, "Interrupted at the terminal.")
-
-
-def failure_reasons(failures: Iterable[dg.DagsterEvent]) -> list[str]:
-    """Why steps failed, in one line each."""
-    return [f"{event.step_key}: {one_line(_reason(event.step_failure_data))}" for event in failures]
-
-
-def _reason(data: Any) -> str:
-    """What a failed step says: its own message, never the cause behind it.
-
-    Assets that fail on purpose give a description. Of anything else the outermost error whose
-    message says what to do counts, and else the outermost that is not Dagster's.
-    """
-    if data.user_failure_data is not None and data.user_failure_data.description:
-        return str(data.user_failure_data.description)
-    errors = list(_errors(data.error))
-    names = {kind.__name__ for kind in MENDABLE}
-    product = [error for error in errors if error.cls_name in names]
-    others = [error for error in errors if not error.message.startswith(FRAMEWORK)]
-    chosen = [*product, *others, *errors]
-    return str(chosen[0].message).strip() if chosen else "no reason given"
-
-
-def _errors(error: Any) -> Iterator[Any]:
-    while error is not None:
-        yield error
-        error = error.cause
 
 
 class FailedChecks:

@@ -2,7 +2,6 @@
 
 import os
 from functools import cache
-from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.reconstruct import repository_def_from_target_def
@@ -10,13 +9,18 @@ from dagster._core.workspace.autodiscovery import loadable_targets_from_python_m
 
 from tshirt_assets.config import ConfigError, CorpusConfig
 from tshirt_assets.config.source_checks import MODULE_VARIABLE
-from tshirt_assets.incremental.catalog import SOURCE
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.upstream import Upstream
+from tshirt_assets.orchestration.upstream_definitions import upstream_definitions
 
 
-def upstream_of(instance: dg.DagsterInstance, config: CorpusConfig) -> Upstream:
-    """The asset upstream of a corpus, with what its module says of it, if one is named."""
+def upstream_of(instance: dg.DagsterInstance, config: CorpusConfig) -> Upstream | None:
+    """The asset that holds the rows of a corpus, with what its module says of it, if one is named.
+
+    None where files hold them.
+    """
+    if config.source_asset is None:
+        return None
     return Upstream.found_in(instance, Binding(config), _repository(config))
 
 
@@ -34,30 +38,7 @@ def source_definitions(config: CorpusConfig) -> dg.Definitions:
             f"module (-m my_project.definitions, or {MODULE_VARIABLE}), or materialize "
             f"{config.name} in Dagster"
         )
-    binding = Binding(config)
-    manager = f"{config.name}_{SOURCE}"
-    spec = dg.AssetSpec(
-        binding.upstream,
-        partitions_def=repository.asset_graph.get(binding.upstream).partitions_def,
-        metadata={"dagster/io_manager_key": manager},
-    )
-    return dg.Definitions([spec], resources={manager: _TheirManager(binding.upstream, repository)})
-
-
-class _TheirManager(dg.IOManager):
-    """Loads an asset as its own definitions do, with resources that meet none of the corpus's."""
-
-    def __init__(self, key: dg.AssetKey, repository: dg.RepositoryDefinition):
-        self._key, self._repository = key, repository
-
-    def load_input(self, context: dg.InputContext) -> Any:
-        partition = context.asset_partition_key if context.has_asset_partitions else None
-        return self._repository.load_asset_value(
-            self._key, instance=context.instance, partition_key=partition
-        )
-
-    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        raise NotImplementedError("the corpus makes no part of the asset that it hangs on")
+    return upstream_definitions(Binding(config), repository)
 
 
 def _repository(config: CorpusConfig) -> dg.RepositoryDefinition | None:

@@ -39,6 +39,11 @@ def say(text: str, *, err: bool = False) -> None:
         click.echo(visible(text).encode(encoding, "backslashreplace").decode(encoding), err=err)
 
 
+def tell(level: str, line: str) -> None:
+    """Print a line of a level: info on stdout, others, after their name, on stderr."""
+    say(line if level == "info" else f"{level}: {line}", err=level != "info")
+
+
 def mendable(error: BaseException) -> BaseException | None:
     """The outermost error among an error and its causes whose message says what to do."""
     return next((found for found in _chain(error) if isinstance(found, MENDABLE)), None)

@@ -1,5 +1,6 @@
 """The configuration of a corpus: its options, declared once, and everything said about them."""
 
+from tshirt_assets.config.automation import AutomationOptions
 from tshirt_assets.config.corpus import NEIGHBOURS, ConfigError, CorpusConfig, parse_config
 from tshirt_assets.config.options import (
     CausalLMOptions,
@@ -18,6 +19,7 @@ from tshirt_assets.config.options import (
 
 __all__ = [
     "NEIGHBOURS",
+    "AutomationOptions",
     "CausalLMOptions",
     "ColumnOptions",
     "ConfigError",

@@ -19,6 +19,7 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
+from tshirt_assets.config.automation import AutomationOptions
 from tshirt_assets.config.card_options import CardOptions
 from tshirt_assets.config.credentials import in_address
 from tshirt_assets.config.messages import fault_lines
@@ -229,6 +230,17 @@ class CorpusConfig(Options):
         ge=0.0,
         le=1.0,
         description="The status check warns when more than this share of a shard is not ok.",
+    )
+    checks: Literal["warn", "block"] = Field(
+        default="warn",
+        description="What a check does that fails with an error. warn: it is shown and listed. "
+        "block: it also stops everything that is made from what it looked at, in every way of "
+        "running, until it passes.",
+    )
+    automation: AutomationOptions | SkipJsonSchema[None] = Field(
+        default=None,
+        description="Upkeep by a running Dagster: `{}` scores new and changed shards and selects "
+        "subsets again as files arrive. By default nothing is made unless it is asked for.",
     )
     owners: tuple[str, ...] = Field(
         default=(), description="Owners shown on the assets: an e-mail address or team:NAME."

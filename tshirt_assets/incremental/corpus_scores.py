@@ -12,6 +12,7 @@ from tshirt_assets.incremental.dataset import Dataset, open_dataset
 from tshirt_assets.incremental.draws import DELTAS, sampled_table
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.facts import TableFacts
+from tshirt_assets.incremental.needs import decisive_tables
 from tshirt_assets.incremental.stored_rows import read_texts
 from tshirt_assets.selection.agreement import RecipeComparison, compare_recipes
 from tshirt_assets.selection.methods import METHODS
@@ -50,12 +51,7 @@ class CorpusScores:
 
     def inputs(self, recipe: Recipe) -> dict[str, Dataset]:
         """The datasets that decide what a recipe (and the recipes it fuses) selects."""
-        parts = [recipe, *(self.config.recipes[name] for name in recipe.fuse)]
-        assets = ["samples", "token_scores"]
-        assets += sorted({METHODS[part.method].decided_by for part in parts} - set(assets))
-        if recipe.dedupe_similarity or recipe.diversity:
-            assets.append("embeddings")
-        return {asset: self.dataset(asset) for asset in assets}
+        return {table: self.dataset(table) for table in decisive_tables(self.config, recipe)}
 
     def tables(self, recipe: Recipe) -> ScoreTables:
         """The tables that a recipe needs, and for its report those that other recipes need.

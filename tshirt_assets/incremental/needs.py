@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tshirt_assets.config import CorpusConfig
+from tshirt_assets.config import CorpusConfig, Recipe
 from tshirt_assets.selection.methods import METHODS
 
 Need = Callable[[CorpusConfig], bool]
@@ -37,3 +37,13 @@ def vectors(config: CorpusConfig) -> bool:
     """Whether vectors are asked for: by MIWV, by a recipe's last steps, or by search."""
     last_steps = any(r.dedupe_similarity or r.diversity for r in config.recipes.values())
     return miwv(config) or last_steps or config.semantic_search
+
+
+def decisive_tables(config: CorpusConfig, recipe: Recipe) -> list[str]:
+    """Names of the tables that decide what a recipe, and the recipes it fuses, selects."""
+    parts = [recipe, *(config.recipes[name] for name in recipe.fuse)]
+    tables = ["samples", "token_scores"]
+    tables += sorted({METHODS[part.method].decided_by for part in parts} - set(tables))
+    if recipe.dedupe_similarity or recipe.diversity:
+        tables.append("embeddings")
+    return tables

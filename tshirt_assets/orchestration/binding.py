@@ -51,6 +51,11 @@ class Binding:
         """The recipes, partitions of `selected_subset`."""
         return dg.StaticPartitionsDefinition(list(self.config.recipes))
 
+    @property
+    def blocks(self) -> bool:
+        """Whether a check that fails with an error stops what is made from what it looked at."""
+        return self.config.checks == "block"
+
     def key(self, asset: str) -> dg.AssetKey:
         """Key of one of the corpus's assets, or of the one upstream that it hangs on."""
         return self.upstream if asset == UPSTREAM else self._mapped(self._bare_spec(asset)).key
@@ -108,6 +113,10 @@ class Binding:
             return [self.dep(FILES)]
         of_none = dg.SpecificPartitionsPartitionMapping([])
         return [self.dep(SOURCE), dg.AssetDep(self.upstream, partition_mapping=of_none)]
+
+    def op(self, name: str) -> str:
+        """Name of the op that makes an asset, or of another op of the corpus."""
+        return f"{self.name}__{name}"
 
     def resource(self, kind: str) -> str:
         """Key of the corpus's `store`, `scorer`, `target`, `embedder` or `io_manager`."""

@@ -1,7 +1,8 @@
 """How an asset of the catalogue becomes one of Dagster's; its module says only what it does."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -14,16 +15,25 @@ from tshirt_assets.incremental.errors import UpstreamError, in_words_of_assets
 from tshirt_assets.incremental.progress import Began, tell
 from tshirt_assets.models.model_files import ModelError
 from tshirt_assets.orchestration.asset_run import Run
+from tshirt_assets.orchestration.automation import condition
 from tshirt_assets.orchestration.binding import GPU_POOL, Binding
+from tshirt_assets.orchestration.blocking import (
+    BlockedError,
+    blocking_tags,
+    refuse_if_blocked,
+)
+from tshirt_assets.orchestration.inputs import INPUTS, input_place, inputs_dep, inputs_tags
+from tshirt_assets.orchestration.noticing import noticing
 from tshirt_assets.orchestration.recording import column_schema
 from tshirt_assets.orchestration.run_start import check_before
 from tshirt_assets.orchestration.shard_loop import Report, check_result, materialize_partitions
 from tshirt_assets.store.faults import StoreError
 
 # Their messages name the remedy.
-REMEDIED = (ConfigError, CorpusError, ModelError, StoreError, UpstreamError)
+REMEDIED = (BlockedError, ConfigError, CorpusError, ModelError, StoreError, UpstreamError)
 
-Body = Callable[[Run], Iterator[Any]]
+Body = Callable[[Run, Mapping[str, str]], Iterator[Any]]
+"""Makes an asset, given the present versions of `inputs`."""
 
 
 def partitioned_asset(
@@ -35,10 +45,20 @@ def partitioned_asset(
     """
     upstream = [dep.asset_key for dep in dependencies(binding, record)]
 
-    def body(run: Run) -> Iterator[Any]:
+    def body(run: Run, inputs: Mapping[str, str]) -> Iterator[Any]:
         with _one_line_failures():
+            blocked = refuse_if_blocked(run, record)
             process = prepare(run)
-        yield from materialize_partitions(run.context, binding, record, upstream, process)
+
+        def guarded(partition: str) -> Report:
+            if partition in blocked:
+                raise BlockedError(blocked[partition])
+            report = process(partition)
+            version = inputs.get(input_place(record, partition))
+            seen = {} if version is None else {INPUTS: version}
+            return replace(report, inputs=report.inputs | seen)
+
+        yield from materialize_partitions(run.context, binding, record, upstream, guarded)
 
     return _declared(binding, record, body)
 
@@ -48,11 +68,15 @@ def corpus_asset(
 ) -> dg.AssetsDefinition:
     """An unpartitioned asset over all shards, made by `make(run)`."""
 
-    def body(run: Run) -> Iterator[Any]:
+    def body(run: Run, inputs: Mapping[str, str]) -> Iterator[Any]:
         with _one_line_failures():
+            refuse_if_blocked(run, record)
+            seen = inputs_tags(run.context.instance, binding, record, inputs)
             report = make(run)
         yield dg.MaterializeResult(
-            metadata=report.metadata, data_version=dg.DataVersion(report.data_version)
+            metadata=report.metadata,
+            data_version=dg.DataVersion(report.data_version),
+            tags=seen | blocking_tags(binding, report.checks),
         )
         for name, outcome in report.checks.items():
             yield check_result(binding, record.name, name, {"all shards": outcome})
@@ -72,6 +96,8 @@ def dependencies(binding: Binding, record: AssetRecord) -> list[dg.AssetDep]:
         if by_hand or other.needed(binding.config):
             whole = other.unit == "shard" and record.unit != "shard"
             deps.append(binding.dep(other.name, whole=whole))
+    if record.unit != "shard":
+        deps.append(inputs_dep(binding, record))
     return deps
 
 
@@ -85,7 +111,7 @@ def _declared(binding: Binding, record: AssetRecord, body: Body) -> dg.AssetsDef
     schema = {"dagster/column_schema": column_schema(record.schema)} if record.schema else {}
 
     @dg.multi_asset(
-        name=f"{binding.name}__{record.name}",
+        name=binding.op(record.name),
         specs=[
             binding.spec(
                 record.name,
@@ -95,11 +121,15 @@ def _declared(binding: Binding, record: AssetRecord, body: Body) -> dg.AssetsDef
                 kinds=set(record.kinds),
                 code_version=record.code_version,
                 metadata=schema | binding.loading(record.name),
+                automation_condition=condition(binding, record),
             )
         ],
         check_specs=[
             dg.AssetCheckSpec(
-                name, asset=binding.key(record.name), description=checks.DESCRIPTIONS[name]
+                name,
+                asset=binding.key(record.name),
+                description=checks.DESCRIPTIONS[name],
+                blocking=binding.blocks,
             )
             for name in record.checks
         ],
@@ -111,7 +141,8 @@ def _declared(binding: Binding, record: AssetRecord, body: Body) -> dg.AssetsDef
         run = Run(context, binding)
         check_before(run)
         tell(Began(record.name))
-        yield from body(run)
+        with noticing(run, record) as inputs:
+            yield from body(run, inputs)
 
     return materialize
 

@@ -28,7 +28,7 @@ def build_maintenance_job(binding: Binding) -> dg.JobDefinition:
     """The job `{corpus}_maintenance`: compact the corpus's tables and prune old versions."""
 
     @dg.op(
-        name=f"{binding.name}__maintain",
+        name=binding.op("maintain"),
         description="Compacts the tables and deletes versions older than the retention window; "
         "fails, and changes nothing, when a recorded subset could then no longer be re-read.",
         required_resource_keys={binding.resource("store")},

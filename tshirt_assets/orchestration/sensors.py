@@ -1,11 +1,15 @@
 """The sensor that registers new shards of a corpus and notices changed ones."""
 
+from collections.abc import Collection
+
 import dagster as dg
 
 from tshirt_assets.corpus.bytestream import listed_version
 from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.corpus.shards import ShardSpec, discover_shards
 from tshirt_assets.orchestration.binding import Binding
+from tshirt_assets.orchestration.inputs import present_inputs
+from tshirt_assets.orchestration.noticing import Change, changes, configured_store
 from tshirt_assets.orchestration.shard_changes import changed_versions, upstream_changes
 from tshirt_assets.orchestration.upstream import Upstream
 
@@ -37,9 +41,10 @@ def build_shard_sensor(binding: Binding) -> dg.SensorDefinition:
             patterns = ", ".join(binding.config.paths)
             return dg.SkipReason(f"{patterns}: no file matches; check `paths` of the corpus")
         new = [spec.key for spec in specs if spec.key not in registered]
+        noticed = _noticed(context.instance, binding, {spec.key for spec in specs} & registered)
         return dg.SensorResult(
             dynamic_partitions_requests=([binding.shards.build_add_request(new)] if new else []),
-            asset_events=observations(context.instance, binding, specs),
+            asset_events=[*observations(context.instance, binding, specs), *noticed],
         )
 
     return shards
@@ -62,7 +67,17 @@ def _upstream_tick(
     if found.gone:
         context.log.warning(f"gone from {upstream.name}: {', '.join(found.gone)}")
         requests.append(binding.shards.build_delete_request(found.gone))
-    return dg.SensorResult(dynamic_partitions_requests=requests, asset_events=found.events)
+    live = set(context.instance.get_dynamic_partitions(binding.name)) & set(found.present)
+    noticed = _noticed(context.instance, binding, live)
+    return dg.SensorResult(
+        dynamic_partitions_requests=requests, asset_events=[*found.events, *noticed]
+    )
+
+
+def _noticed(instance: dg.DagsterInstance, binding: Binding, live: Collection[str]) -> list[Change]:
+    """What is to be recorded of corpus-wide assets and subsets, made from the live shards."""
+    present = present_inputs(instance, binding, live)
+    return changes(instance, binding, configured_store(binding), present)
 
 
 def observations(

@@ -13,10 +13,14 @@ from tshirt_assets.incremental.errors import in_words_of_assets
 from tshirt_assets.incremental.progress import IN_PROGRESS
 from tshirt_assets.incremental.side_by_side import one_by_one, side_by_side
 from tshirt_assets.orchestration.binding import Binding
+from tshirt_assets.orchestration.blocking import REMEDY, BlockedError, blocking_tags, failed_checks
 
 # Dagster would log one materialization per partition of a range run again at the end, all with
 # one common data version, over those of the loop. An output with this mark is not logged again.
 _ALREADY_LOGGED = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
+
+# In place of the newest event of an upstream that a partition was not made from: none comes later.
+_AFTER_ALL = str(2**62)
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,8 @@ def materialize_partitions(
                 asset_key=binding.key(asset),
                 partition=shard,
                 metadata=report.metadata,
-                tags=_version_tags(binding, record, report, pointers),
+                tags=_version_tags(binding, record, report, pointers)
+                | blocking_tags(binding, report.checks),
             )
         )
         return report
@@ -77,6 +82,8 @@ def materialize_partitions(
             continue
         for name, found in report.checks.items():
             outcomes.setdefault(name, {})[shard] = found
+        if failed := failed_checks(binding, report.checks):
+            failures[shard] = BlockedError(f"failed the check {', '.join(failed)}; {REMEDY}")
     checked = [check_result(binding, asset, *by_shard) for by_shard in outcomes.items()]
     if failures:
         yield from checked  # of the finished ones: what they found is worth knowing all the more
@@ -115,7 +122,8 @@ def _version_tags(
     inputs = {binding.key(name): version for name, version in report.inputs.items()}
     for key, pointer in pointers.items():
         tags[f"dagster/input_data_version/{key.to_user_string()}"] = inputs.get(key, "")
-        tags[f"dagster/input_event_pointer/{key.to_user_string()}"] = pointer
+        seen = pointer if key in inputs else _AFTER_ALL
+        tags[f"dagster/input_event_pointer/{key.to_user_string()}"] = seen
     return tags
 
 

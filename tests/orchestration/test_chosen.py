@@ -2,10 +2,10 @@
 
 import pytest
 
-from tshirt_assets.commands.chosen import Chosen
 from tshirt_assets.config import ConfigError, CorpusConfig
 from tshirt_assets.config.options import Recipe
 from tshirt_assets.incremental.catalog import needed_assets
+from tshirt_assets.orchestration.chosen import Chosen
 
 CONFIG = CorpusConfig(
     name="c",

@@ -1,0 +1,85 @@
+"""What has changed is recorded at once, by the run that changed it: the UI need not be asked."""
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+
+import dagster as dg
+
+from tshirt_assets.corpus.errors import CorpusError
+from tshirt_assets.corpus.shards import discover_shards
+from tshirt_assets.incremental.catalog import SELECTED_SUBSET, AssetRecord
+from tshirt_assets.incremental.errors import UpstreamError
+from tshirt_assets.orchestration.asset_run import Run
+from tshirt_assets.orchestration.binding import Binding
+from tshirt_assets.orchestration.freshness import subset_evaluation
+from tshirt_assets.orchestration.inputs import changed_observations, input_place, present_inputs
+from tshirt_assets.store.faults import StoreError
+from tshirt_assets.store.store import Store
+
+Change = dg.AssetObservation | dg.AssetCheckEvaluation
+
+
+@contextmanager
+def noticing(run: Run, record: AssetRecord) -> Iterator[Mapping[str, str]]:
+    """The present versions of `inputs`, recorded when they have changed.
+
+    That is after a run of a shard-wise asset, also one that failed on some shards. What is made
+    from all shards records before it begins what it is about to read.
+    """
+    if record.unit != "shard":
+        yield _noticed(run)
+        return
+    try:
+        yield {}
+    finally:
+        _noticed(run)
+
+
+def changes(
+    instance: dg.DagsterInstance,
+    binding: Binding,
+    store: Store | None,
+    present: Mapping[str, str],
+) -> list[Change]:
+    """What is to be recorded of `inputs` as they are now.
+
+    Where those of a subset are other ones, `matches_current_scores` is evaluated in the store, too.
+    """
+    observed = changed_observations(instance, binding, present)
+    subsets = input_place(SELECTED_SUBSET, "")
+    found: list[Change] = [*observed]
+    recorded = instance.get_latest_materialization_event(binding.key(SELECTED_SUBSET.name))
+    if (
+        store is not None
+        and recorded is not None
+        and any(str(event.partition).startswith(subsets) for event in observed)
+    ):
+        registered = instance.get_dynamic_partitions(binding.name)
+        found.append(subset_evaluation(binding, store, registered))
+    return found
+
+
+def configured_store(binding: Binding) -> Store | None:
+    """The store that the configuration names; None where a resource has taken its place."""
+    if "store" in binding.replaced:
+        return None
+    return Store(binding.config.store, binding.config.storage_options)
+
+
+def _noticed(run: Run) -> Mapping[str, str]:
+    """The present versions of `inputs`, recorded. What cannot be looked at now fails no run."""
+    instance, binding = run.context.instance, run.binding
+    try:
+        present = present_inputs(instance, binding, _live_shards(run))
+        for event in changes(instance, binding, run.store, present):
+            instance.report_runless_asset_event(event)
+    except (CorpusError, StoreError, UpstreamError) as error:
+        run.log.warning(f"whether subsets are up to date could not be told: {error}")
+        return {}
+    return present
+
+
+def _live_shards(run: Run) -> Collection[str]:
+    registered = set(run.registered)
+    specs = discover_shards(run.config, registered, missing_ok=True)
+    return {spec.key for spec in specs} & registered
