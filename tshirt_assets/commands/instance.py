@@ -14,7 +14,7 @@ from tshirt_assets.config import ConfigError, CorpusConfig
 from tshirt_assets.corpus.shards import discover_shards
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.sensors import observations
-from tshirt_assets.orchestration.shard_changes import upstream_changes
+from tshirt_assets.orchestration.shard_changes import follow
 
 NO_CAPTURE: Final = {
     "module": "dagster._core.storage.noop_compute_log_manager",
@@ -52,7 +52,10 @@ def register_shards(instance: dg.DagsterInstance, config: CorpusConfig) -> list[
     Of an asset in place of files, partitions that are gone are deleted here as well.
     """
     if config.source_asset is not None:
-        return _register_upstream(instance, config)
+        changes = follow(upstream_of(instance, config))
+        for shard in changes.gone:
+            say(f"gone from {config.source_asset}, left out from now on: {shard}", err=True)
+        return changes.new
     binding = Binding(config)
     registered = set(instance.get_dynamic_partitions(config.name))
     specs = discover_shards(config, registered, missing_ok=bool(registered))
@@ -62,18 +65,6 @@ def register_shards(instance: dg.DagsterInstance, config: CorpusConfig) -> list[
     for event in observations(instance, binding, specs):
         instance.report_runless_asset_event(event)
     return new
-
-
-def _register_upstream(instance: dg.DagsterInstance, config: CorpusConfig) -> list[str]:
-    changes = upstream_changes(upstream_of(instance, config))
-    if changes.new:
-        instance.add_dynamic_partitions(config.name, changes.new)
-    for shard in changes.gone:
-        say(f"gone from {config.source_asset}, left out from now on: {shard}", err=True)
-        instance.delete_dynamic_partition(config.name, shard)
-    for event in changes.events:
-        instance.report_runless_asset_event(event)
-    return changes.new
 
 
 def forget_missing_shards(instance: dg.DagsterInstance, config: CorpusConfig) -> None:
