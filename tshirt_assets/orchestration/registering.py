@@ -7,7 +7,7 @@ import dagster as dg
 from tshirt_assets.corpus.shards import discover_shards
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.sensors import observations
-from tshirt_assets.orchestration.shard_changes import upstream_changes
+from tshirt_assets.orchestration.shard_changes import follow
 from tshirt_assets.orchestration.upstream import Upstream
 
 Tell = Callable[[str, str], None]
@@ -24,7 +24,10 @@ def add_new_shards(
     file, or where the asset cannot be looked at.
     """
     if upstream is not None:
-        return _add_partitions(instance, binding, upstream, tell)
+        changes = follow(upstream)
+        for shard in changes.gone:
+            tell("warning", f"gone from {upstream.name}, left out from now on: {shard}")
+        return changes.new
     registered = set(instance.get_dynamic_partitions(binding.name))
     specs = discover_shards(binding.config, registered, missing_ok=bool(registered))
     new = [spec.key for spec in specs if spec.key not in registered]
@@ -33,17 +36,3 @@ def add_new_shards(
     for event in observations(instance, binding, specs):
         instance.report_runless_asset_event(event)
     return new
-
-
-def _add_partitions(
-    instance: dg.DagsterInstance, binding: Binding, upstream: Upstream, tell: Tell
-) -> list[str]:
-    changes = upstream_changes(upstream)
-    if changes.new:
-        instance.add_dynamic_partitions(binding.name, changes.new)
-    for shard in changes.gone:
-        tell("warning", f"gone from {upstream.name}, left out from now on: {shard}")
-        instance.delete_dynamic_partition(binding.name, shard)
-    for event in changes.events:
-        instance.report_runless_asset_event(event)
-    return changes.new

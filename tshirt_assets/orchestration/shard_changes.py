@@ -40,6 +40,22 @@ def upstream_changes(upstream: Upstream) -> Changes:
     )
 
 
+def follow(upstream: Upstream) -> Changes:
+    """Register what is new in an asset, delete what is gone, and note what has changed.
+
+    Raises `CorpusError`.
+    """
+    instance, corpus = upstream.instance, upstream.binding.name
+    changes = upstream_changes(upstream)
+    if changes.new:
+        instance.add_dynamic_partitions(corpus, changes.new)
+    for shard in changes.gone:
+        instance.delete_dynamic_partition(corpus, shard)
+    for event in changes.events:
+        instance.report_runless_asset_event(event)
+    return changes
+
+
 def changed_versions(
     instance: dg.DagsterInstance,
     binding: Binding,

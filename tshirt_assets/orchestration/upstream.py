@@ -164,7 +164,9 @@ class Upstream:
             limit=1,
         ).records
         if observed and _version(observed[0]) == _version(record):
-            return int(_metadata(observed[0])[ROWS])
+            told = _metadata(observed[0])
+            if ROWS in told:
+                return int(told[ROWS])
         return table_rows(self.value(None), self.binding.config)
 
     def _latest(self, partition: str | None) -> dg.EventLogRecord | None:
