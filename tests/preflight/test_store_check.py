@@ -1,11 +1,14 @@
 """Two corpora of one name in one store are told apart; one that moved or grew is itself."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.corpora import Corpus, fill, make_rows
+from tests.web_files import WebFiles, serving
+from tshirt_assets.corpus import patience
 from tshirt_assets.preflight.inspection import Inspection
 from tshirt_assets.preflight.store_check import store_findings
 
@@ -95,3 +98,23 @@ def test_a_store_that_cannot_be_opened_is_one_line(corpus: Corpus) -> None:
     corpus.configure(store="s3://bucket/x", storage_options={"aws_access_key_id": "${NO_SUCH_KEY}"})
     [line] = lines(corpus)
     assert line.startswith("store: storage_options.aws_access_key_id refers to ${NO_SUCH_KEY}")
+
+
+def test_a_corpus_that_lies_elsewhere_is_told_apart_too(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience.time, "sleep", lambda seconds: None)
+    rows = corpus.path("a.jsonl").read_bytes()
+    with serving(WebFiles({"/a.jsonl": rows})) as web:
+        corpus.configure(paths=[f"{web.url}/a.jsonl"])
+        corpus.register()
+        corpus.materialize("samples")
+        assert lines(corpus) == []
+        other = Corpus(tmp_path / "other", corpus.models, {"store": corpus.config.store})
+        other.configure(paths=[f"{web.url}/c.jsonl"])
+        other_rows = "".join(f"{json.dumps(row)}\n" for row in make_rows(9, 5))
+        web.files["/c.jsonl"] = other_rows.encode()
+        [line] = lines(other)
+        assert f"of other files ({web.url}/a.jsonl)" in line
+        del web.files["/a.jsonl"]
+        assert lines(other) == []

@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import parse_qsl, quote
 
 MASK: Final = "***"
-OPTIONS_WITH_CREDENTIALS: Final = frozenset({"storage_options", "source_options"})
+OPTIONS_WITH_CREDENTIALS: Final = {"storage_options", "source_options"}
 """Options of a corpus that are never written anywhere, and change nothing that is computed."""
 _TELLING: Final = re.compile(r"key|secret|token|password|passwd|credential|signature|^sig$", re.I)
 # How white space appears in a quoted text, such as the one of a Rust error.

@@ -103,14 +103,13 @@ class _Stream(io.RawIOBase):
 
     def __init__(self, address: Address):
         self._address = address
-        self._file: RemoteFile | None = _asked(
-            address, lambda client: client.opened(address), first=True
-        )
-        self._seen = self._file.seen
+        self._file: RemoteFile | None = None
+        self._fetcher = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
         self._at = 0
         self._start, self._block, self._size = 0, b"", FIRST_BLOCK
         self._ahead: tuple[int, Future[bytes]] | None = None
-        self._fetcher = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
+        self._file = _asked(address, lambda client: client.opened(address), first=True)
+        self._seen = self._file.seen
 
     def readable(self) -> bool:
         return True
@@ -172,6 +171,8 @@ class _Stream(io.RawIOBase):
             except BaseException:
                 file.close()
                 raise
+            if self.closed:
+                file.close()
             self._file = file
             return data
 

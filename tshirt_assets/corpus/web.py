@@ -118,7 +118,7 @@ class WebFile:
                 raise ChangedError(self._url)
             if response.status == 206:
                 with response:
-                    return response.read()
+                    return response.read(stop - start)
             return self._onwards(response, 0, start, stop)
         except HTTPException as error:
             raise ConnectionError(type(error).__name__) from None
