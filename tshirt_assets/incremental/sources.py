@@ -10,7 +10,7 @@ from tshirt_assets.incremental.catalog import SAMPLES
 from tshirt_assets.incremental.identity import identity_hash
 from tshirt_assets.store.store import Store
 
-UNREAD = {"recipes", "storage_options"}  # options that say nothing of how files are read
+UNREAD = {"card", "recipes", "storage_options"}  # options that say nothing of how files are read
 
 
 def source_text(store: Store, path: str) -> str:
