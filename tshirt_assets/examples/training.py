@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from tshirt_assets.corpus.sample import Message, Sample
+from tshirt_assets.corpus.sample import Sample
 from tshirt_assets.corpus.status import Status
+from tshirt_assets.export.turns import scored_messages
 
 if TYPE_CHECKING:
     import torch
@@ -31,7 +32,7 @@ def tokenize_rows(
             row=row["row"],
             status=Status.OK,
             status_detail=None,
-            messages=tuple(Message.of(turn) for turn in row["messages"]),
+            messages=tuple(scored_messages(row)),
             instruction=row["instruction"],
             input=row["input"],
             response=row["response"],

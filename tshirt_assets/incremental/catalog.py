@@ -59,7 +59,7 @@ SAMPLES = AssetRecord(
     "response, and a status that says why a row is not usable.",
     unit="shard",
     phase=1,
-    code_version="2",
+    code_version="3",
     kinds=frozenset({"lancedb"}),
     reads=(FILES,),
     checks=("rows_usable", "shard_complete", "prompts_bare"),

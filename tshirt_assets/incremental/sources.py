@@ -12,7 +12,7 @@ from tshirt_assets.incremental.catalog import SAMPLES
 from tshirt_assets.incremental.identity import identity_hash
 from tshirt_assets.store.store import Store
 
-UNREAD = OPTIONS_WITH_CREDENTIALS | {"recipes", "source_asset"}
+UNREAD = OPTIONS_WITH_CREDENTIALS | {"automation", "card", "checks", "recipes", "source_asset"}
 """Options that say nothing of how files are read."""
 
 
