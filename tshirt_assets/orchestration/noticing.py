@@ -11,8 +11,14 @@ from tshirt_assets.incremental.catalog import SELECTED_SUBSET, AssetRecord
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.orchestration.binding import Binding
-from tshirt_assets.orchestration.freshness import subset_evaluation
-from tshirt_assets.orchestration.inputs import changed_observations, input_place, present_inputs
+from tshirt_assets.orchestration.freshness import is_red, subset_evaluation
+from tshirt_assets.orchestration.inputs import (
+    INPUTS,
+    changed_observations,
+    input_place,
+    present_inputs,
+)
+from tshirt_assets.orchestration.latest_tags import LatestTags
 from tshirt_assets.store.faults import StoreError
 from tshirt_assets.store.store import Store
 
@@ -43,19 +49,17 @@ def changes(
 ) -> list[Change]:
     """What is to be recorded of `inputs` as they are now.
 
-    Where those of a subset are other ones, `matches_current_scores` is evaluated in the store, too.
+    Where those of a subset are other ones, `matches_current_scores` is evaluated in the store, too,
+    which takes a look at every table: not again while it is red and a subset is out of date.
     """
     observed = changed_observations(instance, binding, present)
     subsets = input_place(SELECTED_SUBSET, "")
     found: list[Change] = [*observed]
-    recorded = instance.get_latest_materialization_event(binding.key(SELECTED_SUBSET.name))
-    if (
-        store is not None
-        and recorded is not None
-        and any(str(event.partition).startswith(subsets) for event in observed)
-    ):
-        registered = instance.get_dynamic_partitions(binding.name)
-        found.append(subset_evaluation(binding, store, registered))
+    if store is not None and any(str(event.partition).startswith(subsets) for event in observed):
+        made_from = _made_from(instance, binding)
+        if made_from and not (made_from.items() - present.items() and is_red(instance, binding)):
+            registered = instance.get_dynamic_partitions(binding.name)
+            found.append(subset_evaluation(binding, store, registered))
     return found
 
 
@@ -64,6 +68,17 @@ def configured_store(binding: Binding) -> Store | None:
     if "store" in binding.replaced:
         return None
     return Store(binding.config.store, binding.config.storage_options)
+
+
+def _made_from(instance: dg.DagsterInstance, binding: Binding) -> dict[str, str]:
+    """By partition of `inputs`: the version that the recorded subset was made from."""
+    name = f"dagster/input_data_version/{binding.key(INPUTS).to_user_string()}"
+    recorded = LatestTags().by_partition(instance, binding.key(SELECTED_SUBSET.name))
+    return {
+        input_place(SELECTED_SUBSET, recipe): tags.get(name, "")
+        for recipe, tags in recorded.items()
+        if recipe in binding.config.recipes
+    }
 
 
 def _noticed(run: Run) -> Mapping[str, str]:
