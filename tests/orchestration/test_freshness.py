@@ -7,6 +7,7 @@ import pytest
 
 from tests.corpora import NAME, Corpus, make_rows
 from tshirt_assets.incremental.score_table import ScoreTable
+from tshirt_assets.store.faults import DamagedTableError
 
 
 def matches(corpus: Corpus) -> dg.AssetCheckEvaluation:
@@ -121,3 +122,18 @@ def test_rows_read_again_while_they_are_scored_leave_the_scores_stale(
     assert materialized.frame(asset, a).height == 12
     if asset != "miwv_scores":  # its other inputs have not been brought up to date
         assert (asset, a) not in materialized.stale()
+
+
+def test_a_table_that_cannot_be_read_does_not_stop_the_sensor(
+    materialized: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(*_: object) -> None:
+        raise DamagedTableError("as the test wants it")
+
+    before = last_evaluation(materialized)
+    monkeypatch.setattr("tshirt_assets.orchestration.freshness.changed_inputs", damaged)
+    materialized.path("b.jsonl").unlink()
+    materialized.write("d.jsonl", make_rows(3, 2))
+    materialized.sensor_tick()
+    assert materialized.shard("d-")
+    assert last_evaluation(materialized) == before

@@ -1,7 +1,7 @@
 """What has changed is recorded at once, by the run that changed it: the UI need not be asked."""
 
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import dagster as dg
 
@@ -22,6 +22,7 @@ from tshirt_assets.orchestration.latest_tags import LatestTags
 from tshirt_assets.store.faults import StoreError
 from tshirt_assets.store.store import Store
 
+UNREADABLE = (CorpusError, StoreError, UpstreamError)
 Change = dg.AssetObservation | dg.AssetCheckEvaluation
 
 
@@ -29,16 +30,18 @@ Change = dg.AssetObservation | dg.AssetCheckEvaluation
 def noticing(run: Run, record: AssetRecord) -> Iterator[Mapping[str, str]]:
     """The present versions of `inputs`, recorded when they have changed.
 
-    That is after a run of a shard-wise asset, also one that failed on some shards. What is made
-    from all shards records before it begins what it is about to read.
+    That is after a run of a shard-wise asset, also one that failed on some shards, but not one that
+    was interrupted. What is made from all shards records before it begins what it will read.
     """
     if record.unit != "shard":
         yield _noticed(run)
         return
     try:
         yield {}
-    finally:
+    except Exception:
         _noticed(run)
+        raise
+    _noticed(run)
 
 
 def changes(
@@ -50,7 +53,8 @@ def changes(
     """What is to be recorded of `inputs` as they are now.
 
     Where those of a subset are other ones, `matches_current_scores` is evaluated in the store, too,
-    which takes a look at every table: not again while it is red and a subset is out of date.
+    which takes a look at every table: not again while it is red and a subset is out of date, and
+    not where a table cannot be read, which the next run will say.
     """
     observed = changed_observations(instance, binding, present)
     subsets = input_place(SELECTED_SUBSET, "")
@@ -59,7 +63,8 @@ def changes(
         made_from = _made_from(instance, binding)
         if made_from and not (made_from.items() - present.items() and is_red(instance, binding)):
             registered = instance.get_dynamic_partitions(binding.name)
-            found.append(subset_evaluation(binding, store, registered))
+            with suppress(*UNREADABLE):
+                found.append(subset_evaluation(binding, store, registered))
     return found
 
 
@@ -88,7 +93,7 @@ def _noticed(run: Run) -> Mapping[str, str]:
         present = present_inputs(instance, binding, _live_shards(run))
         for event in changes(instance, binding, run.store, present):
             instance.report_runless_asset_event(event)
-    except (CorpusError, StoreError, UpstreamError) as error:
+    except UNREADABLE as error:
         run.log.warning(f"whether subsets are up to date could not be told: {error}")
         return {}
     return present
