@@ -87,3 +87,22 @@ def test_the_schedule_passes_over_a_time_when_there_is_nothing_to_do(tmp_path: P
 def test_times_that_do_not_exist_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"automation.cron: '99 3 \* \* \*' names no time"):
         Recorded(tmp_path, {"automation": {"cron": "99 3 * * *"}})
+
+
+def test_an_interruption_cancels_what_it_is_in(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise dg.DagsterExecutionInterruptedError
+
+    corpus.configure(recipes=IFD)
+    job = corpus.defs.resolve_job_def(f"{NAME}_curate")
+    with monkeypatch.context() as patched:
+        patched.setattr("tshirt_assets.assets.token_scores.score_shard", interrupted)
+        with pytest.raises(dg.DagsterExecutionInterruptedError):
+            job.execute_in_process(instance=corpus.instance)
+    statuses = [run.status for run in corpus.instance.get_runs()]  # the last first
+    assert statuses[0] is dg.DagsterRunStatus.CANCELED
+    assert statuses[1] is dg.DagsterRunStatus.SUCCESS  # of the samples
+    assert len(statuses) == 3
+    assert curate(corpus).success

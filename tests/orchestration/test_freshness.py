@@ -7,6 +7,7 @@ import pytest
 
 from tests.corpora import NAME, Corpus, make_rows
 from tshirt_assets.incremental.score_table import ScoreTable
+from tshirt_assets.store.faults import DamagedTableError
 
 
 def matches(corpus: Corpus) -> dg.AssetCheckEvaluation:
@@ -41,6 +42,33 @@ def test_goes_red_when_the_scores_of_a_shard_change_and_green_again(materialized
     changed = matches(materialized).metadata["changed"].value
     assert isinstance(changed, dict)
     assert set(changed) == set(materialized.config.recipes) - {"ifd"}
+
+
+def last_evaluation(corpus: Corpus) -> dg.AssetCheckEvaluation:
+    """What the UI shows of the check, without asking for it."""
+    key = dg.AssetCheckKey(corpus.key("selected_subset"), "matches_current_scores")
+    storage = corpus.instance.event_log_storage
+    entry = storage.get_latest_asset_check_execution_by_key([key])[key].event
+    assert entry is not None
+    assert entry.dagster_event is not None
+    return entry.dagster_event.asset_check_evaluation_data
+
+
+def test_the_run_that_changes_a_table_says_that_subsets_are_out_of_date(
+    materialized: Corpus,
+) -> None:
+    b = materialized.shard("b-")
+    materialized.write("b.jsonl", make_rows(7, 10))
+    materialized.materialize("samples", partitions=[b])
+    evaluation = last_evaluation(materialized)
+    assert not evaluation.passed
+    assert f"samples {b}" in str(evaluation.description)
+    assert {("selected_subset", r) for r in materialized.config.recipes} <= set(
+        materialized.stale()
+    )
+    materialized.materialize_all()
+    assert last_evaluation(materialized).passed
+    assert materialized.stale() == {}
 
 
 def test_a_shard_that_was_not_there_is_a_change(materialized: Corpus) -> None:
@@ -94,3 +122,18 @@ def test_rows_read_again_while_they_are_scored_leave_the_scores_stale(
     assert materialized.frame(asset, a).height == 12
     if asset != "miwv_scores":  # its other inputs have not been brought up to date
         assert (asset, a) not in materialized.stale()
+
+
+def test_a_table_that_cannot_be_read_does_not_stop_the_sensor(
+    materialized: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(*_: object) -> None:
+        raise DamagedTableError("as the test wants it")
+
+    before = last_evaluation(materialized)
+    monkeypatch.setattr("tshirt_assets.orchestration.freshness.changed_inputs", damaged)
+    materialized.path("b.jsonl").unlink()
+    materialized.write("d.jsonl", make_rows(3, 2))
+    materialized.sensor_tick()
+    assert materialized.shard("d-")
+    assert last_evaluation(materialized) == before

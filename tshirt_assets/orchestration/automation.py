@@ -6,6 +6,7 @@ that fails is left out; the next phase does not wait for it.
 """
 
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -39,14 +40,16 @@ def build_automation_sensor(binding: Binding) -> dg.AutomationConditionSensorDef
     ]
     if not automated:
         return None
-    return dg.AutomationConditionSensorDefinition(
-        name=f"{binding.name}_automation",
-        target=dg.AssetSelection.assets(*(binding.key(record.name) for record in automated)),
-        use_user_code_server=True,  # the conditions are our own
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        minimum_interval_seconds=INTERVAL_SECONDS,
-        description=f"Asks for what is due of {binding.name}, when nothing of it is being made.",
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return dg.AutomationConditionSensorDefinition(
+            name=f"{binding.name}_automation",
+            target=dg.AssetSelection.assets(*(binding.key(record.name) for record in automated)),
+            use_user_code_server=True,  # the conditions are our own
+            default_status=dg.DefaultSensorStatus.RUNNING,
+            minimum_interval_seconds=INTERVAL_SECONDS,
+            description=f"Asks for what is due of {binding.name} when nothing of it is being made.",
+        )
 
 
 def is_automated(binding: Binding, record: AssetRecord) -> bool:

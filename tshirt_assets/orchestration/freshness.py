@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import dagster as dg
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from tshirt_assets.incremental.catalog import SELECTED_SUBSET
 from tshirt_assets.incremental.staleness import changed_inputs
@@ -39,6 +40,13 @@ def subset_evaluation(
     return dg.AssetCheckEvaluation(
         asset_key=binding.key(SELECTED_SUBSET.name), check_name=MATCHES, **_outcome(found)
     )
+
+
+def is_red(instance: dg.DagsterInstance, binding: Binding) -> bool:
+    """Whether `matches_current_scores` failed when it was last evaluated."""
+    key = dg.AssetCheckKey(binding.key(SELECTED_SUBSET.name), MATCHES)
+    found = instance.event_log_storage.get_latest_asset_check_execution_by_key([key]).get(key)
+    return found is not None and found.status is AssetCheckExecutionRecordStatus.FAILED
 
 
 def _outcome(changed: Mapping[str, Sequence[str]]) -> dict[str, Any]:
