@@ -12,6 +12,7 @@ from tests.corpora import Corpus, make_rows
 from tests.runs import damage as d
 from tshirt_assets.commands.last_run import LastRun
 from tshirt_assets.commands.run import run_corpus
+from tshirt_assets.incremental.catalog import ASSETS
 
 OPTIONS = {
     "robustness": {"estimator": "analytic", "neighbours": 2},
@@ -32,10 +33,14 @@ def ran(tmp_path_factory: pytest.TempPathFactory, tiny_models: Path) -> Corpus:
     return corpus
 
 
+def kept(corpus: Corpus) -> LastRun:
+    """What the last run left."""
+    return LastRun(corpus.instance, corpus.config, logging.getLogger("test"))
+
+
 def idle(corpus: Corpus) -> bool:
     """Whether a run would find nothing to do."""
-    last = LastRun(corpus.instance, corpus.config, logging.getLogger("test"))
-    return last.failed_checks() is not None
+    return kept(corpus).has_all()
 
 
 def test_nothing_is_run_again(ran: Corpus, capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,13 +51,15 @@ def test_nothing_is_run_again(ran: Corpus, capsys: pytest.CaptureFixture[str]) -
     assert ran.store.stored(ran.config.name) == tables
 
 
-def test_the_checks_that_failed_are_told_again(ran: Corpus) -> None:
-    last = LastRun(ran.instance, ran.config, logging.getLogger("test"))
-    before = last.failed_checks()
-    assert before is not None
-    last.keep(["warning: check samples.rows_usable: few"])
-    assert last.failed_checks() == ["warning: check samples.rows_usable: few"]
-    last.keep(before)
+def test_the_checks_that_failed_are_told_again(
+    ran: Corpus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = "warning: check samples.rows_usable: few"
+    before = {r.name: kept(ran).failed_checks(r) for r in ASSETS.values()}
+    kept(ran).keep(before | {"samples": [few]})
+    assert run_corpus(ran.instance, ran.config)
+    assert few in capsys.readouterr().err
+    kept(ran).keep(before)
 
 
 def damages() -> dict[str, Callable[[Corpus], None]]:
@@ -102,8 +109,7 @@ def test_a_new_file_and_another_option_are_changes(ran: Corpus) -> None:
     other = ran.config.model_copy(
         update={"recipes": recipes | {"miwv": recipes["miwv"].model_copy(update={"budget": 4})}}
     )
-    last = LastRun(ran.instance, other, logging.getLogger("test"))
-    assert last.failed_checks() is None
+    assert not LastRun(ran.instance, other, logging.getLogger("test")).has_all()
 
 
 def test_what_dagster_has_forgotten_is_run_again(ran: Corpus) -> None:

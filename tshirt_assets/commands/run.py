@@ -1,7 +1,7 @@
 """Materialize a whole corpus without the UI, in this process or in several workers."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -9,7 +9,7 @@ import dagster as dg
 
 from tshirt_assets.commands.crew import Crew
 from tshirt_assets.commands.instance import register_shards
-from tshirt_assets.commands.last_run import LastRun
+from tshirt_assets.commands.last_run import WHOLE, LastRun
 from tshirt_assets.commands.piece import Outcome, Piece, corpus_job, run_piece
 from tshirt_assets.commands.queued import Queue
 from tshirt_assets.commands.run_events import FailedChecks, cancel_runs
@@ -19,7 +19,13 @@ from tshirt_assets.commands.validate import refuse_what_would_fail
 from tshirt_assets.commands.workers import make_together
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.shards import discover_shards
-from tshirt_assets.incremental.catalog import SAMPLES, AssetRecord, phases, skipped_assets
+from tshirt_assets.incremental.catalog import (
+    SAMPLES,
+    AssetRecord,
+    needed_assets,
+    phases,
+    skipped_assets,
+)
 from tshirt_assets.incremental.dataset import incomplete_shards, left_out_if_incomplete
 from tshirt_assets.incremental.unusable import why_unusable
 from tshirt_assets.store.store import Store
@@ -46,18 +52,18 @@ def run_corpus(
     """
     refuse_what_would_fail(config)
     last = LastRun(instance, config, logger)
-    if (lines := last.failed_checks()) is not None:
-        say("nothing has changed since the last run; everything stored was read, and is sound")
-        for line in lines:
-            say(line, err=True)
-        return True
     checks = FailedChecks()
     try:
+        if last.has_all():
+            say("nothing has changed since the last run, and all that is stored is as it was left")
+            for record in needed_assets(config):
+                checks.repeat(record.name, last.failed_checks(record))
+            return True
         shown = shown_progress(config, alone=workers == 1)
         with shown as progress, _maker(instance, config, workers, queued) as make:
-            success = _run_phases(instance, config, make, checks, progress)
+            success = _run_phases(instance, config, make, checks, progress, last)
         if success:
-            last.keep(checks.lines())
+            last.keep(checks.by_asset())
         return success
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
         cancel_runs(instance)
@@ -73,6 +79,7 @@ def _run_phases(
     make: Make,
     checks: FailedChecks,
     progress: RunProgress,
+    last: LastRun,
 ) -> bool:
     register_shards(instance, config)
     if skipped := skipped_assets(config):
@@ -84,9 +91,7 @@ def _run_phases(
     # its own: a shard that fails in one does not keep the others from the next.
     for phase in phases(config):
         ranges = _ranges(phase[0], registered, usable, config)
-        progress.expect(phase, ranges)
-        outcome = make(phase, ranges)
-        checks.add(outcome.checks)
+        outcome = _make_changed(phase, ranges, make, checks, progress, last)
         success &= outcome.success
         if phase == [SAMPLES]:
             usable -= outcome.failed
@@ -100,6 +105,43 @@ def _run_phases(
         elif phase[0].unit == "corpus":  # what is measured from here on needs their results
             usable -= incomplete
     return success
+
+
+def _make_changed(
+    phase: Sequence[AssetRecord],
+    ranges: Sequence[Sequence[str]],
+    make: Make,
+    checks: FailedChecks,
+    progress: RunProgress,
+    last: LastRun,
+) -> Outcome:
+    """Make those assets of a phase that are not as the last run left them, where they are not."""
+    changed = {record.name: last.changed(record) for record in phase}
+    left = [record for record in phase if changed[record.name]]
+    for record in phase:
+        if record not in left:
+            checks.repeat(record.name, last.failed_checks(record))
+    if len(left) < len(phase):
+        names = ", ".join(record.name for record in phase if record not in left)
+        say(f"as the last run left it: {names}", err=True)
+    parts = set().union(*changed.values())
+    ranges = [between for keys in ranges if (between := _between(keys, parts)) is not None]
+    progress.expect(left, ranges)
+    if not left or not ranges:
+        return Outcome()
+    outcome = make(left, ranges)
+    checks.add(outcome.checks)
+    for record in left:
+        last.forget(record)
+    return outcome
+
+
+def _between(keys: Sequence[str], wanted: Container[str]) -> Sequence[str] | None:
+    """The keys from the first to the last that is wanted: one run costs more than a few of them."""
+    places = [place for place, key in enumerate(keys) if key in wanted]
+    if not keys:
+        return keys if WHOLE in wanted else None
+    return keys[places[0] : places[-1] + 1] if places else None
 
 
 @contextmanager
