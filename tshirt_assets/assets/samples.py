@@ -7,13 +7,14 @@ import dagster as dg
 import pyarrow as pa
 
 from tshirt_assets.corpus.errors import CorpusError
-from tshirt_assets.corpus.readers import file_version, incomplete_reason, read_stable
+from tshirt_assets.corpus.readers import file_version, incomplete_reason
 from tshirt_assets.corpus.sample import SAMPLES_SCHEMA
 from tshirt_assets.corpus.shards import ShardSpec, discover_shards
 from tshirt_assets.incremental.boilerplate import boilerplate_outcome
 from tshirt_assets.incremental.catalog import FILES, SAMPLES
 from tshirt_assets.incremental.checks import complete_outcome, usable_outcome
 from tshirt_assets.incremental.facts import TableFacts
+from tshirt_assets.incremental.known_rows import read_again
 from tshirt_assets.incremental.progress import Progress
 from tshirt_assets.incremental.soundness import kept_table
 from tshirt_assets.incremental.sources import read_from, source_text
@@ -87,11 +88,12 @@ def stored_samples(run: Run, spec: ShardSpec) -> tuple[TableInfo, pa.Table, str]
     )
     if kept is not None:
         return *kept, version
-    table, version = read_stable(spec, config)
+    reading = read_again(store, spec, config, run.log)
     facts = TableFacts(
-        incomplete=incomplete_reason(table),
+        incomplete=incomplete_reason(reading.table),
         source=source_text(store, spec.path),
-        made_from=read_from(store, spec, version, config),
+        made_from=read_from(store, spec, reading.version, config),
     )
-    info = write_table(store, config.name, SAMPLES.name, spec.key, table, facts=facts)
-    return info, table, version
+    info = write_table(store, config.name, SAMPLES.name, spec.key, reading.table, facts=facts)
+    reading.keep(info, config)
+    return info, reading.table, reading.version

@@ -7,18 +7,24 @@ the schema again each time, which takes longer than the statement. The files are
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Final
 
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
     INDEX_SHARD_NAME,
     SqliteEventLogStorage,
 )
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
+from dagster._core.storage.sql import get_alembic_config
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine, inspect, text
 from sqlalchemy.pool import QueuePool
 
 KEPT_RUNS: Final = 2  # event logs, each in a file of its own
@@ -60,6 +66,17 @@ class KeptSqliteEventLog(SqliteEventLogStorage):
             while self._engines:
                 self._engines.popitem()[1].dispose()
         super().dispose()
+
+    def _initdb(self, engine: Engine, for_index_shard: bool = False) -> None:
+        """Make the tables of a new file; only the first one asks what its revision is called."""
+        with engine.connect() as connection:
+            if for_index_shard or inspect(connection).get_table_names():
+                super()._initdb(engine, for_index_shard)
+                return
+            connection.execute(text("PRAGMA journal_mode=WAL;"))
+            SqlEventLogStorageMetadata.create_all(connection, checkfirst=False)
+            MigrationContext.configure(connection).stamp(_scripts(), "head")
+            connection.commit()
 
     def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
         if not self._has_key_columns:
@@ -115,6 +132,11 @@ class KeptSqliteStorage(DagsterSqliteStorage):
     def from_config_value(cls, inst_data: Any, config_value: Any) -> "KeptSqliteStorage":
         """The storage that a configuration describes."""
         return cls.from_local(inst_data=inst_data, **config_value)
+
+
+@cache
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(get_alembic_config(sqlite_event_log.__file__))
 
 
 def _kept_engine(address: str, options: dict[str, Any] | None = None) -> Engine:

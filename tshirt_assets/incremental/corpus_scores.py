@@ -70,14 +70,6 @@ class CorpusScores:
             others={table: self.other(table) for table in OTHERS if self._has(table, needed)},
         )
 
-    def shown(self) -> dict[str, Dataset]:
-        """The datasets beside its inputs that the report of a recipe shows scores of."""
-        return {
-            table: self.dataset(table)
-            for table in ("robust_scores", *OTHERS)
-            if self._has(table, ())
-        }
-
     def _has(self, asset: str, needed: Collection[str]) -> bool:
         if not ASSETS[owner(asset)].needed(self.config):
             return False
