@@ -69,7 +69,14 @@ class LastRun:
             self._states.forget(record)
 
     def keep(self, failed_checks: Mapping[str, Sequence[str]]) -> None:
-        """Keep the present state as that of a complete run. failed_checks: lines by asset."""
+        """Keep the present state as that of a complete run. failed_checks: lines by asset.
+
+        Nothing is kept where another process has written meanwhile: what was made from it, and is
+        no longer of it, would seem to be.
+        """
+        with suppress(*UNKNOWN):
+            if self._states is None or not self._states.is_current():
+                return
         pieces: dict[str, dict[str, list[str | None]]] = {}
         needed = needed_assets(self._config)
         for record in needed:
@@ -95,9 +102,8 @@ class LastRun:
     def _unchanged(self, record: AssetRecord) -> set[str]:
         kept = self._kept["pieces"].get(record.name, {})
         found: dict[str, str] = {}
-        if kept:
-            with suppress(*UNKNOWN):
-                found = self._found(record)
+        with suppress(*UNKNOWN):  # without anything kept, too: `keep` goes by what it lists
+            found = self._found(record)
         same = {part for part, state in found.items() if [state] == kept.get(part, [None])[:1]}
         there = same & self._recorded(record) if same else same
         return {part for part in there if self._is_sound(record, part, kept[part])}

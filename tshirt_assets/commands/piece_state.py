@@ -48,7 +48,7 @@ Tables = Mapping[str | None, TableInfo]  # by partition
 
 
 class PieceStates:
-    """The present states of the pieces of a corpus. Tables are listed once; see `forget`.
+    """The present states of the pieces of a corpus. Tables are listed once, see `forget`.
 
     specs: its shards, and so the versions of its files, as they count.
     """
@@ -73,6 +73,13 @@ class PieceStates:
         for table in (record.name, *record.measures):
             self._tables.pop(table, None)
         self._scores = None
+
+    def is_current(self) -> bool:
+        """Whether nobody else has written to a table since it was listed.
+
+        What was made from it may then be of other rows than are stored now.
+        """
+        return all(self._stored(table) == listed for table, listed in self._tables.items())
 
     def states(self, record: AssetRecord) -> dict[str, str]:
         """By partition (empty for the whole corpus) a hash of what is stored and of its origin.
@@ -136,7 +143,7 @@ class PieceStates:
 
     def _own(self, record: AssetRecord, partition: str | None) -> Iterator[list[Any]]:
         for info in self._of(record, partition):
-            yield [info.name, info.version, info.meta]
+            yield [info.name, info.meta]
 
     def _of(self, record: AssetRecord, partition: str | None) -> Iterator[TableInfo]:
         for table in (record.name, *record.measures):
@@ -145,9 +152,11 @@ class PieceStates:
 
     def _listed(self, table: str) -> Tables:
         if table not in self._tables:
-            stored = self._store.stored(self._config.name, table)
-            self._tables[table] = {info.shard: info for info in stored}
+            self._tables[table] = self._stored(table)
         return self._tables[table]
+
+    def _stored(self, table: str) -> Tables:
+        return {info.shard: info for info in self._store.stored(self._config.name, table)}
 
     def _whole(self, record: AssetRecord) -> dict[str, Any]:
         """What counts for all partitions of an asset."""
@@ -166,8 +175,9 @@ class PieceStates:
             registered = sorted(self._instance.get_dynamic_partitions(config.name))
             parts["registered"], parts["files"] = registered, sorted(self._specs)
             parts["incomplete"] = incomplete_shards(self._store, config, registered)
+        inputs = self._inputs(record, None)  # lists the tables, of shards and recipes too
         if record.unit == "corpus":
-            parts["inputs"] = self._inputs(record, None)
+            parts["inputs"] = inputs
         return parts
 
     def _inputs(self, record: AssetRecord, partition: str | None) -> dict[str, Any]:
