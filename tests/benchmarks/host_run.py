@@ -151,7 +151,7 @@ def run_here(file: Path, profile: Path | None = None) -> dict[str, Any]:
         return {
             "cpu": cpu_seconds() - cpu,
             "wall": time.perf_counter() - started,
-            "peak_mib": max(peak(), *clock.peaks.values()),
+            "peak_mib": max([peak(), *clock.peaks.values()]),
             "assets": dict(clock.seconds),
             "asset_peaks": dict(clock.peaks),
             "models": load_count(),

@@ -5,15 +5,18 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import dagster as dg
 import pytest
 
 from tests.corpora import Corpus, make_rows
 from tests.runs import damage as d
 from tshirt_assets.commands.last_run import LastRun
 from tshirt_assets.commands.run import run_corpus
+from tshirt_assets.incremental.catalog import ASSETS
 
-OPTIONS = {
+OPTIONS: dict[str, Any] = {
     "robustness": {"estimator": "analytic", "neighbours": 2},
     "recipes": {
         "miwv": {"method": "miwv", "budget": 3},
@@ -21,6 +24,7 @@ OPTIONS = {
     },
     "semantic_search": True,
 }
+MADE = dg.DagsterEventType.ASSET_MATERIALIZATION
 TABLES = ("samples", "embeddings", "token_scores", "robust_scores", "miwv_scores")
 
 
@@ -32,10 +36,14 @@ def ran(tmp_path_factory: pytest.TempPathFactory, tiny_models: Path) -> Corpus:
     return corpus
 
 
+def kept(corpus: Corpus) -> LastRun:
+    """What the last run left."""
+    return LastRun(corpus.instance, corpus.config, logging.getLogger("test"))
+
+
 def idle(corpus: Corpus) -> bool:
     """Whether a run would find nothing to do."""
-    last = LastRun(corpus.instance, corpus.config, logging.getLogger("test"))
-    return last.failed_checks() is not None
+    return kept(corpus).has_all()
 
 
 def test_nothing_is_run_again(ran: Corpus, capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,13 +54,15 @@ def test_nothing_is_run_again(ran: Corpus, capsys: pytest.CaptureFixture[str]) -
     assert ran.store.stored(ran.config.name) == tables
 
 
-def test_the_checks_that_failed_are_told_again(ran: Corpus) -> None:
-    last = LastRun(ran.instance, ran.config, logging.getLogger("test"))
-    before = last.failed_checks()
-    assert before is not None
-    last.keep(["warning: check samples.rows_usable: few"])
-    assert last.failed_checks() == ["warning: check samples.rows_usable: few"]
-    last.keep(before)
+def test_the_checks_that_failed_are_told_again(
+    ran: Corpus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = "warning: check samples.rows_usable: few"
+    before = {r.name: kept(ran).failed_checks(r) for r in ASSETS.values()}
+    kept(ran).keep(before | {"samples": [few]})
+    assert run_corpus(ran.instance, ran.config)
+    assert few in capsys.readouterr().err
+    kept(ran).keep(before)
 
 
 def damages() -> dict[str, Callable[[Corpus], None]]:
@@ -102,10 +112,57 @@ def test_a_new_file_and_another_option_are_changes(ran: Corpus) -> None:
     other = ran.config.model_copy(
         update={"recipes": recipes | {"miwv": recipes["miwv"].model_copy(update={"budget": 4})}}
     )
-    last = LastRun(ran.instance, other, logging.getLogger("test"))
-    assert last.failed_checks() is None
+    assert not LastRun(ran.instance, other, logging.getLogger("test")).has_all()
 
 
 def test_what_dagster_has_forgotten_is_run_again(ran: Corpus) -> None:
     ran.instance.wipe_assets([ran.key("token_scores")])
     assert not idle(ran)
+
+
+def made_since(corpus: Corpus, runs: int) -> dict[str, set[str]]:
+    """The partitions that were materialized since there were so many runs, by asset."""
+    new = corpus.instance.get_runs()[: corpus.instance.get_runs_count() - runs]
+    found: dict[str, set[str]] = {}
+    for run in new:
+        for event in corpus.instance.all_logs(run.run_id, of_type=MADE):
+            made = event.get_dagster_event().step_materialization_data.materialization
+            found.setdefault(made.asset_key.path[-1], set()).add(made.partition or "")
+    return found
+
+
+def test_only_what_a_change_reaches_is_run(tmp_path: Path, tiny_models: Path) -> None:
+    corpus = Corpus(tmp_path / "corpus", tiny_models, dict(OPTIONS))
+    corpus.write("a.jsonl", make_rows(0, 6))
+    corpus.write("b.jsonl", make_rows(1, 6))
+    assert run_corpus(corpus.instance, corpus.config)
+    a, b = corpus.shard("a-"), corpus.shard("b-")
+    assert corpus.stale() == {}
+
+    recipes = {**OPTIONS["recipes"], "miwv": {"method": "miwv", "budget": 2}}
+    corpus.configure(recipes=recipes)
+    runs = corpus.instance.get_runs_count()
+    page = (corpus.folder / "exports" / "demo" / "tshirt" / "report.html").read_bytes()
+    assert run_corpus(corpus.instance, corpus.config)
+    assert made_since(corpus, runs) == {
+        "contenders": {""},
+        "calibration": {""},
+        "robust_scores": {a, b},
+        "selected_subset": {"miwv"},
+    }
+    assert corpus.metadata("selected_subset", "miwv")["budget"] == 2
+    assert (corpus.folder / "exports" / "demo" / "tshirt" / "report.html").read_bytes() == page
+    assert corpus.stale() == {}
+
+    changed = make_rows(1, 6)
+    changed[3]["output"] = "another answer altogether"
+    corpus.write("b.jsonl", changed)
+    runs = corpus.instance.get_runs_count()
+    assert run_corpus(corpus.instance, corpus.config)
+    made = made_since(corpus, runs)
+    assert made["samples"] == made["embeddings"] == made["token_scores"] == {b}
+    assert corpus.computed("token_scores") == 1
+    assert made["miwv_scores"] == {a, b}
+    assert made["selected_subset"] == {"miwv", "tshirt"}
+    assert corpus.stale() == {}
+    assert idle(corpus)

@@ -310,7 +310,7 @@ def test_a_file_that_changes_between_index_and_read_is_read_again(
     path = put(tmp_path / "raw" / "a.jsonl", 400)
     config = corpus(tmp_path, rows_per_shard=150)
     [_, _, spec] = discover_shards(config)
-    real = readers.read_records
+    real = readers.read_items
     calls: list[int] = []
 
     def late(*arguments: object, **options: object) -> object:
@@ -319,7 +319,7 @@ def test_a_file_that_changes_between_index_and_read_is_read_again(
             put(path, 400, first=100_000)
         return real(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(readers, "read_records", late)
+    monkeypatch.setattr(readers, "read_items", late)
     table, _ = read_stable(spec, config)
     assert len(calls) == 2
     assert table["instruction"].to_pylist() == [f"question {n}" for n in range(100_300, 100_400)]
@@ -392,7 +392,7 @@ def test_a_file_that_goes_or_shrinks_while_it_is_read_is_read_as_it_became(
     path = laid_out(tmp_path / "raw" / name, 400)
     config = corpus(tmp_path, rows_per_shard=150)
     specs = discover_shards(config)
-    real = readers.read_records
+    real = readers.read_items
     left = laid_out(tmp_path / "short" / name, 160).read_bytes()
 
     def late(*arguments: object, **options: object) -> object:
@@ -402,7 +402,7 @@ def test_a_file_that_goes_or_shrinks_while_it_is_read_is_read_as_it_became(
             path.write_bytes(left)
         return real(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(readers, "read_records", late)
+    monkeypatch.setattr(readers, "read_items", late)
     if gone:
         with pytest.raises(CorpusError, match=r"cannot be read|not a readable"):
             read_stable(specs[1], config)
@@ -421,13 +421,13 @@ def test_a_file_that_keeps_changing_says_so(
     path = put(tmp_path / "raw" / "a.jsonl", 40)
     config = corpus(tmp_path)
     [spec] = discover_shards(config)
-    real, sizes = readers.read_records, iter((30, 20))
+    real, sizes = readers.read_items, iter((30, 20))
 
     def shrinking(*arguments: object, **options: object) -> object:
         put(path, next(sizes))
         return real(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(readers, "read_records", shrinking)
+    monkeypatch.setattr(readers, "read_items", shrinking)
     with pytest.raises(CorpusError, match="keeps changing while it is read"):
         read_stable(spec, config)
 

@@ -78,11 +78,12 @@ def stored_samples(run: Run, source: Source, spec: ShardSpec) -> tuple[TableInfo
     )
     if kept is not None:
         return *kept, version
-    table, version = source.read(spec)
+    reading = source.read(spec)
     facts = TableFacts(
-        incomplete=incomplete_reason(table),
+        incomplete=incomplete_reason(reading.table),
         source=source_text(store, spec.path),
-        made_from=read_from(store, spec, version, config),
+        made_from=read_from(store, spec, reading.version, config),
     )
-    info = write_table(store, config.name, SAMPLES.name, spec.key, table, facts=facts)
-    return info, table, version
+    info = write_table(store, config.name, SAMPLES.name, spec.key, reading.table, facts=facts)
+    reading.keep(info, config)
+    return info, reading.table, reading.version

@@ -9,6 +9,7 @@ import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
 from tshirt_assets.commands.source_definitions import upstream_of
+from tshirt_assets.commands.sqlite_storage import with_kept_connections
 from tshirt_assets.commands.terminal import tell
 from tshirt_assets.config import ConfigError, CorpusConfig
 from tshirt_assets.corpus.shards import discover_shards
@@ -42,7 +43,7 @@ def open_instance(config: CorpusConfig) -> dg.DagsterInstance:
         ) from None
     os.environ["DAGSTER_HOME"] = str(home)
     reference = InstanceRef.from_dir(str(home), overrides={"compute_logs": NO_CAPTURE})
-    return dg.DagsterInstance.from_ref(reference)
+    return dg.DagsterInstance.from_ref(with_kept_connections(reference))
 
 
 def register_shards(instance: dg.DagsterInstance, config: CorpusConfig) -> list[str]:

@@ -1,159 +1,147 @@
-"""Whether a run has anything to do: what the last complete one left is recognised."""
+"""What of a corpus is as the last complete run left it, and need not be run again."""
 
-import hashlib
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
 
 import dagster as dg
 
-from tshirt_assets import __version__
-from tshirt_assets.assets.selected_subset import kept_subset
+from tshirt_assets.commands.piece_state import PieceStates
 from tshirt_assets.commands.source_definitions import upstream_of
 from tshirt_assets.config import CorpusConfig
-from tshirt_assets.config.credentials import OPTIONS_WITH_CREDENTIALS
 from tshirt_assets.corpus.bytestream import listed_version
 from tshirt_assets.corpus.errors import CorpusError
-from tshirt_assets.corpus.shards import discover_shards
-from tshirt_assets.incremental.catalog import (
-    ASSETS,
-    EMBEDDINGS,
-    MIWV_SCORES,
-    SAMPLES,
-    SEARCH,
-    SELECTED_SUBSET,
-    TOKEN_SCORES,
-    needed_assets,
-)
-from tshirt_assets.incremental.corpus_scores import CorpusScores
+from tshirt_assets.corpus.shards import ShardSpec, discover_shards
+from tshirt_assets.incremental.catalog import AssetRecord, needed_assets
 from tshirt_assets.incremental.errors import UpstreamError
-from tshirt_assets.incremental.identity import embeddings_identity, loss_identity
-from tshirt_assets.incremental.provenance import made_from
-from tshirt_assets.incremental.search_copies import changed_copies
-from tshirt_assets.incremental.soundness import sound_rows
-from tshirt_assets.models.causal_lm import load_causal_lm
-from tshirt_assets.models.embedder import load_embedder
 from tshirt_assets.models.model_files import ModelError
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.store.faults import StoreError
 from tshirt_assets.store.store import Store
 
-UNKNOWN = (CorpusError, ModelError, StoreError, UpstreamError)
+UNKNOWN: Final = (CorpusError, ModelError, StoreError, UpstreamError)
 """What keeps the present state from being told; the run says so where it matters."""
+WHOLE: Final = ""
+"""In place of a partition, of what covers the whole corpus."""
 
 
 class LastRun:
     """The state that the last complete run of a corpus left, as its Dagster instance keeps it.
 
-    Files count as they are when this is made: before a run, which may read them at any time.
+    Files count as they are when this is made: before a run, which may read them at any time. What
+    is stored counts as sound where nothing was written to its files since; else it is read in whole
+    and held to its hash.
     """
 
     def __init__(self, instance: dg.DagsterInstance, config: CorpusConfig, log: Any):
-        self._instance, self._config, self._log = instance, config, log
-        self._store = Store(config.store, config.storage_options)
+        self._instance, self._config = instance, config
         self._key = f"tshirt_assets/last_run/{config.name}"
-        self._files = self._files_now()
+        self._kept = self._kept_value()
+        self._states: PieceStates | None = None
+        self._shards: list[str] = []
+        self._sound: dict[tuple[str | None, ...], bool] = {}  # what was read, by its state and mark
+        with suppress(CorpusError):
+            sources = self._sources_now()
+            store = Store(config.store, config.storage_options)
+            self._states = PieceStates(instance, config, store, sources, log)
+            self._shards = list(sources)
 
-    def failed_checks(self) -> list[str] | None:
-        """The checks that failed in the last run, in a line each; None where there is work to do.
+    def has(self, records: Iterable[AssetRecord]) -> bool:
+        """Whether all of these assets are as they were left."""
+        return not any(self.changed(record) for record in records)
 
-        There is none where the files, the options, this package, the models and all tables are as
-        that run left them. Tables and exported files are read and held to their hashes.
+    def changed(self, record: AssetRecord) -> set[str]:
+        """The partitions of an asset that are not as they were left; `WHOLE` for the corpus.
+
+        A check speaks of all partitions of a run: where one has failed, all are run again.
         """
+        every = self._partitions(record)
+        changed = every - self._unchanged(record)
+        return every if changed and self.failed_checks(record) else changed
+
+    def failed_checks(self, record: AssetRecord) -> list[str]:
+        """The checks of an asset that failed when it was last run, in a line each."""
+        return list(self._kept["checks"].get(record.name, []))
+
+    def forget(self, record: AssetRecord) -> None:
+        """An asset has been run: look anew at what is stored of it."""
+        if self._states is not None:
+            self._states.forget(record)
+
+    def keep(self, failed_checks: Mapping[str, Sequence[str]]) -> None:
+        """Keep the present state as that of a complete run. failed_checks: lines by asset.
+
+        Nothing is kept where another process has written meanwhile: what was made from it, and is
+        no longer of it, would seem to be.
+        """
+        with suppress(*UNKNOWN):
+            if self._states is None or not self._states.is_current():
+                return
+        pieces: dict[str, dict[str, list[str | None]]] = {}
+        needed = needed_assets(self._config)
+        for record in needed:
+            self.forget(record)
+        with suppress(*UNKNOWN):
+            for record in needed:
+                marks = [(part, self._mark(record, part)) for part in self._partitions(record)]
+                found = self._found(record)
+                pieces[record.name] = {p: [found[p], mark] for p, mark in marks if p in found}
+        self._kept = {"pieces": pieces, "checks": {k: [*v] for k, v in failed_checks.items()}}
+        self._instance.daemon_cursor_storage.set_cursor_values({self._key: json.dumps(self._kept)})
+
+    def _kept_value(self) -> dict[str, Any]:
         found = self._instance.daemon_cursor_storage.get_cursor_values({self._key}).get(self._key)
         kept = json.loads(found) if found else {}
-        if self._files is None or kept.get("files") != self._files:
-            return None
-        try:
-            same = kept["state"] == self._state() and self._is_recorded() and self._is_sound()
-        except UNKNOWN:
-            return None
-        return kept["checks"] if same else None
+        return kept if "pieces" in kept else {"pieces": {}, "checks": {}}
 
-    def keep(self, failed_checks: Sequence[str]) -> None:
-        """Keep the present state as that of a complete run."""
-        try:
-            kept = {"files": self._files, "state": self._state(), "checks": [*failed_checks]}
-        except UNKNOWN:
-            return
-        self._instance.daemon_cursor_storage.set_cursor_values({self._key: json.dumps(kept)})
-
-    def _files_now(self) -> str | None:
+    def _sources_now(self) -> dict[str, tuple[ShardSpec, str]]:
+        """What each shard would be read from, and its version."""
         config = self._config
+        if (upstream := upstream_of(self._instance, config)) is not None:
+            return {key: (upstream.spec(key), found) for key, found in upstream.shards().items()}
         registered = self._instance.get_dynamic_partitions(config.name)
-        try:
-            if (upstream := upstream_of(self._instance, config)) is not None:
-                versions = upstream.shards()
-                self._shards = set(versions)
-                return _hash(versions)
-            specs = discover_shards(config, registered, missing_ok=True)
-            files = {s.key: [s.path, s.start, s.stop, listed_version(s.path)] for s in specs}
-        except CorpusError:
-            return None
-        self._shards = {spec.key for spec in specs}
-        return _hash(files)
+        specs = discover_shards(config, registered, missing_ok=True)
+        return {spec.key: (spec, listed_version(spec.path)) for spec in specs}
 
-    def _state(self) -> str | None:
-        """Hash of everything that a run goes by but the files; None where models have own code."""
-        config = self._config
-        models = (config.scorer, config.target_model, config.embedder)
-        if any(model.trust_remote_code for model in models):
-            return None
-        return _hash(
-            {
-                "package": __version__,
-                "code": {record.name: record.code_version for record in ASSETS.values()},
-                "options": config.model_dump(mode="json", exclude=OPTIONS_WITH_CREDENTIALS),
-                "models": self._identities(),
-                "shards": sorted(self._instance.get_dynamic_partitions(config.name)),
-                "tables": {t.name: [t.version, t.meta] for t in self._store.stored(config.name)},
-            }
-        )
+    def _partitions(self, record: AssetRecord) -> set[str]:
+        if record.unit == "corpus":
+            return {WHOLE}
+        return {*self._shards} if record.unit == "shard" else {*self._config.recipes}
 
-    def _identities(self) -> list[str]:
-        """The score identities of the needed assets; a model that is known is not loaded for it."""
-        config, needed = self._config, {record.name for record in needed_assets(self._config)}
-        found = [loss_identity(TOKEN_SCORES.name, config, load_causal_lm(config.scorer))]
-        if MIWV_SCORES.name in needed:
-            found += [loss_identity(MIWV_SCORES.name, config, load_causal_lm(config.target_model))]
-        if EMBEDDINGS.name in needed:
-            found += [embeddings_identity(load_embedder(config.embedder).identity)]
-        return found
+    def _unchanged(self, record: AssetRecord) -> set[str]:
+        kept = self._kept["pieces"].get(record.name, {})
+        found: dict[str, str] = {}
+        with suppress(*UNKNOWN):  # without anything kept, too: `keep` goes by what it lists
+            found = self._found(record)
+        same = {part for part, state in found.items() if [state] == kept.get(part, [None])[:1]}
+        there = same & self._recorded(record) if same else same
+        return {part for part in there if self._is_sound(record, part, kept[part])}
 
-    def _is_recorded(self) -> bool:
-        """Whether Dagster knows of everything that is stored: it may have been wiped there."""
-        binding, partitions = Binding(self._config), {"shard": self._shards}
-        partitions["recipe"] = set(self._config.recipes)
-        for record in needed_assets(self._config):
-            key = binding.key(record.name)
-            if record.unit == "corpus":
-                known = self._instance.get_latest_materialization_event(key) is not None
-            else:
-                there = self._instance.get_materialized_partitions(key)
-                known = partitions[record.unit] <= there
-            if not known:
-                return False
-        return True
+    def _found(self, record: AssetRecord) -> dict[str, str]:
+        return {} if self._states is None else self._states.states(record)
 
-    def _is_sound(self) -> bool:
-        """Whether all tables, exported files and reports are what was written.
+    def _mark(self, record: AssetRecord, part: str) -> str | None:
+        return None if self._states is None else self._states.mark(record, part)
 
-        Raises `DamagedTableError` for a table that is not.
-        """
-        config, store = self._config, self._store
-        scores = CorpusScores(store, config, sorted(self._shards), self._log)
-        if any(kept_subset(store, config, r, made_from(scores, r)) is None for r in config.recipes):
-            return False
-        for info in store.stored(config.name):
-            if info.asset == SEARCH.name and SEARCH.needed(config):
-                tables = [scores.dataset(name).tables for name in (SAMPLES.name, EMBEDDINGS.name)]
-                if changed_copies(store, info, *tables):
-                    return False
-            elif info.asset not in (SEARCH.name, SELECTED_SUBSET.name):
-                sound_rows(store, info)
-        return True
+    def _recorded(self, record: AssetRecord) -> set[str]:
+        """What Dagster knows of: it may have been wiped there."""
+        key = Binding(self._config).key(record.name)
+        if record.unit != "corpus":
+            return self._instance.get_materialized_partitions(key)
+        known = self._instance.get_latest_materialization_event(key) is not None
+        return {WHOLE} if known else set()
 
-
-def _hash(parts: Any) -> str:
-    text = json.dumps(parts, sort_keys=True, default=str)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    def _is_sound(self, record: AssetRecord, part: str, kept: Sequence[str | None]) -> bool:
+        """Whether all that is stored of a piece is what was written; read once where need be."""
+        assert self._states is not None
+        mark = self._mark(record, part)
+        if mark is not None and mark == kept[1]:
+            return True
+        place = (record.name, part, kept[0], mark)
+        if place not in self._sound:
+            sound = False
+            with suppress(*UNKNOWN):
+                sound = self._states.is_sound(record, part)
+            self._sound[place] = sound
+        return self._sound[place]

@@ -1,14 +1,14 @@
 """Materialize a whole corpus without the UI, in this process or in several workers."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
 import dagster as dg
 
 from tshirt_assets.commands.crew import Crew
-from tshirt_assets.commands.last_run import LastRun
+from tshirt_assets.commands.last_run import WHOLE, LastRun
 from tshirt_assets.commands.piece import Piece, corpus_job, run_piece
 from tshirt_assets.commands.queued import Queue
 from tshirt_assets.commands.run_events import FailedChecks, cancel_runs
@@ -52,18 +52,18 @@ def run_corpus(
     if not queued:
         source_definitions(config)  # workers would each say what is wrong with it
     last = LastRun(instance, config, logger)
-    if (lines := last.failed_checks()) is not None:
-        say("nothing has changed since the last run; everything stored was read, and is sound")
-        for line in lines:
-            say(line, err=True)
-        return True
     checks = FailedChecks()
     try:
+        if last.has(chosen.records):
+            say("nothing has changed since the last run, and all that is stored is as it was left")
+            for record in chosen.records:
+                checks.repeat(record.name, last.failed_checks(record))
+            return True
         shown = shown_progress(config, chosen.steps, alone=workers == 1)
         with shown as progress, _maker(instance, config, workers, queued) as make:
-            success = _run_phases(instance, config, chosen, make, checks, progress)
+            success = _run_phases(instance, config, chosen, make, checks, progress, last)
         if success and chosen.everything:
-            last.keep(checks.lines())
+            last.keep(checks.by_asset())
         return success
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
         cancel_runs(instance)
@@ -80,15 +80,50 @@ def _run_phases(
     make: Make,
     checks: FailedChecks,
     progress: RunProgress,
+    last: LastRun,
 ) -> bool:
-    def watched(phase: Sequence[AssetRecord], ranges: Sequence[Sequence[str]]) -> Outcome:
-        progress.expect(phase, ranges)
-        outcome = make(phase, ranges)
-        checks.add(outcome.checks)
-        return outcome
+    def make_changed(phase: Sequence[AssetRecord], ranges: Sequence[Sequence[str]]) -> Outcome:
+        return _make_changed(phase, ranges, make, checks, progress, last)
 
     upstream = upstream_of(instance, config)
-    return make_phases(instance, Binding(config), watched, tell, chosen, upstream)
+    return make_phases(instance, Binding(config), make_changed, tell, chosen, upstream)
+
+
+def _make_changed(
+    phase: Sequence[AssetRecord],
+    ranges: Sequence[Sequence[str]],
+    make: Make,
+    checks: FailedChecks,
+    progress: RunProgress,
+    last: LastRun,
+) -> Outcome:
+    """Make those assets of a phase that are not as the last run left them, where they are not."""
+    changed = {record.name: last.changed(record) for record in phase}
+    left = [record for record in phase if changed[record.name]]
+    for record in phase:
+        if record not in left:
+            checks.repeat(record.name, last.failed_checks(record))
+    if len(left) < len(phase):
+        names = ", ".join(record.name for record in phase if record not in left)
+        say(f"as the last run left it: {names}", err=True)
+    parts = set().union(*changed.values())
+    ranges = [between for keys in ranges if (between := _between(keys, parts)) is not None]
+    progress.expect(left, ranges)
+    if not left or not ranges:
+        return Outcome()
+    outcome = make(left, ranges)
+    checks.add(outcome.checks)
+    for record in left:
+        last.forget(record)
+    return outcome
+
+
+def _between(keys: Sequence[str], wanted: Container[str]) -> Sequence[str] | None:
+    """The keys from the first to the last that is wanted: one run costs more than a few of them."""
+    places = [place for place, key in enumerate(keys) if key in wanted]
+    if not keys:
+        return keys if WHOLE in wanted else None
+    return keys[places[0] : places[-1] + 1] if places else None
 
 
 @contextmanager

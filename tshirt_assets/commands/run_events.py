@@ -60,6 +60,7 @@ class FailedChecks:
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, str], list[dg.AssetCheckEvaluation]] = {}
+        self._earlier: dict[str, list[str]] = {}
 
     def add(self, failed: Iterable[dg.AssetCheckEvaluation]) -> None:
         """Take in the failed checks of a run."""
@@ -67,9 +68,21 @@ class FailedChecks:
             place = (check.asset_key.path[-1], check.check_name)
             self._found.setdefault(place, []).append(check)
 
+    def repeat(self, asset: str, lines: Sequence[str]) -> None:
+        """Take over what was found of an asset that need not be run again."""
+        if lines:
+            self._earlier[asset] = [*lines]
+
+    def by_asset(self) -> dict[str, list[str]]:
+        """One line each, by asset: severity, check, in how many partitions, and what it found."""
+        found = {asset: [*lines] for asset, lines in self._earlier.items()}
+        for (asset, name), checks in self._found.items():
+            found.setdefault(asset, []).append(_check_line(asset, name, checks))
+        return found
+
     def lines(self) -> list[str]:
-        """One line each: severity, asset, check, in how many partitions, and what it found."""
-        return [_check_line(*place, checks) for place, checks in self._found.items()]
+        """All of them."""
+        return [line for lines in self.by_asset().values() for line in lines]
 
 
 def _check_line(asset: str, name: str, checks: Iterable[dg.AssetCheckEvaluation]) -> str:

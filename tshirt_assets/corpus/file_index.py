@@ -66,7 +66,7 @@ def drop_unused(config: CorpusConfig, older_than: timedelta) -> int:
     is wanted after all is built again.
     """
     before, dropped = time.time() - older_than.total_seconds(), 0
-    for stored in _folder(config).glob("*"):
+    for stored in index_folder(config).glob("*"):
         with suppress(OSError):
             if stored.stat().st_mtime < before:
                 stored.unlink()
@@ -74,14 +74,15 @@ def drop_unused(config: CorpusConfig, older_than: timedelta) -> int:
     return dropped
 
 
-def _folder(config: CorpusConfig) -> Path:
+def index_folder(config: CorpusConfig) -> Path:
+    """Where indexes, and what else is kept of source files, lie; it may not be there yet."""
     return (cache_dir() if "://" in config.store else Path(config.store)) / FOLDER
 
 
 def _stored_at(source: tuple[str, int], config: CorpusConfig) -> Path:
     path, limit = source
     name = hashlib.blake2b(f"{limit}\0{path}".encode("utf-8", "surrogatepass"), digest_size=16)
-    return _folder(config) / f"{name.hexdigest()}.json"
+    return index_folder(config) / f"{name.hexdigest()}.json"
 
 
 def _load(stored: Path, path: str) -> FileIndex | None:

@@ -80,14 +80,26 @@ def read_records(
 
     Raises `CorpusError` for a file that cannot be read at all.
     """
+    for item in read_items(path, start, stop, max_row_bytes=max_row_bytes, index=index):
+        yield parse_line(item, max_row_bytes) if isinstance(item, Line) else item
+
+
+def read_items(
+    path: str,
+    start: int = 0,
+    stop: int | None = None,
+    *,
+    max_row_bytes: int = MAX_ROW_BYTES,
+    index: FileIndex | None = None,
+) -> Iterator[Line | Record]:
+    """As `read_records`, where lines of JSON are not parsed yet."""
     match file_format(path):
         case "parquet":
             yield from parquet_records(path, start, stop)
         case "arrow":
             yield from arrow_records(path, start, stop, index.before(start) if index else None)
         case _:
-            for item in _text_items(path, start, stop, max_row_bytes, index):
-                yield parse_line(item, max_row_bytes) if isinstance(item, Line) else item
+            yield from _text_items(path, start, stop, max_row_bytes, index)
 
 
 def index_records(path: str, *, max_row_bytes: int = MAX_ROW_BYTES) -> FileIndex:

@@ -1,6 +1,6 @@
 """Reading one shard into canonical samples."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 
@@ -8,7 +8,9 @@ from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.bytestream import content_version
 from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.corpus.file_index import file_index
-from tshirt_assets.corpus.files import read_records
+from tshirt_assets.corpus.files import read_items
+from tshirt_assets.corpus.json_lines import Line, parse_line
+from tshirt_assets.corpus.records import Record
 from tshirt_assets.corpus.rows import samples_of
 from tshirt_assets.corpus.sample import Sample, to_table
 from tshirt_assets.corpus.shards import ShardSpec
@@ -23,23 +25,40 @@ def read_shard(spec: ShardSpec, config: CorpusConfig) -> Iterator[Sample]:
 
     Raises `CorpusError` when the file cannot be read at all.
     """
+    for row, item in enumerate(shard_items(spec, config)):
+        yield from item_samples(item, spec, row, config)
+
+
+def shard_items(spec: ShardSpec, config: CorpusConfig) -> Iterator[Line | Record]:
+    """The records of a shard in file order; lines of JSON are not parsed yet.
+
+    Raises `CorpusError` when the file cannot be read at all.
+    """
     index = file_index(spec.path, config) if spec.start else None
-    records = read_records(
+    return read_items(
         spec.path, spec.start, spec.stop, max_row_bytes=config.max_row_bytes, index=index
     )
-    for row, record in enumerate(records):
-        yield from samples_of(record, spec.key, row, config)
 
 
-def read_stable(spec: ShardSpec, config: CorpusConfig) -> tuple[pa.Table, str]:
+def item_samples(
+    item: Line | Record, spec: ShardSpec, row: int, config: CorpusConfig
+) -> list[Sample]:
+    """The samples of one record of a shard: at least one, whatever is wrong with it."""
+    record = parse_line(item, config.max_row_bytes) if isinstance(item, Line) else item
+    return samples_of(record, spec.key, row, config)
+
+
+def read_stable(
+    spec: ShardSpec, config: CorpusConfig, read: Callable[[], pa.Table] | None = None
+) -> tuple[pa.Table, str]:
     """The samples of a shard as a table, and the version of the file that they are of.
 
-    Reads once more if the file was replaced meanwhile; raises `CorpusError` if it keeps changing,
-    and if it has become too short for the shard.
+    read: another way to the same table. Reads once more if the file was replaced meanwhile; raises
+    `CorpusError` if it keeps changing, and if it has become too short for the shard.
     """
     for _ in range(2):
         before = file_version(spec)
-        table = to_table(read_shard(spec, config))
+        table = read() if read else to_table(read_shard(spec, config))
         if file_version(spec) != before:
             continue
         if spec.start and not table.num_rows:

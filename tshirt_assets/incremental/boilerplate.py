@@ -1,7 +1,6 @@
 """Prompts that already stand in a template: what most instructions of a shard begin with alike."""
 
 from collections import Counter
-from collections.abc import Sequence
 
 import polars as pl
 import pyarrow as pa
@@ -39,11 +38,12 @@ def boilerplate_outcome(samples: pa.Table) -> CheckOutcome:
     `samples` is a samples table. Looked at is the first turn that is not the system's, without the
     row's `input`. Prompts that are the same from end to end are one prompt.
     """
-    texts = _first_turns(samples)
+    turns = _first_turns(samples)
     for mark in MARKS:
-        marked = sum(mark in text for text in texts)
-        if marked > MARKED_SHARE * len(texts):
-            return _found(f"{marked} of {len(texts)} prompts already hold {mark!r}")
+        marked = turns.str.contains(mark, literal=True).sum()
+        if marked > MARKED_SHARE * len(turns):
+            return _found(f"{marked} of {len(turns)} prompts already hold {mark!r}")
+    texts = turns.to_list()
     different = sorted(set(texts))
     heads = Counter(text[:ALIKE_CHARACTERS] for text in different if len(text) > ALIKE_CHARACTERS)
     head, count = heads.most_common(1)[0] if heads else ("", 0)
@@ -61,7 +61,7 @@ def _found(what: str) -> CheckOutcome:
     return CheckOutcome(False, f"{what}. {REMEDY}", warn=True)
 
 
-def _first_turns(samples: pa.Table) -> Sequence[str]:
+def _first_turns(samples: pa.Table) -> pl.Series:
     """The first turn of each usable row that is not the system's, without the row's input."""
     frame = to_frame(samples.select(["status", "messages", "input"]))
     turns = (
@@ -74,4 +74,4 @@ def _first_turns(samples: pa.Table) -> Sequence[str]:
         .unique("at", keep="first", maintain_order=True)
         .with_columns(end="\n" + pl.col("input"))
     )
-    return turns.select(pl.col("content").str.strip_suffix(pl.col("end"))).to_series().to_list()
+    return turns.select(pl.col("content").str.strip_suffix(pl.col("end"))).to_series()

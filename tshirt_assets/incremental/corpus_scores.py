@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tshirt_assets.scoring.calibration import Errors
 
 SAMPLED_COLUMNS = ["sample_id", "status", *columns_of("robust_scores"), "n_neighbours"]
+KEPT_BYTES = 1 << 28  # of rankings that are made ahead
 ROBUST_COLUMNS = [*SAMPLED_COLUMNS, "estimator"]
 
 
@@ -39,6 +40,8 @@ class CorpusScores:
         self._datasets: dict[str, Dataset] = {}
         self._frames: dict[str, pl.DataFrame] = {}
         self._rankings: dict[str, pl.DataFrame] = {}
+        self._selections: dict[str, Selection] = {}  # made for the comparison
+        self._comparison: RecipeComparison | None = None
         self._reference_tau: float | None = None
 
     def dataset(self, asset: str) -> Dataset:
@@ -66,14 +69,6 @@ class CorpusScores:
             others={table: self.other(table) for table in OTHERS if self._has(table, needed)},
         )
 
-    def shown(self) -> dict[str, Dataset]:
-        """The datasets beside its inputs that the report of a recipe shows scores of."""
-        return {
-            table: self.dataset(table)
-            for table in ("robust_scores", *OTHERS)
-            if self._has(table, ())
-        }
-
     def _has(self, asset: str, needed: Collection[str]) -> bool:
         if not ASSETS[owner(asset)].needed(self.config):
             return False
@@ -87,6 +82,8 @@ class CorpusScores:
 
     def selection(self, name: str) -> Selection:
         """What a recipe of the corpus selects."""
+        if name in self._selections:
+            return self._selections.pop(name)
         config = self.config
         recipe = config.recipes[name]
         selection = select(
@@ -119,13 +116,19 @@ class CorpusScores:
 
     def comparison(self) -> RecipeComparison:
         """Overlap and rank correlation of all recipes whose scores are there."""
-        for name in self.config.recipes:
-            if name not in self._rankings:
-                try:
-                    self.selection(name)
-                except UpstreamError as missing:
-                    self._log.info(f"{name} is left out of the comparison: {missing}")
-        return compare_recipes(self._rankings)
+        if self._comparison is None:
+            for name in self.config.recipes:
+                if name not in self._rankings:
+                    try:
+                        selection = self.selection(name)
+                    except UpstreamError as missing:
+                        self._log.info(f"{name} is left out of the comparison: {missing}")
+                        continue
+                    size = selection.ranking.estimated_size() * len(self.config.recipes)
+                    if size <= KEPT_BYTES:  # its turn may come
+                        self._selections[name] = selection
+            self._comparison = compare_recipes(self._rankings)
+        return self._comparison
 
     def rows(self) -> pl.DataFrame:
         """sample_id, shard, row, status, domain and the clean scores of every row.
@@ -167,18 +170,16 @@ class CorpusScores:
     def token_deltas(self, rows: pl.DataFrame) -> dict[str, dict[str, Any]]:
         """token_delta, first_delta_index, n_response_tokens of `rows` (sample_id, shard), by id."""
         dataset = self.dataset("token_scores")
-        found: dict[str, dict[str, Any]] = {}
-        for (shard,), group in rows.group_by("shard"):
-            table = self.store.read(
-                dataset.corpus,
-                dataset.asset,
-                str(shard),
-                columns=["sample_id", "token_delta", "first_delta_index", "n_response_tokens"],
-                where=with_ids(group["sample_id"]),
-                version=dataset.tables[str(shard)].version,
-            )
-            found |= {row["sample_id"]: row for row in to_frame(table).iter_rows(named=True)}
-        return found
+        columns = ["sample_id", "token_delta", "first_delta_index", "n_response_tokens"]
+        where = {
+            dataset.tables[str(shard)].name: with_ids(group["sample_id"])
+            for (shard,), group in rows.group_by("shard")
+        }
+        wanted = [info for info in dataset.tables.values() if info.name in where]
+        parts = self.store.read_many(wanted, columns=columns, where=where)
+        return {
+            row["sample_id"]: row for part in parts for row in to_frame(part).iter_rows(named=True)
+        }
 
     def robust(self) -> pl.DataFrame:
         """Robust scores of the contenders by every estimator, for the present threshold.

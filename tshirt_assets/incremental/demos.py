@@ -13,7 +13,7 @@ from tshirt_assets.corpus.status import Status
 from tshirt_assets.incremental.columns import MIWV_SCORES, computed_schema
 from tshirt_assets.incremental.demo_shelf import DemoShelf
 from tshirt_assets.incremental.overlap import Computation
-from tshirt_assets.incremental.stored_rows import read_samples_by_id
+from tshirt_assets.incremental.stored_rows import parsed, read_samples_by_id
 from tshirt_assets.store.frames import to_frame
 from tshirt_assets.store.store import Store
 from tshirt_assets.store.table_info import TableInfo
@@ -54,9 +54,8 @@ class ShardDemos:
         """
         own = self.own.filter(pl.col("sample_id").is_in(list(ids))).drop_nulls("neighbour_id")
         wanted = own["neighbour_id"].unique().to_list()
-        demos = {
-            i: found for i in wanted if (found := self.samples.get(i) or self.elsewhere.get(i))
-        }
+        samples = parsed(self.samples, [*wanted, *ids])
+        demos = {i: found for i in wanted if (found := samples.get(i) or self.elsewhere.get(i))}
         if len(demos) < len(wanted):
             absent = own.filter(~pl.col("neighbour_id").is_in(list(demos))).unique("neighbour_id")
             places = absent.select(sample_id="neighbour_id", shard="neighbour_shard")

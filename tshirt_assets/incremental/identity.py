@@ -81,4 +81,13 @@ def _hash_values(digest: Any, array: pa.Array) -> None:
         digest.update(values.to_numpy(zero_copy_only=False).tobytes())
     elif not pa.types.is_null(kind):  # text
         digest.update(pc.binary_length(values).to_numpy().astype(np.int64).tobytes())
-        digest.update(b"".join(values.cast(pa.large_binary()).to_pylist()))
+        digest.update(_characters(values.cast(pa.large_binary())))
+
+
+def _characters(texts: pa.LargeBinaryArray) -> memoryview:
+    """The bytes of all texts, of which none is null, one after the other."""
+    _, offsets, data = texts.buffers()
+    if not len(texts) or data is None:
+        return memoryview(b"")
+    ends = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    return memoryview(data)[ends[0] : ends[-1]]

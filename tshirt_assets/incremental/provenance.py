@@ -6,7 +6,12 @@ from typing import Any
 
 from tshirt_assets import __version__
 from tshirt_assets.config import CorpusConfig
-from tshirt_assets.incremental.catalog import CALIBRATION, CONTENDERS, SELECTED_SUBSET
+from tshirt_assets.incremental.catalog import (
+    CALIBRATION,
+    CONTENDERS,
+    ROBUST_SCORES,
+    SELECTED_SUBSET,
+)
 from tshirt_assets.incremental.corpus_scores import CorpusScores
 from tshirt_assets.incremental.facts import Provenance, RecordedTable
 from tshirt_assets.incremental.identity import identity_hash
@@ -71,14 +76,15 @@ def recorded_inputs(scores: CorpusScores, name: str) -> dict[str, dict[str, Reco
 def made_from(scores: CorpusScores, name: str) -> str:
     """Hash of all that the recipe `name` selects from, and that its files are written by.
 
-    That is the versions of every score table (the report shows them all), tau and the pilot's
-    errors, the options, and this package. What other recipes select is left out: a report compares
-    with them as they were when it was written.
+    That is the versions of the tables that decide, tau, where it ranks by robustness what that was
+    measured with, the options, and this package. What other recipes rank by and select is left out:
+    a report shows and compares with it as it was when it was written.
     """
     config = scores.config
     recipe = config.recipes[name]
     card = config.card.model_dump(mode="json", exclude_defaults=True)
-    tables = scores.inputs(recipe) | scores.shown()
+    tables = scores.inputs(recipe)
+    by_robustness = {ROBUST_SCORES.name, *ROBUST_SCORES.measures} & tables.keys()
     return identity_hash(
         SELECTED_SUBSET.name,
         tables={asset: [data.version, data.identity] for asset, data in tables.items()},
@@ -86,8 +92,9 @@ def made_from(scores: CorpusScores, name: str) -> str:
         whole={
             record.name: upstream_version(scores.store, config.name, record.name)
             for record in (CONTENDERS, CALIBRATION)
-            if record.needed(config)
+            if by_robustness and record.needed(config)
         },
+        tau=scores.tau,
         recipes={
             part: config.recipes[part].model_dump(mode="json") for part in (name, *recipe.fuse)
         },

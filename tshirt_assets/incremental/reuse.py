@@ -1,7 +1,7 @@
 """Rows that were scored before under the same identity, wherever they are stored."""
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -41,17 +41,18 @@ class Reuse:
         self._elsewhere: pl.DataFrame | None = None  # sample_id and a shard that has it
         self._sound: dict[str, bool] = {}  # by shard, of the tables looked at so far
 
-    def find(self, ids: Collection[str], shard: str | None) -> pl.DataFrame | None:
+    def find(self, ids: Sequence[str], shard: str | None) -> pl.DataFrame | None:
         """Stored rows with these sample ids, one each; None when there are none."""
-        wanted = set(ids)
+        wanted = pl.Series("sample_id", ids, pl.String).unique()
         found: list[pl.DataFrame] = []
 
         def keep(table: pa.Table | None) -> None:
+            nonlocal wanted
             if table is None or table.num_rows == 0:
                 return
-            frame = to_frame(table).filter(pl.col("sample_id").is_in(list(wanted)))
+            frame = to_frame(table).filter(pl.col("sample_id").is_in(wanted.implode()))
             frame = frame.unique("sample_id", keep="first", maintain_order=True)
-            wanted.difference_update(frame["sample_id"])
+            wanted = wanted.filter(~wanted.is_in(frame["sample_id"].implode()))
             found.append(frame.select(self._schema.names))
 
         keep(self._rows(shard))
@@ -87,13 +88,15 @@ class Reuse:
         staged = self._store.staging(*self._place, shard, self._identity).read()
         return None if staged is None else sound_chunks(staged, self._schema)
 
-    def _by_shard(self, wanted: set[str], shard: str | None) -> dict[str, list[str]]:
-        if not wanted:
+    def _by_shard(self, wanted: pl.Series, shard: str | None) -> dict[str, list[str]]:
+        if wanted.is_empty():
             return {}
         if self._elsewhere is None:
             self._elsewhere = self._index()
-        there = pl.DataFrame({"sample_id": sorted(wanted)}, {"sample_id": pl.String}).join(
-            self._elsewhere, on="sample_id", how="inner", maintain_order="left"
+        there = (
+            wanted.sort()
+            .to_frame()
+            .join(self._elsewhere, on="sample_id", how="inner", maintain_order="left")
         )
         groups = there.filter(pl.col("shard").ne_missing(shard)).partition_by("shard", as_dict=True)
         return {str(other): rows["sample_id"].to_list() for (other,), rows in groups.items()}

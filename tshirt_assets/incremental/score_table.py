@@ -89,8 +89,9 @@ class ScoreTable:
         wanted = rows.filter(pl.col("status") == "ok")["sample_id"].unique(maintain_order=True)
         stored = self._reuse.find(wanted.to_list(), shard)
         stored = reusable(stored) if stored is not None else None
-        known = set(stored["sample_id"]) if stored is not None else set()
-        missing = sorted((i for i in wanted if i not in known), key=group_of)
+        known = stored["sample_id"] if stored is not None else wanted.clear()
+        new = wanted.filter(~wanted.is_in(known.implode()))
+        missing = sorted(new.to_list(), key=group_of)
 
         parts = [stored] if stored is not None and stored.height else []
         self._progress.begin(rows.height, rows.height - len(missing))

@@ -34,6 +34,15 @@ def source_path(store: Store, source: str) -> str:
     return os.path.abspath(os.path.join(folder, source))
 
 
+def read_with(config: CorpusConfig) -> str:
+    """Hash of all that the samples of a line are read by, beside the line: options, this package.
+
+    An option that has no part in it costs a reading when it changes.
+    """
+    options = config.model_dump(mode="json", exclude=UNREAD)
+    return identity_hash(SAMPLES.name, options=options, package=__version__)
+
+
 def read_from(store: Store, spec: ShardSpec, version: str, config: CorpusConfig) -> str:
     """Hash of all that the samples of a shard are read from: file, range, options, this package.
 

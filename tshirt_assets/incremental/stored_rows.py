@@ -1,6 +1,7 @@
 """Rows of a stored samples table in the forms that the assets work with."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -11,6 +12,7 @@ from tshirt_assets.corpus.status import Status
 from tshirt_assets.incremental.columns import ROW
 from tshirt_assets.store.frames import to_frame, with_ids
 from tshirt_assets.store.store import Store
+from tshirt_assets.store.table_info import TableInfo
 
 if TYPE_CHECKING:
     from tshirt_assets.models.causal_lm import LoadedCausalLM
@@ -20,7 +22,7 @@ ROW_COLUMNS = [field.name for field in ROW]
 PLACE = ("sample_id", "shard", "row")
 TEXT_COLUMNS = (*PLACE, "messages", "instruction", "input", "response", "domain", "extra")
 ROWS_PER_QUERY = 2_000  # row numbers in the condition of one scan
-PARSED_AT_ONCE = 16  # rows
+PARSED_AT_ONCE = 512  # rows
 
 
 def row_frame(table: pa.Table) -> pl.DataFrame:
@@ -43,9 +45,10 @@ def samples_by_id(table: pa.Table) -> dict[str, Sample]:
 
 
 class ShardSamples(Mapping[str, Sample]):
-    """`samples_by_id` of a shard's table, where a row is parsed when it is asked for.
+    """`samples_by_id` of a shard's table, where rows are parsed when they are asked for.
 
-    Where nearly all rows are scored already, nearly none is.
+    Where nearly all rows are scored already, nearly none is. Many at a time cost less, see
+    `parsed`.
     """
 
     def __init__(self, table: pa.Table):
@@ -55,14 +58,12 @@ class ShardSamples(Mapping[str, Sample]):
         )
         self._at = dict(usable.select("sample_id", "at").iter_rows())
         self._table = table
-        self._parsed: dict[int, list[Sample]] = {}  # blocks of rows, by number
+        self._parsed: dict[str, Sample] = {}
 
     def __getitem__(self, sample_id: str) -> Sample:
-        number, place = divmod(self._at[sample_id], PARSED_AT_ONCE)
-        if number not in self._parsed:
-            block = self._table.slice(number * PARSED_AT_ONCE, PARSED_AT_ONCE)
-            self._parsed[number] = from_table(block)
-        return self._parsed[number][place]
+        if sample_id not in self._parsed:
+            self.parse([sample_id])
+        return self._parsed[sample_id]
 
     def __contains__(self, sample_id: object) -> bool:
         return sample_id in self._at
@@ -72,6 +73,21 @@ class ShardSamples(Mapping[str, Sample]):
 
     def __len__(self) -> int:
         return len(self._at)
+
+    def parse(self, ids: Iterable[str]) -> None:
+        """Parse the rows of those of these sample ids that are there."""
+        new = [i for i in dict.fromkeys(ids) if i in self._at and i not in self._parsed]
+        for start in range(0, len(new), PARSED_AT_ONCE):
+            some = new[start : start + PARSED_AT_ONCE]
+            rows = self._table.take([self._at[sample_id] for sample_id in some])
+            self._parsed |= dict(zip(some, from_table(rows), strict=True))
+
+
+def parsed(samples: Mapping[str, Sample], ids: Iterable[str]) -> Mapping[str, Sample]:
+    """The same samples, of which those with these ids are parsed at once."""
+    if isinstance(samples, ShardSamples):
+        samples.parse(ids)
+    return samples
 
 
 def read_samples_by_id(store: Store, corpus: str, rows: pl.DataFrame) -> dict[str, Sample]:
@@ -89,23 +105,35 @@ def read_texts(
     """The samples of the rows in `wanted` (columns shard and row), in no particular order.
 
     Only those rows are read, however large their shards are; of the given table version of each
-    shard, or of the latest.
+    shard, or of the latest. Raises `StoreError` where there is none.
     """
-    found = [
-        to_frame(
-            store.read(
-                corpus,
-                "samples",
-                str(shard),
-                columns=TEXT_COLUMNS,
-                where=f"row IN ({', '.join(map(str, chunk['row']))})",
-                version=(versions or {}).get(str(shard)),
-            )
-        )
+    groups = {
+        str(shard): rows["row"].to_list()
         for (shard,), rows in wanted.select("shard", "row").group_by("shard", maintain_order=True)
-        for chunk in rows.iter_slices(ROWS_PER_QUERY)
-    ]
-    return pl.concat(found) if found else to_frame(SAMPLES_SCHEMA.empty_table())
+    }
+    tables = _samples_at(store, corpus, list(groups), versions or {})
+    found = [to_frame(SAMPLES_SCHEMA.empty_table()).select(TEXT_COLUMNS)]
+    for start in range(0, max(map(len, groups.values()), default=0), ROWS_PER_QUERY):
+        numbers = {
+            table.name: ", ".join(map(str, groups[shard][start : start + ROWS_PER_QUERY]))
+            for shard, table in tables.items()
+        }
+        some = [table for table in tables.values() if numbers[table.name]]
+        where = {name: f"row IN ({listed})" for name, listed in numbers.items() if listed}
+        found += map(to_frame, store.read_many(some, columns=TEXT_COLUMNS, where=where))
+    return pl.concat(found)
+
+
+def _samples_at(
+    store: Store, corpus: str, shards: Sequence[str], versions: Mapping[str, int]
+) -> dict[str, TableInfo]:
+    found: dict[str, TableInfo] = {}
+    for shard, info in zip(shards, store.infos(corpus, "samples", shards), strict=True):
+        if info is None:
+            store.read(corpus, "samples", shard, columns=["row"])
+            raise AssertionError("nothing is read where there is no table")
+        found[shard] = replace(info, version=versions.get(shard, info.version))
+    return found
 
 
 def tokenize_rows(
@@ -114,5 +142,6 @@ def tokenize_rows(
     """The samples with these ids, in order, tokenized for a model."""
     from tshirt_assets.scoring.tokenize import tokenize_samples
 
+    samples = parsed(samples, ids)
     rows = [samples[sample_id] for sample_id in ids]
     return tokenize_samples(rows, model.tokenizer, prompt_format, model.max_length)

@@ -23,6 +23,11 @@ class Chosen:
     everything: bool = True
 
     @property
+    def records(self) -> list[AssetRecord]:
+        """The assets, in an order in which they can be made."""
+        return [record for phase in self.phases for record in phase]
+
+    @property
     def steps(self) -> int:
         """How many assets are made."""
         return sum(map(len, self.phases))

@@ -9,12 +9,13 @@ import dagster as dg
 import pyarrow as pa
 
 from tshirt_assets.corpus.errors import CorpusError
-from tshirt_assets.corpus.readers import file_version, read_stable
+from tshirt_assets.corpus.readers import file_version
 from tshirt_assets.corpus.rows import samples_of
 from tshirt_assets.corpus.sample import Sample, to_table
 from tshirt_assets.corpus.shards import ShardSpec, discover_shards
 from tshirt_assets.corpus.tables import in_memory, table_records, used_up
 from tshirt_assets.incremental.catalog import FILES, SOURCE, UPSTREAM
+from tshirt_assets.incremental.known_rows import Reading, read_again
 from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.orchestration.upstream import Upstream, as_dagster_has_it
 
@@ -27,13 +28,13 @@ class Source:
     """Where shards are read from. All of it raises `CorpusError` for what is gone or unreadable.
 
     find: the place of a shard, by its key. version: of what a shard is read from, now. read: the
-    samples of a shard, and the version that they are of. inputs: what Dagster is told of a
+    samples of a shard, with the version that they are of. inputs: what Dagster is told of a
     version, by the name of the input. metadata: where a shard comes from.
     """
 
     find: Callable[[str], ShardSpec]
     version: Callable[[ShardSpec], str]
-    read: Callable[[ShardSpec], tuple[pa.Table, str]]
+    read: Callable[[ShardSpec], Reading]
     inputs: Callable[[str], dict[str, str]]
     metadata: Callable[[ShardSpec], dict[str, Any]]
 
@@ -58,7 +59,7 @@ def _file_source(run: Run) -> Source:
     return Source(
         find,
         file_version,
-        lambda spec: read_stable(spec, run.config),
+        lambda spec: read_again(run.store, spec, run.config, run.log),
         lambda version: {FILES: version},
         lambda spec: {"path": dg.MetadataValue.path(spec.path)},
     )
@@ -88,7 +89,7 @@ class _AssetReader:
         self._run, self._upstream = run, upstream
         self._kept: tuple[str, Any] | None = None
 
-    def read(self, spec: ShardSpec) -> tuple[pa.Table, str]:
+    def read(self, spec: ShardSpec) -> Reading:
         """The samples of a shard and their version; once more if it was replaced meanwhile."""
         upstream = self._upstream
         for _ in range(2):
@@ -111,7 +112,7 @@ class _AssetReader:
                     f"{spec.key}: {table.num_rows:,} rows are one shard, which is held in memory: "
                     f"rows_per_shard divides no partition. Give {upstream.name} smaller ones"
                 )
-            return table, before
+            return Reading(table, before)
         raise CorpusError(f"{upstream.name} keeps changing while it is read; try again")
 
     def _samples(self, spec: ShardSpec, value: Any) -> Iterator[Sample]:

@@ -1,5 +1,6 @@
 """The row cards: instruction, input, and the response with every token coloured by its delta."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Final
 
@@ -71,7 +72,7 @@ def colour_class(delta: float | None, tau: float) -> str:
         return "u"
     if not abs(delta) > tau:
         return "z"
-    level = 1 + sum(abs(delta) >= limit for limit in LEVELS)
+    level = 1 + bisect_right(LEVELS, abs(delta))
     return f"{'p' if delta > 0 else 'n'}{level}"
 
 
@@ -96,10 +97,11 @@ def legend(tau: float | None) -> Html:
 
 def strip(tokens: Sequence[tuple[str, float | None]], tau: float) -> Html:
     """The response at a glance: the mean delta of up to 60 stretches of it, as coloured cells."""
-    deltas = [delta for _, delta in tokens[:MAX_TOKENS] if delta is not None]
-    if not deltas:
+    deltas = np.array([delta for _, delta in tokens[:MAX_TOKENS] if delta is not None])
+    if not len(deltas):
         return Html("")
-    means = [float(part.mean()) for part in np.array_split(deltas, min(STRIP_BINS, len(deltas)))]
+    ends = np.linspace(0, len(deltas), min(STRIP_BINS, len(deltas)) + 1).astype(int)
+    means = (np.add.reduceat(deltas, ends[:-1]) / np.diff(ends)).tolist()
     cells: dict[str, list[str]] = {}
     for index, mean in enumerate(means):
         cells.setdefault(colour_class(mean, tau), []).append(f"M{index} 0h1v1h-1z")
@@ -117,7 +119,9 @@ def strip(tokens: Sequence[tuple[str, float | None]], tau: float) -> Html:
 def _token(piece: str, delta: float | None, tau: float) -> Html:
     title = "no delta" if delta is None else signed(delta)
     blank = " nl" if piece and not piece.strip() and "\n" in piece else ""
-    return el("span", piece, class_=colour_class(delta, tau) + blank, title=title)
+    # As `el` would write it: most of a page are tokens.
+    name = colour_class(delta, tau) + blank
+    return Html(f'<span class="{name}" title="{title}">{escaped(piece)}</span>')
 
 
 def _scores(row: ReportRow) -> list[Html]:

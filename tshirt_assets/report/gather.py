@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -79,8 +80,12 @@ def _report_rows(
     deltas = scores.token_deltas(shown)
     reasons = dict(selection.frame.select("sample_id", "reason").iter_rows())
 
+    @cache
+    def decoded(ids: tuple[int, ...]) -> str:
+        return tokenizer.decode(list(ids), clean_up_tokenization_spaces=False)
+
     def decode(ids: list[int]) -> str:
-        return tokenizer.decode(ids, clean_up_tokenization_spaces=False)
+        return decoded(tuple(ids))  # of two in turn, one is a token that has often been met
 
     def row(line: dict[str, Any]) -> ReportRow:
         sample = samples[line["sample_id"]]

@@ -1,11 +1,16 @@
 """HTML that is escaped unless it was built here: row text never becomes markup."""
 
 import html
+import re
 from typing import Final
 
-from tshirt_assets.export.escaping import visible
+from tshirt_assets.export.escaping import INVISIBLE, visible
 
 VOID: Final = frozenset({"br", "col", "line", "path", "circle", "rect"})
+
+
+_CHANGED: Final = re.compile(f"{INVISIBLE.pattern}|[&<>\"']")
+"""What is not itself in markup. Most of a page are short texts without any of it."""
 
 
 class Html(str):
@@ -16,7 +21,7 @@ class Html(str):
 
 def text(value: str) -> Html:
     """Any text as markup."""
-    return Html(html.escape(visible(value)))
+    return Html(html.escape(visible(value)) if _CHANGED.search(value) else value)
 
 
 def join(*parts: str) -> Html:

@@ -35,6 +35,13 @@ class Axis:
         share = (here - low) / (high - low)
         return round(self.start + (self.end - self.start) * min(1.0, max(0.0, share)), 1)
 
+    def points(self, values: np.ndarray) -> list[float]:
+        """`at` of many values (n,)."""
+        low, high = self._scaled(self.low), self._scaled(self.high)
+        scaled = np.log(np.maximum(values, 1e-12)) if self.log else values
+        share = np.clip((scaled - low) / (high - low), 0.0, 1.0)
+        return np.round(self.start + (self.end - self.start) * share, 1).tolist()
+
     def bins(self) -> np.ndarray:
         """Edges (N_BINS + 1,) of bins of equal width on the page."""
         if self.log:
@@ -106,9 +113,9 @@ def plane_svg(
         parts.append(segment("cut", x1=left, x2=left, y1=TOP, y2=BOTTOM))
         parts.append(segment("cut", x1=LEFT, x2=RIGHT, y1=top, y2=top))
     for mask, name in ((~selected, "corpus"), (selected, "subset")):
-        dots = [
-            f"M{x.at(mean[i])} {y.at(std[i])}h0" for i in _thinned(np.flatnonzero(mask), max_points)
-        ]
+        drawn = _thinned(np.flatnonzero(mask), max_points)
+        places = zip(x.points(mean[drawn]), y.points(std[drawn]), strict=True)
+        dots = [f"M{across} {up}h0" for across, up in places]
         few = " few" if len(dots) < FEW_POINTS else ""
         parts.append(el("path", class_=f"dots {name}{few}", d="".join(dots)))
     parts.append(axis_name("S-IFD mean →", RIGHT, HEIGHT - 3, "end"))

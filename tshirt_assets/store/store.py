@@ -149,20 +149,25 @@ class Store:
         tables: Sequence[TableInfo],
         *,
         columns: Sequence[str],
-        where: str | None = None,
+        where: str | Mapping[str, str] | None = None,
     ) -> list[pa.Table]:
-        """`read` of many tables, each at the version of its info, in their order."""
+        """`read` of many tables, each at the version of its info, in their order.
+
+        `where`: for all, or for each by its stored name.
+        """
         versions = {info.name: info.version for info in tables}
+        conditions = where if isinstance(where, Mapping) else dict.fromkeys(versions, where)
 
         async def read(name: str, table: "AsyncTable") -> pa.Table:
             await table.checkout(versions[name])
             query = table.query().select(list(columns))
-            found = await (query if where is None else query.where(where)).to_arrow()
+            only = conditions[name]
+            found = await (query if only is None else query.where(only)).to_arrow()
             return found.replace_schema_metadata(None)
 
         found = self.database.each([*versions], read)
         return [
-            self._read(info.name, columns, where, info.version)
+            self._read(info.name, columns, conditions[info.name], info.version)
             if isinstance(rows, Exception)
             else rows
             for info, rows in zip(tables, found, strict=True)
