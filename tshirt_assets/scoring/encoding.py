@@ -15,6 +15,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from tshirt_assets.scoring.joining import has_seams
+
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
@@ -27,25 +29,22 @@ Encoded = np.ndarray | TypeError | ValueError
 
 @dataclass
 class _Known:
-    """What is known of a tokenizer: whether it adds a BOS, and the ids of some texts.
+    """What is known of a tokenizer: whether it adds a BOS, see `joins`, and the ids of some texts.
 
     Once `KEPT_BYTES` are full, nothing is replaced: every asset of a run reads the rows in the
     same order, and of a cache that is too small the latest entries would always come too late.
     """
 
     has_bos: bool
+    has_seams: bool
     ids: dict[bytes, bytes] = field(default_factory=dict)
     n_bytes: int = 0
 
-    def keep(self, text: str, ids: np.ndarray) -> None:
+    def keep(self, digest: bytes, ids: np.ndarray) -> None:
         size = ids.nbytes + ENTRY_BYTES
         if self.n_bytes + size <= KEPT_BYTES:
-            self.ids[_digest(text)] = ids.tobytes()
+            self.ids[digest] = ids.tobytes()
             self.n_bytes += size
-
-    def find(self, text: str) -> np.ndarray | None:
-        found = self.ids.get(_digest(text))
-        return None if found is None else np.frombuffer(found, np.int32)
 
 
 _known: "WeakKeyDictionary[PreTrainedTokenizerBase, _Known]" = WeakKeyDictionary()
@@ -64,6 +63,11 @@ def adds_bos(tokenizer: "PreTrainedTokenizerBase") -> bool:
 def bos_ids(tokenizer: "PreTrainedTokenizerBase") -> np.ndarray:
     """(1,) int32, the BOS that the tokenizer puts in front of a text; (0,) where it does not."""
     return np.array([tokenizer.bos_token_id] if adds_bos(tokenizer) else [], np.int32)
+
+
+def joins(tokenizer: "PreTrainedTokenizerBase") -> bool:
+    """Whether ids of texts that meet in a seam are those of the text that they make together."""
+    return _about(tokenizer).has_seams
 
 
 def encode_texts(
@@ -88,16 +92,20 @@ def _encode_texts(
     tokenizer: "PreTrainedTokenizerBase", texts: Iterable[str], passing: Iterable[str]
 ) -> dict[str, Encoded]:
     about = _about(tokenizer)
-    lasting = dict.fromkeys(texts)
     found: dict[str, Encoded] = {}
-    for text in lasting:
-        if (kept := about.find(text)) is not None:
-            found[text] = kept
-    new = [text for text in dict.fromkeys([*lasting, *passing]) if text not in found]
+    lasting: dict[str, bytes] = {}  # texts that are new, with their digests
+    for text in dict.fromkeys(texts):
+        digest = _digest(text)
+        if (kept := about.ids.get(digest)) is not None:
+            found[text] = np.frombuffer(kept, np.int32)
+        else:
+            lasting[text] = digest
+    new = [*lasting, *(text for text in dict.fromkeys(passing) if text not in found)]
+    new = list(dict.fromkeys(new))
     for text, ids in zip(new, _encoded(tokenizer, new), strict=True):
         found[text] = ids
         if text in lasting and isinstance(ids, np.ndarray):
-            about.keep(text, ids)
+            about.keep(lasting[text], ids)
     return found
 
 
@@ -107,7 +115,8 @@ def _about(tokenizer: "PreTrainedTokenizerBase") -> _Known:
         if about is None:
             bos = tokenizer.bos_token_id
             has_bos = bos is not None and tokenizer.encode("a")[:1] == [bos]
-            about = _known[tokenizer] = _Known(has_bos)
+            seams = _is_fast(tokenizer) and has_seams(tokenizer)
+            about = _known[tokenizer] = _Known(has_bos, seams)
         return about
 
 
