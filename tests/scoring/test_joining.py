@@ -75,11 +75,9 @@ def trained(steps: list[Any], normalizer: Any = None) -> FastTokenizer:
 TOKENIZERS = {name: trained(steps) for name, steps in STEPS.items()}
 TOKENIZERS |= {"nfc": trained(STEPS["split 0"], normalizers.NFC())}
 
-PIECES = st.sampled_from(
-    ["a", "B c", " the", "'s", "12", "x1", ".", "...", "é", "e\u0301", "\u0301", "中文", "🙂"]
-    + [" ", "  ", "\n", "\n\n", "\t", "\r\n", "\xa0", "\x1c", "\u2028", "\u200b"]  # noqa: RUF005
-    + ["<|end|>", "<|en", "d|>"]
-)
+WORDS = ["a", "B c", " the", "'s", "12", "x1", ".", "...", "é", "e\u0301", "\u0301", "中文", "🙂"]
+SPACES = [" ", "  ", "\n", "\n\n", "\t", "\r\n", "\xa0", "\x1c", "\u2028", "\u200b"]
+PIECES = st.sampled_from([*WORDS, *SPACES, "<|end|>", "<|en", "d|>"])
 TEXT = st.lists(st.one_of(PIECES, st.text(max_size=3)), max_size=8).map("".join)
 
 

@@ -6,10 +6,11 @@ many threads as TOKENIZERS_PARALLELISM says. Any other tokenizer is asked text b
 encode at the same time wait for each other: not every tokenizer is made for them.
 """
 
+import sys
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
+from itertools import chain
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -20,8 +21,8 @@ from tshirt_assets.scoring.joining import has_seams
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-KEPT_BYTES = 256 << 20  # of token ids per tokenizer, about 300,000 rows of Alpaca's length
-ENTRY_BYTES = 200  # what an entry takes beside its ids
+KEPT_BYTES = 256 << 20  # of texts and ids per tokenizer, about 200,000 rows of Alpaca's length
+ENTRY_BYTES = 250  # what an entry takes beside these
 
 Encoded = np.ndarray | TypeError | ValueError
 """The ids of a text (N,) int32, or why it is no text, such as half of a surrogate pair."""
@@ -37,13 +38,13 @@ class _Known:
 
     has_bos: bool
     has_seams: bool
-    ids: dict[bytes, bytes] = field(default_factory=dict)
+    ids: dict[str, np.ndarray] = field(default_factory=dict)
     n_bytes: int = 0
 
-    def keep(self, digest: bytes, ids: np.ndarray) -> None:
-        size = ids.nbytes + ENTRY_BYTES
+    def keep(self, text: str, ids: np.ndarray) -> None:
+        size = ids.nbytes + sys.getsizeof(text) + ENTRY_BYTES
         if self.n_bytes + size <= KEPT_BYTES:
-            self.ids[digest] = ids.tobytes()
+            self.ids[text] = ids
             self.n_bytes += size
 
 
@@ -92,20 +93,13 @@ def _encode_texts(
     tokenizer: "PreTrainedTokenizerBase", texts: Iterable[str], passing: Iterable[str]
 ) -> dict[str, Encoded]:
     about = _about(tokenizer)
-    found: dict[str, Encoded] = {}
-    lasting: dict[str, bytes] = {}  # texts that are new, with their digests
-    for text in dict.fromkeys(texts):
-        digest = _digest(text)
-        if (kept := about.ids.get(digest)) is not None:
-            found[text] = np.frombuffer(kept, np.int32)
-        else:
-            lasting[text] = digest
-    new = [*lasting, *(text for text in dict.fromkeys(passing) if text not in found)]
-    new = list(dict.fromkeys(new))
+    lasting = dict.fromkeys(texts)
+    found: dict[str, Encoded] = {t: kept for t in lasting if (kept := about.ids.get(t)) is not None}
+    new = [text for text in dict.fromkeys(chain(lasting, passing)) if text not in found]
     for text, ids in zip(new, _encoded(tokenizer, new), strict=True):
         found[text] = ids
         if text in lasting and isinstance(ids, np.ndarray):
-            about.keep(lasting[text], ids)
+            about.keep(text, ids)
     return found
 
 
@@ -151,7 +145,3 @@ def _is_fast(tokenizer: "PreTrainedTokenizerBase") -> bool:
         getattr(kind, name) is getattr(PreTrainedTokenizerFast, name)
         for name in ("encode", "_encode_plus", "set_truncation_and_padding")
     )
-
-
-def _digest(text: str) -> bytes:
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -120,7 +120,8 @@ def tokenize_one_shots(
     then prompt_too_long. A demo that is itself not ok gives no_neighbour. Never raises for a row.
     """
     rows = [_Row.of(sample, tokenizer, prompt_format) for _, sample in pairs]
-    behind = [_Shown.of(demo, sample, tokenizer, prompt_format) for demo, sample in pairs]
+    joined = prompt_format != "chat_template" and joins(tokenizer)
+    behind = [_Shown.of(*pair, tokenizer, prompt_format, joined=joined) for pair in pairs]
     ids = encode_texts(
         tokenizer,
         [text for row in (*rows, *behind) for text in row.texts],
@@ -171,7 +172,12 @@ class _Shown:
 
     @staticmethod
     def of(
-        demo: Sample, sample: Sample, tokenizer: "PreTrainedTokenizerBase", prompt_format: str
+        demo: Sample,
+        sample: Sample,
+        tokenizer: "PreTrainedTokenizerBase",
+        prompt_format: str,
+        *,
+        joined: bool,
     ) -> "_Shown":
         if sample.status is not Status.OK:
             return _Shown(status=Status.UPSTREAM, detail=str(sample.status))
@@ -179,17 +185,15 @@ class _Shown:
             detail = f"demo {demo.sample_id}: {demo.status}"
             return _Shown(status=Status.NO_NEIGHBOUR, detail=detail)
         try:
-            if prompt_format == "chat_template":
-                whole, own = one_shot_prompt_text(demo, sample, prompt_format, tokenizer)
-                return _Shown((whole,), own)
-            own = prompt_text(sample, prompt_format, tokenizer)
-            parts = demo_parts(demo, prompt_format, tokenizer)
+            if joined:
+                prompt, response, end = demo_parts(demo, prompt_format, tokenizer)
+                if ends_in_seam(prompt, response) and (at := last_seam(response)) > 0:
+                    own = prompt_text(sample, prompt_format, tokenizer)
+                    return _Shown((prompt, response, response[at:], response[at:] + end), own)
+            whole, own = one_shot_prompt_text(demo, sample, prompt_format, tokenizer)
+            return _Shown((whole,), own)
         except TemplateError as error:
             return _Shown(status=Status.TEMPLATE_ERROR, detail=_one_line(error))
-        prompt, response, end = parts
-        if joins(tokenizer) and ends_in_seam(prompt, response) and (at := last_seam(response)) > 0:
-            return _Shown((prompt, response, response[at:], response[at:] + end), own)
-        return _Shown(("".join(parts),), own)
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -225,7 +229,8 @@ def _tokenized(
     if isinstance(encoded, Exception):
         return refused(Status.NOT_TEXT, _one_line(encoded))
     prompt, response = encoded
-    prompt = np.concatenate([bos, _without(bos, prompt)])
+    if has_bos:
+        prompt = np.concatenate([bos, _without(bos, prompt)])
     if not len(prompt):
         return refused(Status.TEMPLATE_ERROR, "the prompt has no tokens")
     if len(response) < MIN_RESPONSE_TOKENS:
@@ -291,7 +296,7 @@ def _all_of(
 
 def _without(bos: np.ndarray, ids: np.ndarray) -> np.ndarray:
     """The ids behind the BOS, where there is one: a chat template may have written it."""
-    return ids[len(bos) :] if len(bos) and np.array_equal(ids[: len(bos)], bos) else ids
+    return ids[len(bos) :] if len(bos) and (ids[: len(bos)] == bos).all() else ids
 
 
 def _one_line(error: Exception) -> str:
