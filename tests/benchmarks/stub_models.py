@@ -123,6 +123,8 @@ def _stub_lm(options: CausalLMOptions) -> causal_lm.LoadedCausalLM:
 
     tokenizer = causal_lm.load_tokenizer(options)
     torch.manual_seed(0)
+    # Of PyTorch nothing is left that is worth a second thread; waiting for it would cost CPU time.
+    torch.set_num_threads(1)
     model = LlamaForCausalLM(_config(len(tokenizer))).eval().requires_grad_(False)
     engine = TokenLossEngine(model, token_budget=PASS_TOKENS)
     engine._forward = StubForward()

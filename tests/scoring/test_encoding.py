@@ -1,6 +1,7 @@
 """Texts in batches: the ids of one call per text, whatever the batch holds."""
 
 import gc
+import sys
 import weakref
 from typing import Any
 
@@ -154,7 +155,8 @@ def test_kept_ids_are_not_encoded_again_and_are_bounded(monkeypatch: pytest.Monk
     assert asked == ["abc", "def", "ghi", "ghi"]
     assert again["abc"].tolist() == alone(tokenizer, "abc")
 
-    monkeypatch.setattr(encoding, "KEPT_BYTES", 2 * (encoding.ENTRY_BYTES + 12))
+    room = 2 * (encoding.ENTRY_BYTES + 12 + sys.getsizeof("abc"))
+    monkeypatch.setattr(encoding, "KEPT_BYTES", room)
     small = bpe_tokenizer()
     asked.clear()
     for _ in range(2):

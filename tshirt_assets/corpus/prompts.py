@@ -83,7 +83,7 @@ def one_shot_prompt_text(
     """
     own = prompt_text(sample, prompt_format, tokenizer)
     if prompt_format != "chat_template":
-        return prompt_text(demo, prompt_format, tokenizer) + demo.response + "\n\n", own
+        return "".join(demo_parts(demo, prompt_format, tokenizer)), own
     system, history = _split_system(sample.messages[:-1])
     opening = [*system, *_as_exchange(demo.messages, system)]
     full = _render([*opening, *history], tokenizer, prompt=True)
@@ -93,6 +93,16 @@ def one_shot_prompt_text(
         # for example): the sample's part is then what the prompt without a demo ends with, too.
         shown = full[: len(full) - shared_length(reversed(full), reversed(own))]
     return shown, full[len(shown) :]
+
+
+def demo_parts(
+    demo: Sample, prompt_format: str, tokenizer: "PreTrainedTokenizerBase"
+) -> tuple[str, str, str]:
+    """Prompt, response and end of a demo in plain and alpaca; the first two are those of its row.
+
+    In a chat a demo is no such row of texts. Raises `CorpusError` like `prompt_text`.
+    """
+    return prompt_text(demo, prompt_format, tokenizer), demo.response, "\n\n"
 
 
 def shared_length(one: Iterable[str], other: Iterable[str]) -> int:

@@ -31,6 +31,8 @@ SAMPLES_SCHEMA = pa.schema(
 )
 
 
+_STATUSES: Final = {str(status): status for status in Status}
+
 TURN_FIELDS_KEY: Final = "turn_fields"
 """Key of `extra`, in a stored table, under which the fields of the turns stand; always the first.
 
@@ -145,8 +147,9 @@ def stored_messages(
     turns: Sequence[Mapping[str, Any]], fields: Sequence[Mapping[str, Any]]
 ) -> tuple[Message, ...]:
     """Messages of the turns in a table, with the fields that `split_turn_fields` found for them."""
-    more = fields or [{}] * len(turns)
-    return tuple(Message.of({**turn, **own}) for turn, own in zip(turns, more, strict=True))
+    if not fields:
+        return tuple([Message(turn["role"], turn["content"]) for turn in turns])
+    return tuple(Message.of({**turn, **own}) for turn, own in zip(turns, fields, strict=True))
 
 
 def to_table(samples: Iterable[Sample]) -> pa.Table:
@@ -182,7 +185,7 @@ def _from_row(row: dict[str, Any]) -> Sample:
         sample_id=row["sample_id"],
         shard=row["shard"],
         row=row["row"],
-        status=Status(row["status"]),
+        status=_STATUSES[row["status"]],
         status_detail=row["status_detail"],
         messages=stored_messages(row["messages"] or (), fields),
         instruction=row["instruction"] or "",

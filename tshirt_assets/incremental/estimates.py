@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -40,7 +39,7 @@ from tshirt_assets.incremental.stored_rows import (
     row_frame,
     tokenize_rows,
 )
-from tshirt_assets.store.frames import to_frame, to_schema, with_ids
+from tshirt_assets.store.frames import lists_of, to_frame, to_schema, with_ids
 from tshirt_assets.store.store import Store
 from tshirt_assets.store.table_info import TableInfo
 
@@ -281,14 +280,14 @@ def clean_losses(store: Store, scored: TableInfo, ids: Sequence[str]) -> dict[st
         where=f"status = 'ok' AND {with_ids(ids)}",
         version=scored.version,
     )
-    return {
-        row["sample_id"]: CleanLosses.of(
-            np.array(row["token_nll"], np.float32),
-            np.array(row["token_delta"], np.float32),
-            row["ifd"],
-        )
-        for row in table.to_pylist()
-    }
+    rows = zip(
+        table["sample_id"].to_pylist(),
+        lists_of(table["token_nll"]),
+        lists_of(table["token_delta"]),
+        table["ifd"].to_pylist(),
+        strict=True,
+    )
+    return {sample_id: CleanLosses.of(*losses) for sample_id, *losses in rows}
 
 
 def kept(table: pa.Table, rows: pl.DataFrame) -> pa.Table:

@@ -12,6 +12,7 @@ from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.incremental import checks
 from tshirt_assets.incremental.catalog import ASSETS, FILES, AssetRecord
 from tshirt_assets.incremental.errors import UpstreamError, in_words_of_assets
+from tshirt_assets.incremental.garbage import spared_collector
 from tshirt_assets.incremental.progress import Began, tell
 from tshirt_assets.models.model_files import ModelError
 from tshirt_assets.orchestration.asset_run import Run
@@ -141,7 +142,7 @@ def _declared(binding: Binding, record: AssetRecord, body: Body) -> dg.AssetsDef
         run = Run(context, binding)
         check_before(run)
         tell(Began(record.name))
-        with noticing(run, record) as inputs:
+        with spared_collector(), noticing(run, record) as inputs:
             yield from body(run, inputs)
 
     return materialize

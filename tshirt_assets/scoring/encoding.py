@@ -6,20 +6,23 @@ many threads as TOKENIZERS_PARALLELISM says. Any other tokenizer is asked text b
 encode at the same time wait for each other: not every tokenizer is made for them.
 """
 
+import sys
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
+from itertools import chain
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from tshirt_assets.scoring.joining import has_seams
+
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-KEPT_BYTES = 256 << 20  # of token ids per tokenizer, about 300,000 rows of Alpaca's length
-ENTRY_BYTES = 200  # what an entry takes beside its ids
+KEPT_BYTES = 256 << 20  # of texts and ids per tokenizer, about 200,000 rows of Alpaca's length
+ENTRY_BYTES = 250  # what an entry takes beside these
 
 Encoded = np.ndarray | TypeError | ValueError
 """The ids of a text (N,) int32, or why it is no text, such as half of a surrogate pair."""
@@ -27,25 +30,22 @@ Encoded = np.ndarray | TypeError | ValueError
 
 @dataclass
 class _Known:
-    """What is known of a tokenizer: whether it adds a BOS, and the ids of some texts.
+    """What is known of a tokenizer: whether it adds a BOS, see `joins`, and the ids of some texts.
 
     Once `KEPT_BYTES` are full, nothing is replaced: every asset of a run reads the rows in the
     same order, and of a cache that is too small the latest entries would always come too late.
     """
 
     has_bos: bool
-    ids: dict[bytes, bytes] = field(default_factory=dict)
+    has_seams: bool
+    ids: dict[str, np.ndarray] = field(default_factory=dict)
     n_bytes: int = 0
 
     def keep(self, text: str, ids: np.ndarray) -> None:
-        size = ids.nbytes + ENTRY_BYTES
+        size = ids.nbytes + sys.getsizeof(text) + ENTRY_BYTES
         if self.n_bytes + size <= KEPT_BYTES:
-            self.ids[_digest(text)] = ids.tobytes()
+            self.ids[text] = ids
             self.n_bytes += size
-
-    def find(self, text: str) -> np.ndarray | None:
-        found = self.ids.get(_digest(text))
-        return None if found is None else np.frombuffer(found, np.int32)
 
 
 _known: "WeakKeyDictionary[PreTrainedTokenizerBase, _Known]" = WeakKeyDictionary()
@@ -64,6 +64,11 @@ def adds_bos(tokenizer: "PreTrainedTokenizerBase") -> bool:
 def bos_ids(tokenizer: "PreTrainedTokenizerBase") -> np.ndarray:
     """(1,) int32, the BOS that the tokenizer puts in front of a text; (0,) where it does not."""
     return np.array([tokenizer.bos_token_id] if adds_bos(tokenizer) else [], np.int32)
+
+
+def joins(tokenizer: "PreTrainedTokenizerBase") -> bool:
+    """Whether ids of texts that meet in a seam are those of the text that they make together."""
+    return _about(tokenizer).has_seams
 
 
 def encode_texts(
@@ -89,11 +94,8 @@ def _encode_texts(
 ) -> dict[str, Encoded]:
     about = _about(tokenizer)
     lasting = dict.fromkeys(texts)
-    found: dict[str, Encoded] = {}
-    for text in lasting:
-        if (kept := about.find(text)) is not None:
-            found[text] = kept
-    new = [text for text in dict.fromkeys([*lasting, *passing]) if text not in found]
+    found: dict[str, Encoded] = {t: kept for t in lasting if (kept := about.ids.get(t)) is not None}
+    new = [text for text in dict.fromkeys(chain(lasting, passing)) if text not in found]
     for text, ids in zip(new, _encoded(tokenizer, new), strict=True):
         found[text] = ids
         if text in lasting and isinstance(ids, np.ndarray):
@@ -107,7 +109,8 @@ def _about(tokenizer: "PreTrainedTokenizerBase") -> _Known:
         if about is None:
             bos = tokenizer.bos_token_id
             has_bos = bos is not None and tokenizer.encode("a")[:1] == [bos]
-            about = _known[tokenizer] = _Known(has_bos)
+            seams = _is_fast(tokenizer) and has_seams(tokenizer)
+            about = _known[tokenizer] = _Known(has_bos, seams)
         return about
 
 
@@ -142,7 +145,3 @@ def _is_fast(tokenizer: "PreTrainedTokenizerBase") -> bool:
         getattr(kind, name) is getattr(PreTrainedTokenizerFast, name)
         for name in ("encode", "_encode_plus", "set_truncation_and_padding")
     )
-
-
-def _digest(text: str) -> bytes:
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -7,17 +7,23 @@ A row never raises: whatever is wrong with it becomes its status. A tokenizer wi
 template that was asked for does (`CorpusError`), because no row could be scored.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tshirt_assets.corpus.errors import TemplateError
-from tshirt_assets.corpus.prompts import one_shot_prompt_text, prompt_text, response_text
+from tshirt_assets.corpus.prompts import (
+    demo_parts,
+    one_shot_prompt_text,
+    prompt_text,
+    response_text,
+)
 from tshirt_assets.corpus.sample import Sample
 from tshirt_assets.corpus.status import Status
-from tshirt_assets.scoring.encoding import Encoded, bos_ids, encode_texts
+from tshirt_assets.scoring.encoding import Encoded, bos_ids, encode_texts, joins
+from tshirt_assets.scoring.joining import ends_in_seam, last_seam
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -114,11 +120,12 @@ def tokenize_one_shots(
     then prompt_too_long. A demo that is itself not ok gives no_neighbour. Never raises for a row.
     """
     rows = [_Row.of(sample, tokenizer, prompt_format) for _, sample in pairs]
-    behind = [_Row.behind(demo, sample, tokenizer, prompt_format) for demo, sample in pairs]
+    joined = prompt_format != "chat_template" and joins(tokenizer)
+    behind = [_Shown.of(*pair, tokenizer, prompt_format, joined=joined) for pair in pairs]
     ids = encode_texts(
         tokenizer,
-        [text for row in rows for text in row.texts],
-        passing=[text for row in behind for text in row.texts],
+        [text for row in (*rows, *behind) for text in row.texts],
+        passing=[text for row in behind for text in row.passing],
     )
     bos = bos_ids(tokenizer)
     return [
@@ -148,30 +155,63 @@ class _Row:
         except TemplateError as error:
             return _Row(name, (), Status.TEMPLATE_ERROR, _one_line(error))
 
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """The demo in front of a sample's prompt, as texts to encode; none unless the status is ok.
+
+    demo: its whole text; or, where its ids can be made of what is encoded anyway, prompt and
+    response of its own row, the last words of that response, and these with what ends a demo.
+    own: the sample's prompt behind it.
+    """
+
+    demo: tuple[str, ...] = ()
+    own: str = ""
+    status: Status = Status.OK
+    detail: str | None = None
+
     @staticmethod
-    def behind(
-        demo: Sample, sample: Sample, tokenizer: "PreTrainedTokenizerBase", prompt_format: str
-    ) -> "_Row":
-        """Demo and prompt of a sample behind a demo."""
-        name = sample.sample_id
+    def of(
+        demo: Sample,
+        sample: Sample,
+        tokenizer: "PreTrainedTokenizerBase",
+        prompt_format: str,
+        *,
+        joined: bool,
+    ) -> "_Shown":
         if sample.status is not Status.OK:
-            return _Row(name, (), Status.UPSTREAM, str(sample.status))
+            return _Shown(status=Status.UPSTREAM, detail=str(sample.status))
         if demo.status is not Status.OK:
-            return _Row(name, (), Status.NO_NEIGHBOUR, f"demo {demo.sample_id}: {demo.status}")
+            detail = f"demo {demo.sample_id}: {demo.status}"
+            return _Shown(status=Status.NO_NEIGHBOUR, detail=detail)
         try:
-            return _Row(name, one_shot_prompt_text(demo, sample, prompt_format, tokenizer))
+            if joined:
+                prompt, response, end = demo_parts(demo, prompt_format, tokenizer)
+                if ends_in_seam(prompt, response) and (at := last_seam(response)) > 0:
+                    own = prompt_text(sample, prompt_format, tokenizer)
+                    return _Shown((prompt, response, response[at:], response[at:] + end), own)
+            whole, own = one_shot_prompt_text(demo, sample, prompt_format, tokenizer)
+            return _Shown((whole,), own)
         except TemplateError as error:
-            return _Row(name, (), Status.TEMPLATE_ERROR, _one_line(error))
+            return _Shown(status=Status.TEMPLATE_ERROR, detail=_one_line(error))
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Those that other rows need, too."""
+        return self.demo[:-2]
+
+    @property
+    def passing(self) -> tuple[str, ...]:
+        """The others."""
+        return (*self.demo[-2:], self.own) if self.demo else ()
 
     def encoded(self, ids: Mapping[str, Encoded]) -> list[np.ndarray] | TypeError | ValueError:
-        """The ids of both texts, or why the first that is none is no text."""
-        found = []
-        for text in self.texts:
-            one = ids[text]
-            if isinstance(one, Exception):
-                return one
-            found.append(one)
-        return found
+        """The ids of demo and prompt, or why the first that is none is no text."""
+        found = _all_of(ids, (*self.demo, self.own))
+        if isinstance(found, Exception) or not self.texts:
+            return found
+        prompt, response, last, ended, own = found
+        return [np.concatenate([prompt, response[: len(response) - len(last)], ended]), own]
 
 
 def _tokenized(
@@ -185,11 +225,12 @@ def _tokenized(
     has_bos = len(bos) > 0
     if row.status is not Status.OK:
         return refused(row.status, row.detail)
-    encoded = row.encoded(ids)
+    encoded = _all_of(ids, row.texts)
     if isinstance(encoded, Exception):
         return refused(Status.NOT_TEXT, _one_line(encoded))
     prompt, response = encoded
-    prompt = np.concatenate([bos, _without(bos, prompt)])
+    if has_bos:
+        prompt = np.concatenate([bos, _without(bos, prompt)])
     if not len(prompt):
         return refused(Status.TEMPLATE_ERROR, "the prompt has no tokens")
     if len(response) < MIN_RESPONSE_TOKENS:
@@ -212,7 +253,7 @@ def _tokenized(
 
 
 def _one_shot(
-    shown: _Row,
+    shown: _Shown,
     zero_shot: TokenizedSample,
     ids: Mapping[str, Encoded],
     bos: np.ndarray,
@@ -240,9 +281,22 @@ def _one_shot(
     )
 
 
+def _all_of(
+    ids: Mapping[str, Encoded], texts: Iterable[str]
+) -> list[np.ndarray] | TypeError | ValueError:
+    """The ids of all texts, or why the first that is none is no text."""
+    found = []
+    for text in texts:
+        one = ids[text]
+        if isinstance(one, Exception):
+            return one
+        found.append(one)
+    return found
+
+
 def _without(bos: np.ndarray, ids: np.ndarray) -> np.ndarray:
     """The ids behind the BOS, where there is one: a chat template may have written it."""
-    return ids[len(bos) :] if np.array_equal(ids[: len(bos)], bos) else ids
+    return ids[len(bos) :] if len(bos) and (ids[: len(bos)] == bos).all() else ids
 
 
 def _one_line(error: Exception) -> str:

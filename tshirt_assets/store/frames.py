@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -23,6 +24,14 @@ def to_schema(frame: pl.DataFrame, schema: pa.Schema) -> pa.Table:
         for field in schema
     ]
     return pa.table(columns, schema=schema)
+
+
+def lists_of(column: pa.ChunkedArray) -> list[np.ndarray]:
+    """The lists of numbers in a column without nulls, one array each; read-only."""
+    lists = column.combine_chunks()
+    ends = lists.value_lengths().to_numpy(zero_copy_only=False).cumsum().tolist()
+    values = lists.flatten().to_numpy()
+    return [values[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def with_ids(sample_ids: Iterable[str]) -> str:

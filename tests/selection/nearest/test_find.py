@@ -10,7 +10,8 @@ from polars.testing import assert_frame_equal
 
 from tests.selection.frames import unit_vectors
 from tshirt_assets.selection.nearest import find, nearest
-from tshirt_assets.selection.nearest.tiles import Backend
+from tshirt_assets.selection.nearest.backend import Backend
+from tshirt_assets.selection.nearest.half import HalfBackend
 
 POOL = unit_vectors(40, width=5, seed=1)
 POOL[20:30] = POOL[:10]  # other samples with the very same vector
@@ -113,7 +114,10 @@ def test_torch_gives_the_same_bits(monkeypatch):
         torch.set_float32_matmul_precision("highest")
 
 
-@pytest.mark.parametrize("backend", [Backend(np, 256), Backend(torch, 256, torch.device("cpu"))])
+@pytest.mark.parametrize(
+    "backend",
+    [Backend(np, 256), Backend(torch, 256, torch.device("cpu")), HalfBackend(np, 256)],
+)
 def test_real_sizes_of_vectors_and_tiles(backend, monkeypatch):
     monkeypatch.setattr(find, "backend_on", lambda device: backend)
     vectors = unit_vectors(1200, width=384)

@@ -6,8 +6,9 @@ import torch
 from polars.testing import assert_frame_equal
 
 from tests.selection.nearest.test_find import blocks_of, double_loop
+from tshirt_assets.selection.nearest import backend as backends
 from tshirt_assets.selection.nearest import exact, find, nearest, tiles
-from tshirt_assets.selection.nearest.tiles import Backend
+from tshirt_assets.selection.nearest.backend import Backend
 
 
 class Cards:
@@ -27,19 +28,19 @@ class Cards:
 @pytest.mark.parametrize(("device", "card"), [("auto", 0), ("cuda", 0), ("cuda:1", 1)])
 def test_the_device_that_the_option_names_makes_the_products(device, card, monkeypatch):
     cards = Cards(monkeypatch, 64 << 30)
-    backend = tiles.backend_on(device)
+    backend = backends.backend_on(device)
     assert (backend.xp, backend.device) == (torch, torch.device("cuda", card))
     assert backend.full is torch.OutOfMemoryError
     assert cards.asked == [torch.device("cuda", card)]
-    assert tiles.backend_on("cpu") == Backend(np, tiles.CPU_TILE)
+    assert backends.backend_on("cpu") == Backend(np, backends.CPU_TILE)
     with pytest.raises(ValueError, match="2 CUDA devices can be seen here"):
-        tiles.backend_on("cuda:2")
+        backends.backend_on("cuda:2")
 
 
 @pytest.mark.parametrize(("free", "height"), [(80 << 30, 8192), (1 << 30, 4729), (1 << 20, 147)])
 def test_tiles_and_vectors_fit_the_free_memory_of_the_card(free, height, monkeypatch):
     Cards(monkeypatch, free)
-    backend = tiles.backend_on("cuda:1")
+    backend = backends.backend_on("cuda:1")
     assert backend.height == height
     assert backend.memory + 12 * height**2 <= free / 2
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from tshirt_assets.selection.nearest.backend import Backend
 from tshirt_assets.selection.nearest.best import Best
 from tshirt_assets.selection.nearest.exact import compare_all
 from tshirt_assets.selection.nearest.streaming import Stream
-from tshirt_assets.selection.nearest.tiles import Backend, cosines
+from tshirt_assets.selection.nearest.tiles import cosines
 
 N_CHECKED = 1000
 """Samples whose neighbour is compared with the exact one."""

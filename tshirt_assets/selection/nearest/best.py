@@ -18,6 +18,8 @@ class Best:
 
         Of two that are equally near the smaller number is taken. A row may come more than once.
         """
+        able = similarity >= self.similarity[rows]
+        rows, others, similarity = rows[able], others[able], similarity[able]
         order = np.lexsort((others, -similarity, rows))
         rows, first = np.unique(rows[order], return_index=True)
         others, similarity = others[order][first], similarity[order][first]

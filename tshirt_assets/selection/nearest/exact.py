@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
+from tshirt_assets.selection.nearest.backend import Backend
 from tshirt_assets.selection.nearest.best import Best
 from tshirt_assets.selection.nearest.streaming import Stream
-from tshirt_assets.selection.nearest.tiles import Backend, Tiles
+from tshirt_assets.selection.nearest.tiles import Tiles
 
 
 def compare_all(

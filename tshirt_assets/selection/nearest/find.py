@@ -1,9 +1,10 @@
 """The nearest other sample of every sample by embedding: MIWV's one-shot demos.
 
 The search is exact: the neighbour is the sample of highest cosine, computed per pair in float64 and
-rounded to float32, ties to the smaller sample_id. A float32 matrix product only narrows the
-candidates down to those within its error bound, so the result does not depend on tiles, order,
-threads or device, and an update gives bit for bit what a search from scratch would.
+rounded to float32, ties to the smaller sample_id. A matrix product in float32 or bfloat16 only
+narrows the candidates down to those within its error bound, so the result does not depend on tiles,
+order, threads, device or processor, and an update gives bit for bit what a search from scratch
+would.
 """
 
 from collections.abc import Callable
@@ -14,10 +15,11 @@ import numpy as np
 import polars as pl
 
 from tshirt_assets.selection.nearest.approximate import MIN_SAMPLES, approximate
+from tshirt_assets.selection.nearest.backend import backend_on
 from tshirt_assets.selection.nearest.best import Best
 from tshirt_assets.selection.nearest.exact import compare_all
+from tshirt_assets.selection.nearest.half import faster
 from tshirt_assets.selection.nearest.streaming import Blocks, Stream
-from tshirt_assets.selection.nearest.tiles import backend_on
 
 GIB = 1 << 30
 
@@ -67,6 +69,7 @@ def nearest(
     """
     backend = backend_on(device)
     stream = Stream(blocks, min(memory, backend.memory or memory))
+    backend = faster(backend, len(stream))
     best = Best(len(stream))
     progress = None if progress is None else _each_tenth(progress)
     own = np.zeros(len(stream), bool) if exclude_duplicates else stream.copies > 1
