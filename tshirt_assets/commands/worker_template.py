@@ -21,6 +21,7 @@ from tshirt_assets.commands.worker import work
 FORKS: Final = sys.platform == "linux"  # elsewhere system libraries may not survive a fork
 IMPORTED: Final = [
     work.__module__,
+    "dagster._core.storage.sqlite_storage",  # and what PostgreSQL's needs as well
     "transformers.models.auto.modeling_auto",
     "transformers.modeling_utils",
     "sentence_transformers",
