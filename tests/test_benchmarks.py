@@ -9,7 +9,7 @@ import pytest
 
 from tests.benchmarks import host, host_kernel
 from tests.benchmarks.host_corpus import HostCorpus
-from tests.benchmarks.host_run import run_here
+from tests.benchmarks.host_run import StepClock, run_here
 from tests.benchmarks.host_table import BARS, table
 from tests.benchmarks.stub_models import install
 from tshirt_assets.models import causal_lm, embedder
@@ -31,7 +31,7 @@ def test_every_figure_of_the_host_benchmark_is_there(
 
     def measured(corpus: HostCorpus, profile: Path | None = None) -> dict[str, Any]:
         monkeypatch.setenv("DAGSTER_HOME", str(corpus.folder / "home"))
-        return run_here(corpus.file, profile)
+        return run_here(corpus.file, StepClock(profile))
 
     monkeypatch.setattr(host, "measured", measured)
     monkeypatch.setattr(host, "can_have_workers", lambda: False)

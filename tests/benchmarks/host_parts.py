@@ -3,19 +3,24 @@
 python -m tests.benchmarks.host_parts CORPUS.yaml      # the yardstick, in CPU seconds
 """
 
+import gzip
 import os
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
+from tests.benchmarks.alpaca_like import write_file
 from tests.benchmarks.host_corpus import HostCorpus
 from tests.benchmarks.host_run import cpu_seconds
 from tests.benchmarks.rows import ROOT, SEED
 from tshirt_assets.config import CorpusConfig
+from tshirt_assets.corpus.file_index import file_index
 from tshirt_assets.corpus.files import read_records
 from tshirt_assets.corpus.prompts import prompt_text
 from tshirt_assets.corpus.readers import read_shard
@@ -30,6 +35,7 @@ from tshirt_assets.store.store import Store
 BATCH = 1000  # texts in one call of the tokenizer
 REPEATS = 3  # of what takes a moment; the least counts
 READ_SHARDS = 10
+GROUP = 1000  # rows in a row group, as `datasets` writes them; one is decoded from its beginning
 
 
 def yardstick(corpus: HostCorpus) -> float:
@@ -89,25 +95,60 @@ def demo_reading(folder: Path, shards: int, rows_per_shard: int) -> float:
 
 
 def last_to_first(folder: Path, rows: int) -> dict[str, float]:
-    """CPU time of reading the records of a file's last tenth over that of the first, by layout."""
-    lines = HostCorpus.create(folder / "lines", rows, files=1)
-    array = HostCorpus(folder / "array")
-    (array.folder / "rows").mkdir(parents=True)
-    text = ",\n".join(lines.paths[0].read_text().splitlines())
-    (array.folder / "rows" / "part.json").write_text(f"[{text}]")
-    return {corpus.folder.name: _last_to_first(corpus, rows) for corpus in (lines, array)}
+    """CPU time of reading the records of a file's last tenth over that of the first, by layout.
+
+    As a run reads them: shard after shard, with the index that is kept of every file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = write_file(folder / "rows.jsonl", 0, rows)
+    return {
+        name: _last_to_first(HostCorpus(folder / name), write, lines, rows // READ_SHARDS)
+        for name, write in LAYOUTS.items()
+    }
 
 
-def _last_to_first(corpus: HostCorpus, rows: int) -> float:
-    corpus.configure(rows_per_shard=rows // READ_SHARDS)
+def _write_array(lines: Path, folder: Path) -> None:
+    text = ",\n".join(lines.read_text().splitlines())
+    (folder / "part.json").write_text(f"[{text}]")
+
+
+def _write_gzip(lines: Path, folder: Path) -> None:
+    with gzip.open(folder / "part.jsonl.gz", "wb") as file:
+        file.write(lines.read_bytes())
+
+
+def _write_parquet(lines: Path, folder: Path) -> None:
+    rows = pl.read_ndjson(lines)
+    rows.write_parquet(folder / "part.parquet", row_group_size=GROUP)
+
+
+LAYOUTS: dict[str, Callable[[Path, Path], object]] = {
+    "lines": lambda lines, folder: shutil.copy(lines, folder),
+    "array": _write_array,
+    "csv": lambda lines, folder: pl.read_ndjson(lines).write_csv(folder / "part.csv"),
+    "gzip": _write_gzip,
+    "parquet": _write_parquet,
+}
+"""What writes the rows of a file of JSON lines into a folder, by the name of the layout."""
+
+
+def _last_to_first(
+    corpus: HostCorpus, write: Callable[[Path, Path], object], lines: Path, rows_per_shard: int
+) -> float:
+    rows = corpus.folder / "rows"
+    rows.mkdir(parents=True, exist_ok=True)
+    write(lines, rows)
+    corpus.configure(rows_per_shard=rows_per_shard)
     config = corpus.config
-    specs = discover_shards(config)
-    first, last = specs[0], specs[READ_SHARDS - 1]
+    specs = discover_shards(config)[:READ_SHARDS]
 
-    def read(spec: ShardSpec) -> float:
-        return least(lambda: sum(1 for _ in read_records(spec.path, spec.start, spec.stop)))
+    def read(spec: ShardSpec) -> None:
+        index = file_index(spec.path, config)
+        for _ in read_records(spec.path, spec.start, spec.stop, index=index):
+            pass
 
-    return read(last) / read(first)
+    turns = [[once(partial(read, spec)) for spec in specs] for _ in range(REPEATS)]
+    return min(turn[-1] for turn in turns) / min(turn[0] for turn in turns)
 
 
 def rediscovery(corpus: HostCorpus) -> float:
@@ -119,12 +160,14 @@ def rediscovery(corpus: HostCorpus) -> float:
 
 def least(work: Callable[[], object]) -> float:
     """CPU seconds of the fastest of a few calls."""
-    found = []
-    for _ in range(REPEATS):
-        started = cpu_seconds()
-        work()
-        found.append(cpu_seconds() - started)
-    return min(found)
+    return min(once(work) for _ in range(REPEATS))
+
+
+def once(work: Callable[[], object]) -> float:
+    """CPU seconds of a call."""
+    started = cpu_seconds()
+    work()
+    return cpu_seconds() - started
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def measured(corpus: HostCorpus, profile: Path | None = None) -> dict[str, Any]:
 class StepClock:
     """CPU seconds and peak of every step by its asset, from Dagster's events; steps come singly."""
 
-    def __init__(self, profile: Path | None) -> None:
+    def __init__(self, profile: Path | None = None) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
         self.peaks: dict[str, float] = defaultdict(float)
         self._profile, self._started = profile, 0.0
@@ -133,7 +133,7 @@ def work_done(instance: Any, config: Any, since: float) -> dict[str, dict[str, i
     return found
 
 
-def run_here(file: Path, profile: Path | None = None) -> dict[str, Any]:
+def run_here(file: Path, clock: StepClock) -> dict[str, Any]:
     """What one run of the corpus takes in this process; see `measured`."""
     from tshirt_assets.commands.instance import open_instance
     from tshirt_assets.commands.run import run_corpus
@@ -141,7 +141,6 @@ def run_here(file: Path, profile: Path | None = None) -> dict[str, Any]:
     from tshirt_assets.config import CorpusConfig
     from tshirt_assets.models.cache import load_count
 
-    clock = StepClock(profile)
     started, cpu, since = time.perf_counter(), cpu_seconds(), time.time()
     config = CorpusConfig.from_yaml(file)
     with clock.watching(), open_instance(config) as instance:
@@ -168,7 +167,7 @@ def main() -> None:
     arguments = parser.parse_args()
     install()
     load_modules()
-    found = run_here(arguments.corpus, arguments.profile)
+    found = run_here(arguments.corpus, StepClock(arguments.profile))
     if not MODULES.is_file():
         write_modules()
     arguments.result.write_text(json.dumps(found, indent=2))

@@ -30,7 +30,7 @@ BARS = {
     "one_shard_more": Bar("… where a file more had arrived, as long as the others"),
     "contenders_remeasured_1pct": Bar("contenders measured again after that 1 %", 0.02),
     "demo_growth": Bar("µs/row of reading demos at 40 shards / at 20", 1.1),
-    "last_shard": Bar("reading the last tenth of a file / the first (JSON lines or array)", 1.5),
+    "last_shard": Bar("reading the last tenth of a file / the first, in the worst layout", 1.5),
     "overlap": Bar("wall of shards of one chunk / the longer of model and host", 1.15),
     "rediscover_ms_per_file": Bar("ms per file to find that no shard is new", 1),
     "us_per_row_growth": Bar("µs/row at 1,000,000 rows / at the size above", 1.3),

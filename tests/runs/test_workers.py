@@ -82,7 +82,8 @@ class Command:
     def hangs(self) -> list[psutil.Process]:
         """Its workers, once one of them hangs."""
         wait_for(lambda: self.process.poll() is not None or said(self.folder / "troubles"), 900)
-        return psutil.Process(self.process.pid).children(recursive=True)
+        processes = psutil.Process(self.process.pid).children(recursive=True)
+        return [found for found in processes if found.ppid() != self.process.pid]  # forked
 
 
 def statuses(corpus: Corpus) -> Counter[str]:

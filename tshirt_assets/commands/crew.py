@@ -10,8 +10,10 @@ from tshirt_assets.commands.run_events import unfinished_runs
 from tshirt_assets.commands.terminal import say
 from tshirt_assets.commands.worker import Orders, worker_tags
 from tshirt_assets.commands.worker_process import WorkerProcess, stop
+from tshirt_assets.commands.worker_template import begin_imports
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.models.gpus import VISIBLE, gpus_to_share
+from tshirt_assets.orchestration.run_start import PROCESS_TAG
 
 SQLITE_WORKERS: Final = 4  # that Dagster's SQLite files are good for
 
@@ -22,7 +24,8 @@ class Crew:
     def __init__(self, instance: dg.DagsterInstance, config: CorpusConfig, count: int):
         self.count = count
         self._instance = instance
-        self._orders = Orders(instance.get_ref(), config, count)
+        begin_imports()
+        self._orders = Orders(instance.get_ref(), config, count, PROCESS_TAG)
         self._gpus = gpus_to_share(config)
         self._running: dict[int, WorkerProcess] = {}
         if 0 < len(self._gpus) < count:

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from multiprocessing.connection import Connection
@@ -33,6 +34,7 @@ class Orders:
     instance: InstanceRef
     config: CorpusConfig
     sharing: int  # workers that compute at the same time
+    command: Mapping[str, str]  # the tag of its runs
 
 
 def worker_tags(number: int) -> dict[str, str]:
@@ -40,14 +42,17 @@ def worker_tags(number: int) -> dict[str, str]:
     return PROCESS_TAG | {"tshirt-assets/worker": str(number)}
 
 
-def main() -> None:
-    """Work until the connection ends."""
-    connection, number = Connection(int(sys.argv[1])), int(sys.argv[2])
-    tags = worker_tags(number)
+def work(connection: Connection, number: int, variables: Mapping[str, str]) -> None:
+    """Work until the connection ends, in a process of its own with these environment variables."""
+    os.setsid()
+    os.environ.update(variables)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     show_warnings()
     with ending_soon() as ending:
         ending.said = ""  # the command says it
         orders: Orders = connection.recv()
+        PROCESS_TAG.update(orders.command)
+        tags = worker_tags(number)
         with dg.DagsterInstance.from_ref(orders.instance) as instance:
             ending.last = partial(cancel_runs, instance, tags)
             try:
@@ -100,7 +105,3 @@ def _cores() -> int:
     import torch
 
     return torch.get_num_threads()
-
-
-if __name__ == "__main__":
-    main()

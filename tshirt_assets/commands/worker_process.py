@@ -1,9 +1,6 @@
 """One worker, seen from the command that started it."""
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -12,11 +9,10 @@ from typing import Final
 
 from tshirt_assets.commands.piece import Outcome, Piece
 from tshirt_assets.commands.worker import Orders
+from tshirt_assets.commands.worker_template import start_worker
 from tshirt_assets.incremental.progress import Event
-from tshirt_assets.orchestration.run_start import PROCESS_TAG, PROCESS_VARIABLE
 
 STOP_SECONDS: Final = 2.0  # for all workers together: less than the command has itself
-CODE: Final = "from tshirt_assets.commands.worker import main; main()"
 
 
 class WorkerProcess:
@@ -26,26 +22,19 @@ class WorkerProcess:
         """Start it, with these environment variables beside the command's own."""
         self.number = number
         self.connection, theirs = Pipe()
-        [process] = PROCESS_TAG.values()
         with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", CODE, str(theirs.fileno()), str(number)],
-                env={**os.environ, **variables, PROCESS_VARIABLE: process},
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+            self._process = start_worker(theirs, number, variables)
         self.send(orders)
 
     @property
     def alive(self) -> bool:
         """Whether it still runs."""
-        return self._process.poll() is None
+        return self._process.is_alive()
 
     @property
     def death(self) -> str:
         """How it ended, if it did."""
-        code = self._process.returncode
+        code = self._process.exitcode or 0
         return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
 
     def send(self, message: Orders | Piece) -> None:
@@ -63,11 +52,10 @@ class WorkerProcess:
 
     def wait(self, seconds: float) -> None:
         """Wait for its end, and bring it about when the time is over."""
-        try:
-            self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
+        self._process.join(seconds)
+        if self.alive:
             self._process.kill()
-            self._process.wait()
+            self._process.join()
 
 
 def stop(workers: Collection[WorkerProcess]) -> None:

@@ -1,6 +1,5 @@
 """The quick checks before the first asset of a run: what would fail later fails at once."""
 
-import os
 from collections import deque
 from typing import Any, Final
 from uuid import uuid4
@@ -13,10 +12,9 @@ from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.preflight.checklist import QUICK_CHECKS, findings, said_before_a_run
 from tshirt_assets.preflight.inspection import MODEL_KINDS, Inspection
 
-PROCESS_VARIABLE: Final = "TSHIRT_ASSETS_PROCESS"
-PROCESS_TAG: Final = {"tshirt-assets/process": os.environ.get(PROCESS_VARIABLE) or uuid4().hex}
-"""Tag of the runs that the command line started, here or in its workers, which inherit the
-variable: it has looked at more already."""
+PROCESS_TAG: Final = {"tshirt-assets/process": uuid4().hex}
+"""Tag of the runs that the command line started, here or in its workers, which take it over: it has
+looked at more already."""
 
 _passed: deque[tuple[str, str]] = deque(maxlen=100)  # (run, corpus), of this process
 

@@ -31,6 +31,31 @@ def test_recall_is_what_a_full_exact_search_confirms():
     assert again.frame.equals(found.frame)
 
 
+def test_wide_vectors_are_found_by_fewer_dimensions_and_compared_in_full():
+    pytest.importorskip("faiss")
+    draw = np.random.default_rng(3)
+    spectrum = np.arange(1, 385) ** -0.5
+    vectors = (draw.normal(size=(100, 384)) * spectrum)[draw.integers(100, size=4000)]
+    vectors += 0.7 * draw.normal(size=vectors.shape) * spectrum
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    ids = [f"{i:032x}" for i in range(len(vectors))]
+    blocks = lambda: iter([(ids, vectors)])  # noqa: E731
+    exact, found = nearest(blocks), nearest(blocks, exact_up_to=100)
+    same = found.frame["neighbour_id"] == exact.frame["neighbour_id"]
+    assert found.method == "approximate"
+    assert same.mean() >= 0.9
+    assert found.frame.filter(same).equals(exact.frame.filter(same))  # cosines to the last bit
+
+
+def test_of_equally_near_samples_the_smaller_id_is_taken():
+    pytest.importorskip("faiss")
+    vectors = np.repeat(unit_vectors(40, width=8), 3, axis=0)
+    ids = [f"{i:04x}" for i in range(120)]
+    found = nearest(lambda: iter([(ids, vectors)]), exact_up_to=10).frame
+    first = [3 * (i // 3) + (i % 3 == 0) for i in range(120)]
+    assert found["neighbour_id"].to_list() == [ids[i] for i in first]
+
+
 def test_a_small_addition_to_a_large_corpus_stays_exact():
     pytest.importorskip("faiss")
     first = nearest(corpus(1000), exact_up_to=300)

@@ -1,7 +1,8 @@
 """Approximate nearest neighbours of large corpora by faiss, their recall measured.
 
-Vectors are looked through as 4-bit product codes, list by list, and the best of them compared in
-full: at the same recall ten times faster than full vectors throughout.
+Vectors are turned so that the first dimensions hold most of them; by those they are sorted into
+lists, and looked through as 4-bit product codes. The best are compared in full. At the same recall
+that is a tenth of what full vectors throughout would take.
 """
 
 import math
@@ -20,10 +21,13 @@ N_CHECKED = 1000
 """Samples whose neighbour is compared with the exact one."""
 TARGET_RECALL = 0.95
 FIRST_PROBES, MAX_PROBES = 16, 128
-TRAINING_PER_LIST = 64
-N_QUERIES = 4096
+# More of either makes the lists dearer and finds no more: 0.939 against 0.930 of the neighbours of
+# 200,000 vectors in 16 lists, with four times the samples and ten rounds.
+TRAINING_PER_LIST, ROUNDS = 16, 4
+TURNED_WIDTH = 128  # dimensions by which candidates are found, of wider vectors
 MIN_SAMPLES = 16  # without which 4-bit codes cannot be trained
-N_COMPARED = 16  # candidates by their codes that are compared in full, per neighbour wanted
+N_COMPARED = 32  # candidates by their codes that are compared in full, itself among them
+N_QUERIES, N_FULL = 4096, 128  # rows looked up, and compared in full, at a time
 
 
 def approximate(
@@ -38,38 +42,91 @@ def approximate(
 
     The vectors are clustered into 4 * sqrt(N) lists. A query looks into 16 of them, or twice as
     many, up to 128, until TARGET_RECALL of a random sample of rows get a neighbour as near as the
-    exact one, found by `backend`; that share is the recall. ImportError, with the remedy, if faiss
-    is missing.
+    exact one, found by `backend`; that share is the recall. All vectors are held at once.
+    ImportError, with the remedy, if faiss is missing.
     """
     n, rng = len(stream), np.random.default_rng(seed)
-    checked = _drawn(rng, n, N_CHECKED)
-    index, lists, order = _index(stream, rng, seed)
-    exact = Best(n)
+    lists = _Lists(stream, rng, seed)
+    checked, exact = _drawn(rng, n, N_CHECKED), Best(n)
     compare_all(stream, exact, checked, backend)
-    queries, vectors = stream.gather(checked)
-    lists.nprobe = FIRST_PROBES
+    sample = np.flatnonzero(checked)
+    lists.probes = min(FIRST_PROBES, lists.count)
     while True:
-        _, similarity = _search(index, order, queries, vectors)
-        recall = float((similarity >= exact.similarity[queries]).mean())
-        if recall >= TARGET_RECALL or lists.nprobe >= min(MAX_PROBES, lists.nlist):
+        _, similarity = lists.search(sample)
+        recall = float((similarity >= exact.similarity[sample]).mean())
+        if recall >= TARGET_RECALL or lists.probes >= min(MAX_PROBES, lists.count):
             break
-        lists.nprobe *= 2
+        lists.probes *= 2
 
-    done = 0
-    for numbers, vectors in stream.parts():
-        for start in range(0, len(numbers), N_QUERIES):
-            part = slice(start, start + N_QUERIES)
-            found, similarity = _search(index, order, numbers[part], vectors[part])
-            hit = found >= 0
-            best.offer(numbers[part][hit], found[hit], similarity[hit])
-        done += len(numbers)
+    for start in range(0, n, N_QUERIES):
+        rows = np.arange(start, min(start + N_QUERIES, n))
+        found, similarity = lists.search(rows)
+        hit = found >= 0
+        best.offer(rows[hit], found[hit], similarity[hit])
         if progress is not None:
-            progress(done / n)
+            progress((rows[-1] + 1) / n)
     return recall
 
 
-def _index(stream: Stream, rng: np.random.Generator, seed: int) -> tuple[Any, Any, np.ndarray]:
-    """The index of all vectors, its lists, and the sample's number by the place in the index."""
+class _Lists:
+    """All vectors by their samples' numbers, and faiss's lists of them.
+
+    count: how many lists there are. probes: into how many of them a search looks.
+    """
+
+    def __init__(self, stream: Stream, rng: np.random.Generator, seed: int) -> None:
+        faiss = _faiss()
+        n = len(stream)
+        self.count = max(1, min(int(4 * math.sqrt(n)), n // TRAINING_PER_LIST))
+        training = stream.gather(_drawn(rng, n, self.count * TRAINING_PER_LIST))[1]
+        width = training.shape[1]
+        turned = TURNED_WIDTH if TURNED_WIDTH < width <= len(training) else width
+        turn = f"PCA{turned}," if turned < width else ""
+        codes = turned if turned % 2 else turned // 2
+        self._index: Any = faiss.index_factory(
+            width, f"{turn}IVF{self.count},PQ{codes}x4fs", faiss.METRIC_INNER_PRODUCT
+        )
+        self._lists = faiss.extract_index_ivf(self._index)
+        clustering = self._lists.cp
+        clustering.seed, clustering.niter, clustering.min_points_per_centroid = seed, ROUNDS, 1
+        self._index.train(training)
+        del training
+        self._vectors = np.empty((n, width), np.float32)
+        for numbers, vectors in stream.parts():
+            self._vectors[numbers] = vectors
+            self._index.add_with_ids(vectors, numbers)
+
+    @property
+    def probes(self) -> int:
+        return int(self._lists.nprobe)
+
+    @probes.setter
+    def probes(self, probes: int) -> None:
+        self._lists.nprobe = probes
+
+    def search(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Nearest other sample of each of `rows` (n,): its number, -1 if none, and the cosine.
+
+        Of candidates that are equally near, the smaller number.
+        """
+        vectors = self._vectors[rows]
+        candidates = self._index.search(vectors, N_COMPARED)[1]  # (n, N_COMPARED)
+        candidates.sort(axis=1)
+        candidates[candidates == rows[:, None]] = -1
+        neighbour = np.empty(len(rows), np.int64)
+        for start in range(0, len(rows), N_FULL):
+            part = slice(start, start + N_FULL)
+            near = candidates[part]
+            products = np.matmul(self._vectors[near], vectors[part, :, None])[..., 0]
+            products[near < 0] = -np.inf
+            neighbour[part] = near[np.arange(len(near)), products.argmax(axis=1)]
+        similarity = np.full(len(rows), -np.inf, np.float32)
+        hit = neighbour >= 0
+        similarity[hit] = cosines(vectors[hit], self._vectors[neighbour[hit]])
+        return neighbour, similarity
+
+
+def _faiss() -> Any:
     try:
         import faiss
     except ImportError:
@@ -77,24 +134,7 @@ def _index(stream: Stream, rng: np.random.Generator, seed: int) -> tuple[Any, An
             "approximate neighbours need faiss: pip install 'tshirt-assets[faiss]', or raise "
             "exact_neighbours_up_to"
         ) from None
-    n = len(stream)
-    n_lists = max(1, min(int(4 * math.sqrt(n)), n // TRAINING_PER_LIST))
-    training = stream.gather(_drawn(rng, n, n_lists * TRAINING_PER_LIST))[1]
-    width = training.shape[1]
-    n_codes = width if width % 2 else width // 2
-    index: Any = faiss.index_factory(
-        width, f"IVF{n_lists},PQ{n_codes}x4fs,RFlat", faiss.METRIC_INNER_PRODUCT
-    )
-    index.k_factor = N_COMPARED
-    lists = faiss.extract_index_ivf(index)
-    lists.cp.seed, lists.cp.niter = seed, 10
-    index.train(training)
-    del training
-    rows = []
-    for numbers, vectors in stream.parts():
-        rows.append(numbers)
-        index.add(vectors)
-    return index, lists, np.concatenate(rows)
+    return faiss
 
 
 def _drawn(rng: np.random.Generator, n: int, count: int) -> np.ndarray:
@@ -102,19 +142,3 @@ def _drawn(rng: np.random.Generator, n: int, count: int) -> np.ndarray:
     drawn = np.zeros(n, bool)
     drawn[rng.choice(n, min(count, n), replace=False)] = True
     return drawn
-
-
-def _search(
-    index: Any, order: np.ndarray, numbers: np.ndarray, vectors: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Nearest other sample of each query: its number (n,), -1 if none, and the cosine (n,)."""
-    _, places = index.search(vectors, 2)  # (n, 2): the query itself is usually one of them
-    found = np.where(places >= 0, order[places], -1)
-    second = (found[:, 0] == numbers) | (found[:, 0] < 0)
-    place = np.where(second, places[:, 1], places[:, 0])
-    neighbour = np.where(second, found[:, 1], found[:, 0])
-    similarity = np.full(len(numbers), -np.inf, np.float32)
-    hit = neighbour >= 0
-    whole = index.refine_index  # the full vectors
-    similarity[hit] = cosines(vectors[hit], whole.reconstruct_batch(place[hit]))
-    return neighbour, similarity
