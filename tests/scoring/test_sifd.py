@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tests import oracle
-from tshirt_assets.scoring.sifd import ifd, s_ifd, s_ifd_rows, token_deltas
+from tshirt_assets.scoring.sifd import (
+    ifd,
+    mean_losses,
+    mean_losses_of_copies,
+    s_ifd,
+    s_ifd_rows,
+    token_deltas,
+)
 
 
 def losses(length):
@@ -95,3 +102,13 @@ def test_many_rows_at_once_are_scored_like_each_alone(rows, tau):
     assert scores == pytest.approx(
         [math.nan if value is None else value for value in expected], rel=1e-9, nan_ok=True
     )
+
+
+@pytest.mark.parametrize("length", [2, 9, 333, 9000])
+def test_losses_of_copies_have_the_means_of_each_to_the_last_bit(length):
+    draw = np.random.default_rng(0)
+    cond, uncond = (draw.gamma(2.0, 1.0, (7, n)).astype(np.float32) for n in (length, length - 1))
+    cond[3, 1] = np.nan
+    apart = mean_losses(list(zip(cond, uncond, strict=True)))
+    for one, other in zip(apart, mean_losses_of_copies(cond, uncond), strict=True):
+        assert np.array_equal(one, other, equal_nan=True)

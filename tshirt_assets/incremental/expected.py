@@ -22,17 +22,12 @@ from tshirt_assets.models.model_files import (
     fingerprint,
     located_model,
 )
+from tshirt_assets.models.number_formats import POSSIBLE, format_identity
 from tshirt_assets.models.remarks import FROM_IDS, UNWRAPPED
 
 if TYPE_CHECKING:
     from tshirt_assets.models.causal_lm import LoadedCausalLM
 
-PRECISIONS = {
-    "auto": ("fp32", "tf32"),
-    "float32": ("fp32",),
-    "float16": ("fp16",),
-    "bfloat16": ("bf16",),
-}
 # What the load of a model may have to mend, in the order in which it says so.
 ADAPTATIONS: tuple[dict[str, Any], ...] = (
     {},
@@ -84,10 +79,12 @@ def _models(options: CausalLMOptions) -> "Iterator[LoadedCausalLM]":
     location = _located(options)
     model = fingerprint(location)
     lengths = {options.max_length, *(min(options.max_length, n) for n in _positions(location))}
-    for precision, length, mended in product(
-        PRECISIONS[options.dtype], sorted(lengths), ADAPTATIONS
-    ):
-        identity = {"model": model, "precision": precision, "max_length": length} | mended
+    for precision, length, mended in product(POSSIBLE[options.dtype], sorted(lengths), ADAPTATIONS):
+        identity = {
+            "model": model,
+            "precision": format_identity(precision),
+            "max_length": length,
+        } | mended
         yield cast("LoadedCausalLM", UnloadedCausalLM(options, identity))
 
 

@@ -18,6 +18,7 @@ from tshirt_assets.models.model_files import (
     safetensors_copy,
 )
 from tshirt_assets.models.model_size import ModelSize
+from tshirt_assets.models.number_formats import WANTED, format_identity
 from tshirt_assets.models.on_demand import OnDemand, facts_file, keep_facts, known_facts
 from tshirt_assets.models.remarks import FROM_IDS, UNWRAPPED, noise_refusal, remarks
 from tshirt_assets.models.weight_names import unwrapping, weights_fault, without_report
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from tshirt_assets.scoring.kernel.token_loss import TokenLossEngine
 
 logger = logging.getLogger(__name__)
-
-PRECISIONS = {"auto": "auto", "float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class LoadedCausalLM:
         """Everything about this model that changes a score; part of every score identity."""
         identity = {
             "model": self.fingerprint,
-            "precision": self.engine.precision,
+            "precision": format_identity(self.engine.precision),
             "max_length": self.max_length,
         }
         # Without them such a model was scored too, wrongly, under the identity above.
@@ -210,7 +209,7 @@ def _load(options: CausalLMOptions) -> LoadedCausalLM:
     tokenizer = load_tokenizer(options)  # first: its absence is cheaper to find
     model, adaptations = _read(options)
     try:
-        engine = TokenLossEngine(model, precision=PRECISIONS[options.dtype])
+        engine = TokenLossEngine(model, precision=WANTED[options.dtype])
     except ValueError as error:
         raise ModelError(f"model {options.path!r}: {error}") from error
     if not engine.takes_noise:

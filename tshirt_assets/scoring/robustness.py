@@ -14,7 +14,7 @@ from tshirt_assets.corpus.status import Status
 from tshirt_assets.scoring.clean import pass_fields, pass_requests
 from tshirt_assets.scoring.kernel.noise import CounterNoise, noise_key, noise_scale
 from tshirt_assets.scoring.kernel.token_loss import LossRequest, TokenLossEngine
-from tshirt_assets.scoring.sifd import mean_losses, s_ifd_rows, token_deltas
+from tshirt_assets.scoring.sifd import mean_losses_of_copies, s_ifd_rows, token_deltas
 from tshirt_assets.scoring.tokenize import TokenizedSample
 
 GROUP_TOKENS = 1 << 20  # tokens per engine call: enough to pack well, a few MiB of requests
@@ -146,7 +146,8 @@ def _groups(samples: Sequence[TokenizedSample], neighbours: int) -> Iterator[lis
 def _deltas(
     sample: TokenizedSample, passes: Sequence[tuple[np.ndarray, np.ndarray]]
 ) -> NeighbourDeltas:
-    means, ratios = mean_losses(passes)  # (M, 2), (M,)
+    cond, uncond = (np.stack(losses) for losses in zip(*passes, strict=True))  # (M, T), (M, T')
+    means, ratios = mean_losses_of_copies(cond, uncond)  # (M, 2), (M,)
     bad = int((~np.isfinite(means)).sum())
     if bad or not np.isfinite(ratios).all():
         detail = f"NaN or infinite losses or ratios ({bad} of {2 * len(passes)} passes)"
@@ -156,5 +157,5 @@ def _deltas(
         Status.OK,
         None,
         ifd_mean=float(ratios.mean()),
-        deltas=token_deltas(*(np.stack(losses) for losses in zip(*passes, strict=True))),
+        deltas=token_deltas(cond, uncond),
     )

@@ -47,6 +47,17 @@ def mean_losses(
         return means, np.exp(means[:, 0] - means[:, 1])
 
 
+def mean_losses_of_copies(cond: np.ndarray, uncond: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`mean_losses` of M passes over the same tokens: losses (M, T) and (M, T'), all at once."""
+    if cond.shape[1] > np.getbufsize():  # which NumPy sums a long row by
+        return mean_losses(list(zip(cond, uncond, strict=True)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        # Cast first: a sum that casts as it goes adds in another order.
+        sums = [np.add.reduce(losses.astype(np.float64), axis=1) for losses in (cond, uncond)]
+        means = np.stack(sums, axis=1) / np.array([cond.shape[1], uncond.shape[1]])
+        return means, np.exp(means[:, 0] - means[:, 1])
+
+
 def s_ifd(deltas: np.ndarray, tau: float) -> float:
     """Selective IFD: exp(-mean of D over the informative tokens), those with abs(D) > tau.
 

@@ -20,9 +20,10 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from tshirt_assets.scoring.kernel import noise, packing, token_loss
+from tshirt_assets.scoring.kernel import fused, lm_head, noise, packing, token_loss
 from tshirt_assets.scoring.kernel.forward import DecoderForward
 from tshirt_assets.scoring.kernel.fused import replacements
+from tshirt_assets.scoring.kernel.lm_head import LMHead
 from tshirt_assets.scoring.kernel.memory import Limits
 from tshirt_assets.scoring.kernel.noise import CounterNoise, noise_key, noise_scale
 from tshirt_assets.scoring.kernel.precision import Precision
@@ -90,11 +91,75 @@ class _Counting(TorchDispatchMode):
         return found
 
 
-def counted(kind: Kind, what: What, lengths: tuple[int, int], patch: pytest.MonkeyPatch) -> Count:
-    """One pack of requests whose lengths lie in the range, in TF32."""
+class _Kernels:
+    """In place of our own kernels: as many operations, that read and write as much."""
+
+    @staticmethod
+    def gated(gate: torch.Tensor, up: torch.Tensor) -> Any:
+        return _Gated.apply(gate, up)
+
+    @staticmethod
+    def rotate(query: torch.Tensor, key: torch.Tensor, cos: Any, sin: Any) -> Any:
+        return _Rotation.apply(query, key)
+
+
+class _Gated(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, gate: torch.Tensor, up: torch.Tensor) -> Any:
+        ctx.save_for_backward(gate, up)
+        return gate * up
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
+        gate, up = ctx.saved_tensors
+        return tuple(torch._foreach_mul([gradients[0]] * 2, [up, gate]))
+
+
+class _Rotation(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, *states: torch.Tensor) -> Any:
+        return tuple(torch._foreach_neg(states))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
+        return tuple(torch._foreach_neg(gradients))
+
+
+class _Reading:
+    """In place of the kernels that read the logits."""
+
+    def __init__(self, logits: torch.Tensor, index: torch.Tensor) -> None:
+        self._logits = logits
+        self.total = logits.sum(-1, dtype=torch.float64)
+        self.picked = logits.new_empty(len(logits))
+
+    def shares(self, total: torch.Tensor, factor: float) -> torch.Tensor:
+        return self._logits * factor
+
+
+def counted(
+    kind: Kind,
+    what: What,
+    lengths: tuple[int, int],
+    patch: pytest.MonkeyPatch,
+    *,
+    half: bool = False,
+) -> Count:
+    """One pack of requests whose lengths lie in the range, in TF32 or with float16 weights."""
     model, counting = _model(kind), _Counting()
-    replaced = replacements(model, Precision("fp32", "cpu"), same_bits=False)
+    patch.setattr(fused, "_kernels", lambda device: _Kernels)
+    patch.setattr(lm_head, "reader", lambda device: _Reading)
+    with patch.context() as choosing:  # weights without values cannot tell what computes the same
+        alike = fused._alike
+        choosing.setattr(fused, "_alike", lambda one, *others: _nested(one) or alike(one, *others))
+        choosing.setattr(fused, "_rotates", lambda *_: True)
+        replaced = replacements(model, Precision("fp32", "cpu"), same_bits=False)
     forward = DecoderForward(model, Precision("tf32", "cuda"), "one call", replaced=replaced)
+    if half:
+        model.half()
+        short = forward._precision = Precision("fp16", "cpu")  # where the tensors say they are
+        patch.setattr(token_loss, "resolve_precision", lambda *_: short)
+        forward._head = LMHead.of(model, Precision("fp16", "cuda"))
     limits = Limits(PACK_TOKENS, LOGITS), Limits(GRADIENT_TOKENS + 1000, LOGITS)
     patch.setattr(token_loss, "choose_forward", lambda *_, **__: forward)
     patch.setattr(token_loss, "choose_limits", lambda *_: limits)
@@ -113,6 +178,10 @@ def counted(kind: Kind, what: What, lengths: tuple[int, int], patch: pytest.Monk
         else:
             engine.losses(requests)
     return counting.count
+
+
+def _nested(module: Any) -> bool:
+    return any(True for _ in module.children())
 
 
 def _count_copies(count: Count, patch: pytest.MonkeyPatch) -> None:

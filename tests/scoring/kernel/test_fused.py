@@ -1,6 +1,7 @@
 """Parts of a model that are done faster: recognised by what they compute, used only for us."""
 
 import copy
+import sys
 from collections import Counter
 
 import pytest
@@ -9,8 +10,10 @@ import torch.nn.functional as F
 from transformers.activations import ACT2FN
 
 from tests.scoring.kernel.architectures import tiny
-from tshirt_assets.scoring.kernel.fused import Replacement, in_place, replacements, rotate
+from tshirt_assets.scoring.kernel import fused
+from tshirt_assets.scoring.kernel.fused import Replacement, in_place, replacements
 from tshirt_assets.scoring.kernel.precision import Precision
+from tshirt_assets.scoring.kernel.rotary import rotate
 from tshirt_assets.scoring.kernel.token_loss import LossRequest, TokenLossEngine
 
 FP32 = Precision("fp32", "cpu")
@@ -51,6 +54,73 @@ def test_a_model_without_such_parts_runs_as_it_is_and_this_is_said_once(caplog):
     assert said == ["token losses: done faster: no module, the model runs as it is"]
 
 
+class Kernels:
+    """In place of the Triton kernels, which exist on CUDA only."""
+
+    @staticmethod
+    def gated(gate, up):
+        return F.silu(gate) * up
+
+    @staticmethod
+    def rotate(*arguments):
+        return rotate(*arguments)
+
+
+@pytest.fixture
+def kernels(monkeypatch):
+    monkeypatch.setattr(fused, "_kernels", lambda device: Kernels)
+    return Kernels
+
+
+@pytest.mark.parametrize("kind", ["llama", "mistral", "qwen2"])
+def test_a_feed_forward_part_is_known_by_its_shapes_and_numbers(kind, kernels):
+    assert kinds(tiny(kind)) == {"SwiGLU": 2, "RMSNorm": 5, "rotary embedding": 1}
+    assert kinds(tiny(kind), precision=Precision("bf16", "cpu"))["SwiGLU"] == 2
+
+
+@pytest.mark.parametrize("kind", ["gemma", "gpt2", "bloom"])
+def test_a_part_with_another_gate_or_none_is_left_alone(kind, kernels):
+    assert "SwiGLU" not in kinds(tiny(kind))
+
+
+def test_losses_and_gradients_go_through_the_gated_part(kernels, monkeypatch):
+    model, calls = copy.deepcopy(tiny("llama")), []
+    own = Kernels.gated
+    requests = [LossRequest(torch.arange(n).numpy(), n - 1) for n in (9, 30)]
+    expected = TokenLossEngine(model).losses(requests)
+    replaced = replacements(model, FP32, same_bits=False)
+    monkeypatch.setattr(Kernels, "gated", lambda *states: calls.append(1) or own(*states))
+    monkeypatch.setattr(
+        "tshirt_assets.scoring.kernel.self_test._faster_parts",
+        lambda *_: replacements(model, FP32, same_bits=False),
+    )
+    engine = TokenLossEngine(model)
+    assert len(engine._forward._replaced) == len(replaced)
+    calls.clear()
+    for one, other in zip(engine.losses(requests), expected, strict=True):
+        assert one == pytest.approx(other, abs=1e-5)
+    assert len(calls) == 2
+
+
+def test_a_kernel_that_turns_otherwise_gives_way_to_operations(kernels, monkeypatch):
+    def other_way(query, key, cos, sin):
+        return rotate(query, key, cos, -sin)
+
+    monkeypatch.setattr(Kernels, "rotate", other_way)
+    [entry] = [e for e in replacements(tiny("llama"), FP32, same_bits=False) if "rot" in e.kind]
+    assert entry.function is rotate
+
+
+def test_without_triton_operations_serve(monkeypatch, caplog):
+    name = "tshirt_assets.scoring.kernel.layer_kernel"
+    monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.delattr(name, raising=False)
+    with caplog.at_level("INFO"):
+        assert fused._kernels(torch.device("cuda", 0)) is None
+    assert "Triton cannot be used" in caplog.text
+    assert fused._kernels(torch.device("cpu")) is None
+
+
 class AlmostGelu(torch.nn.Module):
     def forward(self, x):
         return F.gelu(x, approximate="tanh") * 1.0001
@@ -75,7 +145,7 @@ def test_on_cpu_only_what_gives_the_same_bits_is_taken():
 
 
 @pytest.mark.parametrize(
-    "shape", [(1, 5, 7), (2, 200, 333), (1, 1, 1 << 15), (1, 3, (1 << 15) + 1)]
+    "shape", [(1, 5, 7), (2, 200, 333), (1, 1, 1 << 16), (1, 3, (1 << 16) + 1)]
 )
 def test_a_gelu_in_pieces_has_the_bits_of_the_whole(shape):
     [entry, _] = replacements(tiny("gpt2"), FP32, same_bits=True)

@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from transformers import PreTrainedModel
 
 from .precision import Precision
+from .rotary import rotate
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ _ROWS, _WIDTH = 24, 64  # of the random numbers
 _SCALES = (0.1, 1.0, 10.0)
 # Relative to the greatest value: the rounding of a few operations in the type of the numbers.
 _TOLERANCE = {torch.float32: 2e-6, torch.float16: 3e-3, torch.bfloat16: 2e-2}
-_PIECE = 1 << 15  # numbers
+_PIECE = 1 << 16  # numbers
 _ROTARY = "apply_rotary_pos_emb"  # what transformers calls it in every file that has one
 
 
@@ -50,6 +51,7 @@ class _Setting:
     types: tuple[torch.dtype, ...]  # of the numbers that go from layer to layer
     device: torch.device
     same_bits: bool
+    kernels: Any  # the module `layer_kernel`, None where it cannot be used
 
     def random(self, dtype: torch.dtype, *shape: int) -> torch.Tensor:
         draw = torch.Generator().manual_seed(0)
@@ -64,12 +66,15 @@ def replacements(
     With `same_bits` only what gives the model's own numbers to the last bit.
     """
     weight: torch.Tensor = model.get_input_embeddings().weight  # type: ignore[assignment]
-    setting = _Setting(precision.types(), weight.device, same_bits)
+    kernels = _kernels(weight.device)
+    setting = _Setting(precision.types(), weight.device, same_bits, kernels)
     found: list[Replacement] = []
     with torch.no_grad(), precision.matmuls(), precision.layers():
         for module in model.get_decoder().modules():
             if next(module.children(), None) is None:
-                found += _of_module(module, setting)
+                found += _of_leaf(module, setting)
+            elif kernels is not None:
+                found += _of_gated(module, setting)
         if not same_bits:
             found += _of_rotary(model, setting)
     count = Counter(replacement.kind for replacement in found)
@@ -95,7 +100,18 @@ def in_place(replaced: Sequence[Replacement]) -> Iterator[None]:
                 entry.holder[entry.name] = own
 
 
-def _of_module(module: torch.nn.Module, setting: _Setting) -> list[Replacement]:
+def _kernels(device: torch.device) -> Any:
+    if device.type != "cuda":
+        return None
+    try:
+        from . import layer_kernel
+    except Exception as error:  # no Triton
+        logger.info("layers: no kernels of ours, because Triton cannot be used: %r", error)
+        return None
+    return layer_kernel
+
+
+def _of_leaf(module: torch.nn.Module, setting: _Setting) -> list[Replacement]:
     """The module's replacement, if it has one."""
     weights = dict(module.named_parameters())
     width = _WIDTH
@@ -113,6 +129,32 @@ def _of_module(module: torch.nn.Module, setting: _Setting) -> list[Replacement]:
     for kind, form in forms.items():
         if _alike(module, form, width, setting):
             return [Replacement(vars(module), "forward", form, kind)]
+    return []
+
+
+def _of_gated(module: torch.nn.Module, setting: _Setting) -> list[Replacement]:
+    """The replacement of a feed-forward part: two linear layers side by side, one behind them."""
+    linear = [child for child in module.children() if isinstance(child, torch.nn.Linear)]
+    if len(linear) != 3:
+        return []
+    shapes = [(child.in_features, child.out_features) for child in linear]
+    behind = next((i for i in range(3) if shapes.count(shapes[i]) == 1), None)
+    if behind is None or shapes[behind] != shapes[behind - 1][::-1]:
+        return []
+    down = linear.pop(behind)
+    gated = setting.kernels.gated
+    for gate, up in (linear, linear[::-1]):
+
+        def form(
+            x: torch.Tensor, gate: torch.nn.Module = gate, up: torch.nn.Module = up
+        ) -> torch.Tensor:
+            product: torch.Tensor = down(gated(gate(x), up(x)))
+            return product
+
+        # In TF32 one bit in front of the last product would change many behind it.
+        with Precision("fp32", setting.device.type).matmuls():
+            if _alike(module, form, down.out_features, setting):
+                return [Replacement(vars(module), "forward", form, "SwiGLU")]
     return []
 
 
@@ -176,20 +218,23 @@ def _of_rotary(model: PreTrainedModel, setting: _Setting) -> list[Replacement]:
         if _ROTARY in (scope := getattr(type(module).forward, "__globals__", {}))
     }
     for scope in scopes.values():
-        if _rotates(scope[_ROTARY], setting):
-            found.append(Replacement(scope, _ROTARY, rotate, "rotary embedding"))
+        at_once = [] if setting.kernels is None else [setting.kernels.rotate]
+        for form in (*at_once, rotate):
+            if _rotates(scope[_ROTARY], form, setting):
+                found.append(Replacement(scope, _ROTARY, form, "rotary embedding"))
+                break
     return found
 
 
-def _rotates(own: Callable[..., Any], setting: _Setting) -> bool:
-    """Whether `rotate` gives what the model's own function gives."""
+def _rotates(own: Callable[..., Any], form: Callable[..., Any], setting: _Setting) -> bool:
+    """Whether a form of it gives what the model's own function gives."""
     try:
         for dtype in setting.types:
             query = setting.random(dtype, 1, 3, _ROWS, _WIDTH)
             key = setting.random(dtype, 1, 1, _ROWS, _WIDTH)
             angle = setting.random(torch.float32, 1, _ROWS, _WIDTH)
             arguments = query, key, angle.cos(), angle.sin()
-            pairs = zip(own(*arguments), rotate(*arguments), strict=True)
+            pairs = zip(own(*arguments), form(*arguments), strict=True)
             if not all(_near(one, other, dtype) for one, other in pairs):
                 return False
     except torch.OutOfMemoryError:
@@ -197,38 +242,3 @@ def _rotates(own: Callable[..., Any], setting: _Setting) -> bool:
     except Exception:
         return False
     return True
-
-
-def rotate(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    cos: torch.Tensor,
-    sin: torch.Tensor,
-    unsqueeze_dim: int = 1,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rotary embedding of query and key (B, H, N, D) by angles (B, N, D), half against half."""
-    cos, sin = cos.unsqueeze(unsqueeze_dim), sin.unsqueeze(unsqueeze_dim)
-    turned = (_Rotation.apply(states, cos, sin) for states in (query, key))
-    return next(turned), next(turned)
-
-
-class _Rotation(torch.autograd.Function):
-    """x cos + (-x2, x1) sin for x = (x1, x2), and its transpose; angles get no gradient."""
-
-    @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-        ctx.save_for_backward(cos, sin)
-        half = x.shape[-1] // 2
-        turned = x * cos
-        turned[..., :half].addcmul_(x[..., half:], sin[..., :half], value=-1)
-        turned[..., half:].addcmul_(x[..., :half], sin[..., half:])
-        return turned
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None, None]:
-        (gradient,), (cos, sin) = gradients, ctx.saved_tensors
-        half = gradient.shape[-1] // 2
-        turned = gradient * cos
-        turned[..., :half].addcmul_(gradient[..., half:], sin[..., half:])
-        turned[..., half:].addcmul_(gradient[..., :half], sin[..., :half], value=-1)
-        return turned, None, None

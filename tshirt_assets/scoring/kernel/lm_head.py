@@ -3,8 +3,9 @@
 The vocabulary is visited in blocks: a block's logits are made, folded into a running
 log-sum-exp (and, for gradients, a running mean of the weights) and dropped. Memory is the
 block's, whatever the vocabulary. On CPU blocks are the same whatever shares the pass. On CUDA,
-where every launch costs time, a block is as much of the vocabulary as memory allows. The running
-log-sum-exp is float64: dozens of float32 steps would add up to 3e-5 nats that differ with them.
+where every launch costs time, a block is as much of the vocabulary as memory allows, and one kernel
+reads it (`logit_block`). The running log-sum-exp is float64: dozens of float32 steps would add up
+to 3e-5 nats that differ with them.
 """
 
 import math
@@ -14,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from transformers import PreTrainedModel
 
+from .logit_block import reader
 from .precision import Precision
 
 _BLOCK = 1024  # words of the vocabulary
@@ -112,25 +114,23 @@ class LMHead:
         block: int,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """`_visit` for rows whose logits of one block may exist together."""
+        read = reader(hidden.device)
         total = hidden.new_full((len(hidden),), -torch.inf, dtype=torch.float64)  # log-sum-exp
         target_logit = torch.zeros_like(hidden[:, 0])
         for first in range(0, len(self.weight), block):
             weight = self.weight[first : first + block].to(self.short or torch.float32)
             logits = self._logits(hidden, weight, first)  # (n, block)
-            # One pass gives both; log-sum-exp alone takes three and is slower.
-            log_share = torch.log_softmax(logits, -1)
-            block_total = logits[:, 0].double() - log_share[:, 0]
-            before, total = total, torch.logaddexp(total, block_total)
-            index = targets - first
-            inside = (index >= 0) & (index < len(weight))
-            picked = logits.gather(1, index.clamp(0, len(weight) - 1)[:, None])[:, 0]
-            target_logit = torch.where(inside, picked, target_logit)
+            found = read(logits, targets - first)
+            before, total = total, torch.logaddexp(total, found.total)
+            target_logit += found.picked
             if mean is not None:
-                probability = log_share.add_((block_total - total).float()[:, None]).exp_()
                 mean.mul_((before - total).exp().float()[:, None])
                 raised = _RAISED if self.short is torch.float16 else 1.0
-                probability.mul_(raised * self._slope(logits))
-                mean.add_(self._product(probability, weight.t(), None), alpha=1.0 / raised)
+                slope = None if self.softcap is None else self._slope(logits)
+                share = found.shares(total, raised * (self.scale if slope is None else 1.0))
+                if slope is not None:
+                    share.mul_(slope)
+                mean.add_(self._product(share, weight.t(), None), alpha=1.0 / raised)
         return (total - target_logit).float(), target_logit
 
     def _logits(self, hidden: torch.Tensor, weight: torch.Tensor, first: int) -> torch.Tensor:

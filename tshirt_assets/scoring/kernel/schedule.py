@@ -41,9 +41,10 @@ def schedule(ids: Sequence[np.ndarray], may_share: Sequence[bool]) -> list[Sched
         for place, index in enumerate(candidates)
         if common[place] or common[place + 1]
     ]
-    placed = {index for index, _ in sharing}
-    alone = [Scheduled(index, 0) for index in range(len(ids)) if index not in placed]
-    return sharing + sorted(alone, key=lambda entry: -len(ids[entry.sequence]))
+    lengths = np.fromiter(map(len, ids), np.int64, len(ids))
+    lengths[[index for index, _ in sharing]] = 0
+    alone = np.argsort(-lengths, kind="stable")[: len(ids) - len(sharing)]
+    return sharing + [Scheduled(index, 0) for index in alone.tolist()]
 
 
 def n_common(one: np.ndarray, other: np.ndarray) -> int:

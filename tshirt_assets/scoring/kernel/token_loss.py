@@ -176,12 +176,12 @@ class TokenLossEngine:
             [requests[index].ids for index in known],
             [share and requests[index].noise is None for index in known],
         )
-        sizes = [_n_computed(requests[known[i]], shared) for i, shared in order]
+        sizes = _n_computed([(requests[known[i]], shared) for i, shared in order])
         at = 0
         while at < len(order):
             # The first of a pack has nothing before it to share.
             first = order[at]._replace(shared=0)
-            whole = _n_computed(requests[known[first.sequence]], 0)
+            [whole] = _n_computed([(requests[known[first.sequence]], 0)])
             count = n_fitting(chain([whole], islice(sizes, at + 1, None)), limits.tokens)
             entries = [first, *order[at + 1 : at + count]]
             indices = [known[entry.sequence] for entry in entries]
@@ -203,24 +203,30 @@ class TokenLossEngine:
 
     def _known(self, requests: Sequence[LossRequest]) -> list[int]:
         """The requests all of whose ids the model knows; checks what callers must see to."""
-        for request in requests:
-            length = len(request.ids)
-            if not 1 <= request.n_scored < length:
-                raise ValueError(f"{request.n_scored} of {length} tokens cannot be scored")
-            if self.max_positions is not None and length > self.max_positions:
-                limit = f"the model has {self.max_positions} positions"
-                raise ValueError(f"{length} tokens, but {limit}")
-            if request.noise is not None and not self.takes_noise:
-                raise ValueError(_NO_NOISE)
         if not requests:
             return []
+        lengths = np.fromiter((len(request.ids) for request in requests), np.int64, len(requests))
+        scored = np.fromiter((request.n_scored for request in requests), np.int64, len(requests))
+        self._check(lengths, scored)
+        if not self.takes_noise and any(request.noise is not None for request in requests):
+            raise ValueError(_NO_NOISE)
         ids = np.concatenate([request.ids for request in requests])
         bad = np.flatnonzero((ids < 0) | (ids >= self.vocabulary))
         if not len(bad):
             return list(range(len(requests)))
-        ends = np.cumsum([len(request.ids) for request in requests])
-        unknown = set(np.searchsorted(ends, bad, side="right").tolist())
+        unknown = set(np.searchsorted(np.cumsum(lengths), bad, side="right").tolist())
         return [index for index in range(len(requests)) if index not in unknown]
+
+    def _check(self, lengths: np.ndarray, scored: np.ndarray) -> None:
+        """Raises ValueError for requests that score no or all tokens, or that are too long."""
+        wrong = (scored < 1) | (scored >= lengths)
+        if wrong.any():
+            first = int(wrong.argmax())
+            raise ValueError(f"{scored[first]} of {lengths[first]} tokens cannot be scored")
+        longest = int(lengths.max())
+        if self.max_positions is not None and longest > self.max_positions:
+            limit = f"the model has {self.max_positions} positions"
+            raise ValueError(f"{longest} tokens, but {limit}")
 
     def _pack(self, requests: Sequence[LossRequest], shared: Sequence[int]) -> Pack:
         return Pack.of(
@@ -251,6 +257,11 @@ class TokenLossEngine:
         return embeds
 
 
-def _n_computed(request: LossRequest, shared: int) -> int:
-    """Tokens that a request adds to a pass, be it to the layers or to the LM head."""
-    return max(len(request.ids) - shared, request.n_scored)
+def _n_computed(entries: Sequence[tuple[LossRequest, int]]) -> list[int]:
+    """Tokens that each request adds to a pass, be it to the layers or to the LM head.
+
+    A request comes with the number of tokens that it shares.
+    """
+    table = [(len(request.ids) - shared, request.n_scored) for request, shared in entries]
+    found: list[int] = np.array(table, dtype=np.int64).reshape(-1, 2).max(axis=1).tolist()
+    return found
