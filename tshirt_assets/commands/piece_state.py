@@ -96,7 +96,7 @@ class PieceStates:
         for partition, info in self._listed(record.name).items():
             if info is None or (record.unit == "shard" and partition not in self._specs):
                 continue
-            parts = {"whole": whole, "own": list(self._own(record, partition))}
+            parts: dict[str, Any] = {"whole": whole, "own": list(self._own(record, partition))}
             if record.unit == "shard":
                 assert partition is not None
                 spec = self._specs[partition]
