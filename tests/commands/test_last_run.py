@@ -142,7 +142,8 @@ def test_only_what_a_change_reaches_is_run(tmp_path: Path, tiny_models: Path) ->
     recipes = {**OPTIONS["recipes"], "miwv": {"method": "miwv", "budget": 2}}
     corpus.configure(recipes=recipes)
     runs = corpus.instance.get_runs_count()
-    page = (corpus.folder / "exports" / "demo" / "tshirt" / "report.html").read_bytes()
+    page = Path(corpus.config.export_dir) / corpus.config.name / "tshirt" / "report.html"
+    written = page.read_bytes()
     assert run_corpus(corpus.instance, corpus.config)
     assert made_since(corpus, runs) == {
         "contenders": {""},
@@ -151,7 +152,7 @@ def test_only_what_a_change_reaches_is_run(tmp_path: Path, tiny_models: Path) ->
         "selected_subset": {"miwv"},
     }
     assert corpus.metadata("selected_subset", "miwv")["budget"] == 2
-    assert (corpus.folder / "exports" / "demo" / "tshirt" / "report.html").read_bytes() == page
+    assert page.read_bytes() == written
     assert corpus.stale() == {}
 
     changed = make_rows(1, 6)
@@ -161,7 +162,7 @@ def test_only_what_a_change_reaches_is_run(tmp_path: Path, tiny_models: Path) ->
     assert run_corpus(corpus.instance, corpus.config)
     made = made_since(corpus, runs)
     assert made["samples"] == made["embeddings"] == made["token_scores"] == {b}
-    assert corpus.computed("token_scores") == 1
+    assert corpus.metadata("token_scores", b)["computed"] == 1
     assert made["miwv_scores"] == {a, b}
     assert made["selected_subset"] == {"miwv", "tshirt"}
     assert corpus.stale() == {}

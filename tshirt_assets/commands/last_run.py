@@ -75,18 +75,16 @@ class LastRun:
         Nothing is kept where another process has written meanwhile: what was made from it, and is
         no longer of it, would seem to be.
         """
-        with suppress(*UNKNOWN):
-            if self._states is None or not self._states.is_current():
-                return
         pieces: dict[str, dict[str, list[str | None]]] = {}
-        needed = needed_assets(self._config)
-        for record in needed:
-            self.forget(record)
-        with suppress(*UNKNOWN):
-            for record in needed:
+        try:
+            if self._states is None or not self._states.list_again():
+                return
+            for record in needed_assets(self._config):
                 marks = [(part, self._mark(record, part)) for part in self._partitions(record)]
                 found = self._found(record)
                 pieces[record.name] = {p: [found[p], mark] for p, mark in marks if p in found}
+        except UNKNOWN:
+            return
         self._kept = {"pieces": pieces, "checks": {k: [*v] for k, v in failed_checks.items()}}
         self._instance.daemon_cursor_storage.set_cursor_values({self._key: json.dumps(self._kept)})
 

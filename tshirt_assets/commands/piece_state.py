@@ -73,12 +73,14 @@ class PieceStates:
             self._tables.pop(table, None)
         self._scores = None
 
-    def is_current(self) -> bool:
+    def list_again(self) -> bool:
         """Whether nobody else has written to a table since it was listed.
 
-        What was made from it may then be of other rows than are stored now.
+        What was made from one that was written to may be of other rows than are stored now.
         """
-        return all(self._stored(table) == listed for table, listed in self._tables.items())
+        before = self._tables
+        self._tables, self._scores = {table: self._stored(table) for table in before}, None
+        return self._tables == before
 
     def states(self, record: AssetRecord) -> dict[str, str]:
         """By partition (empty for the whole corpus) a hash of what is stored and of its origin.
@@ -93,7 +95,7 @@ class PieceStates:
         for partition, info in self._listed(record.name).items():
             if info is None or (record.unit == "shard" and partition not in self._sources):
                 continue
-            parts = {"whole": whole, "own": list(self._own(record, partition))}
+            parts: dict[str, Any] = {"whole": whole, "own": list(self._own(record, partition))}
             if record.unit == "shard":
                 assert partition is not None
                 spec, version = self._sources[partition]

@@ -34,7 +34,7 @@ def with_kept_connections(reference: InstanceRef) -> InstanceRef:
     """The reference of an instance, with this storage where it has Dagster's SQLite files."""
     storage = reference.storage_data
     own = (DagsterSqliteStorage.__module__, DagsterSqliteStorage.__name__)
-    if (storage.module_name, storage.class_name) != own:
+    if storage is None or (storage.module_name, storage.class_name) != own:
         return reference
     kept = ConfigurableClassData(__name__, KeptSqliteStorage.__name__, storage.config_yaml)
     return reference._replace(storage_data=kept)
