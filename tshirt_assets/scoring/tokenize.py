@@ -122,9 +122,10 @@ def tokenize_one_shots(
     rows = [_Row.of(sample, tokenizer, prompt_format) for _, sample in pairs]
     joined = prompt_format != "chat_template" and joins(tokenizer)
     behind = [_Shown.of(*pair, tokenizer, prompt_format, joined=joined) for pair in pairs]
+    shared = [text for shown in behind for text in shown.texts]
     ids = encode_texts(
         tokenizer,
-        [text for row in (*rows, *behind) for text in row.texts],
+        [text for row in rows for text in row.texts] + shared,
         passing=[text for row in behind for text in row.passing],
     )
     bos = bos_ids(tokenizer)
