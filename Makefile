@@ -70,7 +70,7 @@ typecheck: $(VENV)/dev.stamp
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.benchmarks.bench
 
-# 5,000 and 52,000 rows in about a quarter of an hour; options: make bench-host HOST="--million"
+# 5,000 and 52,000 rows in about half an hour; options: make bench-host HOST="--million"
 bench-host: $(VENV)/dev.stamp
 	env -u DAGSTER_HOME $(BIN)/python -m tests.benchmarks.host $(HOST)
 

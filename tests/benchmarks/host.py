@@ -8,8 +8,8 @@
 Forward passes and embedder give numbers at once, the tokenizer is SmolLM2's; everything else is as
 in `tshirt-assets run`, in a process of its own per run. Times are CPU seconds without imports, the
 yardstick is one thread that tokenizes every prompt and every response once. What depends on a
-change is measured on the largest corpus but the million rows. Writes build/host.json and prints a
-table.
+change is measured on the largest corpus but the million rows, which `host_million` measures alone.
+Writes build/host.json and prints a table.
 """
 
 import argparse

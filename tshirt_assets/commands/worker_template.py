@@ -5,13 +5,14 @@ that no thread of its own can hold what a copy would wait for: a CUDA device is 
 LanceDB, which starts threads when it is imported, left to the workers.
 """
 
-import multiprocessing
 import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from types import ModuleType
 from typing import Final
@@ -45,7 +46,8 @@ def begin_imports() -> None:
 def start_worker(theirs: Connection, number: int, variables: Mapping[str, str]) -> BaseProcess:
     """A new worker at the other end of a connection, with these environment variables."""
     begin_imports()  # once more, should the template have been killed
-    context = multiprocessing.get_context("forkserver" if FORKS else "spawn")
+    context: ForkServerContext | SpawnContext
+    context = get_context("forkserver") if FORKS else get_context("spawn")
     worker = context.Process(
         target=work, args=(theirs, number, dict(variables)), name=f"worker {number}"
     )
