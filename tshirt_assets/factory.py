@@ -11,7 +11,7 @@ from tshirt_assets.assets import BUILDERS
 from tshirt_assets.assets.files import origin_spec
 from tshirt_assets.config import ConfigError, CorpusConfig
 from tshirt_assets.incremental.catalog import ASSETS
-from tshirt_assets.orchestration.automation import build_automation_sensor
+from tshirt_assets.orchestration.automation_conditions import build_automation_sensor
 from tshirt_assets.orchestration.binding import Binding, SpecHook
 from tshirt_assets.orchestration.curating import build_curate_job, build_curate_schedule
 from tshirt_assets.orchestration.freshness import build_subset_check

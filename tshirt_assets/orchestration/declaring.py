@@ -16,7 +16,7 @@ from tshirt_assets.incremental.garbage import spared_collector
 from tshirt_assets.incremental.progress import Began, tell
 from tshirt_assets.models.model_files import ModelError
 from tshirt_assets.orchestration.asset_run import Run
-from tshirt_assets.orchestration.automation import condition
+from tshirt_assets.orchestration.automation_conditions import condition
 from tshirt_assets.orchestration.binding import GPU_POOL, Binding
 from tshirt_assets.orchestration.blocking import (
     BlockedError,

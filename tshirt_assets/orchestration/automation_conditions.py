@@ -119,10 +119,16 @@ class OutOfDate(dg.AutomationCondition[dg.AssetKey]):
         return "Missing, or made from what has changed since, and not tried in vain"
 
     def evaluate(self, context: dg.AutomationContext) -> dg.AutomationResult:
-        """The partitions that are due. The cursor holds what was asked for and is still due."""
-        if context.candidate_subset.is_empty:
+        """The partitions that are due. The cursor holds what was asked for and is still due.
+
+        While nothing at all is recorded, as on most nights, nothing is looked at again.
+        """
+        view = context.asset_graph_view
+        cursor: dict[str, Any] = json.loads(context.cursor) if context.cursor else {}
+        now = [view.last_event_id, self.record.code_version]
+        if context.candidate_subset.is_empty or cursor.get("idle_since") == now:
             return dg.AutomationResult(context, context.get_empty_subset(), cursor=context.cursor)
-        before: dict[str, Any] = json.loads(context.cursor) if context.cursor else {}
+        before = cursor.get("asked", {})
         asked, wanted = dict[str, tuple[str, int]](), set[str]()
         for partition, work in self._due(context).items():
             known, attempts = before.get(partition, ("", 0))
@@ -131,11 +137,11 @@ class OutOfDate(dg.AutomationCondition[dg.AssetKey]):
                 wanted.add(partition)
                 attempts += 1
             asked[partition] = work, attempts
-        view = context.asset_graph_view
         subset = view.get_asset_subset_from_asset_partitions(
             context.key, {AssetKeyPartitionKey(context.key, one or None) for one in wanted}
         )
-        return dg.AutomationResult(context, subset, cursor=json.dumps(asked))
+        kept = {"asked": asked, "idle_since": None if wanted else now}
+        return dg.AutomationResult(context, subset, cursor=json.dumps(kept))
 
     def _due(self, context: dg.AutomationContext) -> dict[str, str]:
         """By partition that is out of date and can be made: what it would be made from."""

@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from tests.orchestration.recorded import RECIPES, Recorded
-from tshirt_assets.orchestration.automation import ATTEMPTS
+from tshirt_assets.orchestration.automation_conditions import ATTEMPTS
 
 
 @pytest.fixture
