@@ -62,7 +62,7 @@ def _corpus_defs(
     }
     replaced = frozenset(kind for kind in resources if f"{config.name}_{kind}" in overrides)
     binding = Binding(config, map_spec, replaced)
-    named = {binding.resource(kind): resource for kind, resource in resources.items()}
+    named: dict[str, Any] = {binding.resource(kind): made for kind, made in resources.items()}
     store = overrides.get(binding.resource("store"), resources["store"])
     named[binding.resource("io_manager")] = SubsetIOManager(corpus=config.name, store=store)
     return dg.Definitions(
