@@ -69,7 +69,7 @@ def _corpus_defs(
     automation = build_automation_sensor(binding)
     curate = build_curate_job(binding, partial(_corpus_defs, config, map_spec, overrides))
     schedule = build_curate_schedule(binding, curate)
-    named = {binding.resource(kind): resource for kind, resource in resources.items()}
+    named: dict[str, Any] = {binding.resource(kind): made for kind, made in resources.items()}
     store = overrides.get(binding.resource("store"), resources["store"])
     named[binding.resource("io_manager")] = SubsetIOManager(corpus=config.name, store=store)
     return dg.Definitions(

@@ -38,7 +38,7 @@ def load(path: str, tmp_path: Path) -> Any:
     )
 
 
-@pytest.mark.parametrize("name", ["messages", "alpaca", "sharegpt", "parquet"])
+@pytest.mark.parametrize("name", ["messages", "prompt_completion", "alpaca", "sharegpt", "parquet"])
 def test_datasets_reads_every_format(exported: dict[str, str], name: str, tmp_path: Path) -> None:
     rows = load(exported[name], tmp_path)
     samples = (MULTI, WITH_INPUT, SINGLE) if name == "alpaca" else (TOOL, MULTI, WITH_INPUT, SINGLE)
@@ -50,6 +50,7 @@ def test_the_card_is_a_hub_dataset_configuration(exported: dict[str, str], tmp_p
     folder, cache = str(Path(exported["card"]).parent), str(tmp_path / "cache")
     assert datasets.get_dataset_config_names(folder) == [
         "messages",
+        "prompt_completion",
         "alpaca",
         "sharegpt",
         "parquet",

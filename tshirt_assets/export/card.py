@@ -141,7 +141,7 @@ def joint_card(corpus: CorpusConfig, exports: Mapping[str, Manifest]) -> str:
 def _yaml(options: CardOptions, front_matter: Mapping[str, Any]) -> str:
     """The front matter, behind licence and languages where they are known."""
     known = {"license": options.license, "language": list(options.language)}
-    values = {key: value for key, value in known.items() if value} | front_matter
+    values = {**{key: value for key, value in known.items() if value}, **front_matter}
     return f"---\n{yaml.safe_dump(values, sort_keys=False, allow_unicode=True)}---"
 
 

@@ -79,11 +79,9 @@ def _commit(
 
     there = map(PurePosixPath, api.list_repo_files(repo, repo_type="dataset"))
     ours = {str(path) for path in there if path.name in WRITTEN and _is_ours(path.parent, corpus)}
-    operations = [
-        *(CommitOperationAdd(path, file) for path, file in files.items()),
-        *(CommitOperationDelete(path) for path in sorted(ours - files.keys())),
-    ]
-    info = api.create_commit(repo, operations, commit_message=message, repo_type="dataset")
+    added = [CommitOperationAdd(path, file) for path, file in files.items()]
+    deleted = [CommitOperationDelete(path) for path in sorted(ours - files.keys())]
+    info = api.create_commit(repo, [*added, *deleted], commit_message=message, repo_type="dataset")
     return str(info.commit_url)
 
 

@@ -24,11 +24,11 @@ def scan_tables(
     infos = [info for info in found.values() if info is not None]
     missing = [str(shard or corpus) for shard, info in found.items() if info is None]
     if not infos or (missing and not missing_ok):
-        first = f" (first: {missing[0]})" if missing else ""
+        example = f" (first: {missing[0]})" if missing else ""
         raise StoreError(
             f"{store.database.uri}: {asset} of corpus {corpus!r} is not materialized for "
-            f"{len(missing)} of {len(found)} tables{first}; materialize it, or give an input that "
-            "may have gaps the metadata `allow_missing_partitions: True`"
+            f"{len(missing)} of {len(found)} tables{example}; materialize it, or give an input "
+            "that may have gaps the metadata `allow_missing_partitions: True`"
         )
 
     def batches(

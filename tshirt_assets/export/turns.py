@@ -58,11 +58,11 @@ def with_turn_fields_in_messages(rows: pl.DataFrame) -> pl.DataFrame:
     shape = {"role": pl.String(), "content": pl.String()} | {n: TURN_TYPES[n] for n in names}
     messages = [[_shaped(turn, names) for turn in turns] for turns, _ in opened]
     tools = [tools for _, tools in opened]
-    columns = {"messages": (messages, pl.List(pl.Struct(shape)))}
-    columns["extra"] = ([extra for _, extra in split], pl.String())
-    if any(tools):
-        columns[TOOLS] = (tools, pl.String())
-    return rows.with_columns(pl.Series(name, *column) for name, column in columns.items())
+    return rows.with_columns(
+        pl.Series("messages", messages, pl.List(pl.Struct(shape))),
+        pl.Series("extra", [extra for _, extra in split], pl.String()),
+        *([pl.Series(TOOLS, tools, pl.String())] if any(tools) else []),
+    )
 
 
 def turn_fields(rows: pl.DataFrame) -> set[str]:
@@ -141,7 +141,6 @@ def _packed(fields: Mapping[str, Any]) -> Turn:
 
 
 def _shaped(turn: Mapping[str, Any], names: Sequence[str]) -> Turn:
-    weight = {"weight": 1} if turn["role"] == "assistant" else {}
-    values = weight | turn
+    values = {**({"weight": 1} if turn["role"] == "assistant" else {}), **turn}
     shaped = {"role": turn["role"], "content": turn["content"]}
     return shaped | {name: values.get(name) for name in names}
