@@ -32,8 +32,8 @@ def test_the_sections_follow_from_the_options() -> None:
         "robustness",
         "recipes",
         "recipes: diversity",
-        "automation",
         "card",
+        "automation",
     ]
 
 

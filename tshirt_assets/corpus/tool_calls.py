@@ -31,7 +31,9 @@ def take_calls(fields: dict[str, Any]) -> list[Any]:
     Arguments that are JSON text of an object become that object; all others, malformed ones too,
     stay as they are.
     """
-    calls = parsed(fields.get(CALLS)) if isinstance(fields.get(CALLS), str) else fields.get(CALLS)
+    calls = (
+        json_value(fields.get(CALLS)) if isinstance(fields.get(CALLS), str) else fields.get(CALLS)
+    )
     if isinstance(calls, list) and calls:
         del fields[CALLS]
         return [_as_call(call) for call in calls]
@@ -42,7 +44,7 @@ def take_calls(fields: dict[str, Any]) -> list[Any]:
 def calls_in(text: str) -> list[Any]:
     """The calls of a ShareGPT turn, one object or a list of them behind any thoughts; else none."""
     thought = _THOUGHT.match(text)
-    found = parsed(text[thought.end() :] if thought else text)
+    found = json_value(text[thought.end() :] if thought else text)
     calls = found if isinstance(found, list) else [found]
     named = all(isinstance(call, dict) and {"name", "arguments"} <= call.keys() for call in calls)
     return [_as_call(call) for call in calls] if named else []
@@ -94,7 +96,7 @@ def without_tools(system: str, tools: str) -> str | None:
 
 def tool_list(tools: str) -> list[Any] | None:
     """The tools that a text describes, in OpenAI's form; None where it is no list of objects."""
-    found = parsed(tools)
+    found = json_value(tools)
     if not isinstance(found, list) or not all(isinstance(tool, dict) for tool in found):
         return None
     return [
@@ -103,7 +105,7 @@ def tool_list(tools: str) -> list[Any] | None:
     ]
 
 
-def parsed(text: Any) -> Any:
+def json_value(text: Any) -> Any:
     """The value of JSON text; None for anything else."""
     with suppress(ValueError, TypeError, RecursionError):
         return json.loads(text)
@@ -125,7 +127,7 @@ def _as_call(call: Any) -> Any:
 
 
 def _object(arguments: Any) -> Any:
-    found = parsed(arguments) if isinstance(arguments, str) else None
+    found = json_value(arguments) if isinstance(arguments, str) else None
     return found if isinstance(found, dict) else arguments
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from tshirt_assets.config.options import Reasoning
 from tshirt_assets.corpus.draft import Draft, json_text
 from tshirt_assets.corpus.sample import Message
-from tshirt_assets.corpus.tool_calls import SCORED_TEXT, TOOL_FIELDS, parsed
+from tshirt_assets.corpus.tool_calls import SCORED_TEXT, TOOL_FIELDS, json_value
 
 REASONING: Final = ("reasoning_content", "reasoning", "thinking")
 """Names of the reasoning: DeepSeek and Qwen, vLLM and OpenRouter, gpt-oss."""
@@ -42,12 +42,12 @@ def add_fields(
 
 def packed_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that an export of ours packed into `extra`, as JSON text of an object."""
-    found = parsed(fields.get("extra")) if isinstance(fields.get("extra"), str) else None
+    found = json_value(fields.get("extra")) if isinstance(fields.get("extra"), str) else None
     return found if isinstance(found, dict) else {}
 
 
 def with_field(message: Message, name: str, value: str) -> Message:
-    """The message with one more text among its fields, in front; they are not parsed."""
+    """The message with one more text among its fields, in front; they are not json_value."""
     rest = f", {message.extra[1:]}" if message.extra else "}"
     return replace(message, extra=f"{{{json.dumps(name)}: {json_text(value)}{rest}")
 

@@ -29,7 +29,7 @@ from tshirt_assets.corpus.tool_calls import (
     TOOLS_TEXT,
     call_text,
     calls_in,
-    parsed,
+    json_value,
     tool_list,
     with_calls,
     without_calls,
@@ -107,16 +107,16 @@ def sharegpt_turn(turn: Mapping[str, Any], following: str) -> Record:
         turn, [name for name in TURN_TYPES if name not in (CALLS, *ANSWER_FIELDS)]
     )
     more = {name: turn[name] for name in ANSWER_FIELDS if turn.get(name) is not None}
-    calls = parsed(turn.get(CALLS)) or []
+    calls = json_value(turn.get(CALLS)) or []
     role, value = _sharegpt_role(turn, following), turn["content"]
     if calls:
-        packed = parsed(turn.get("extra")) or {}
+        packed = json_value(turn.get("extra")) or {}
         text = packed.pop(SCORED_TEXT, None) or with_calls(value, calls)
         role, value = _sharegpt_call(text, calls)
         told = {SCORED_TEXT: text} if value != text else {}
         fields["extra"] = json_text({CALLS: calls} | packed | told)
     elif more:
-        fields["extra"] = json_text(more | (parsed(turn.get("extra")) or {}))
+        fields["extra"] = json_text(more | (json_value(turn.get("extra")) or {}))
     return {"from": role, "value": value} | fields
 
 
@@ -226,7 +226,7 @@ FORMATS: Final[Mapping[str, Format]] = {format.name: format for format in _ALL}
 
 def _chat_turn(turn: Mapping[str, Any]) -> Record:
     record = {"role": turn["role"], "content": turn["content"]} | _turn_fields(turn, TURN_TYPES)
-    return record | ({CALLS: parsed(record[CALLS])} if record.get(CALLS) else {})
+    return record | ({CALLS: json_value(record[CALLS])} if record.get(CALLS) else {})
 
 
 def _sharegpt_call(text: str, calls: list[Any]) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from tshirt_assets.corpus.tool_calls import CALLS, TOOLS, is_malformed, parsed
+from tshirt_assets.corpus.tool_calls import CALLS, TOOLS, is_malformed, json_value
 from tshirt_assets.export.exported import ExportedFile
 from tshirt_assets.export.formats import FORMATS, FUNCTION_CALL, sharegpt_turn
 
@@ -94,7 +94,7 @@ def _counts(rows: pl.DataFrame, written: Mapping[str, int]) -> Iterator[tuple[st
 
 
 def _calls(turn: Mapping[str, Any]) -> list[Any]:
-    return parsed(turn.get(CALLS)) or []
+    return json_value(turn.get(CALLS)) or []
 
 
 def _is_text_in_sharegpt(turn: Mapping[str, Any]) -> bool:

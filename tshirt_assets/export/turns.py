@@ -14,7 +14,7 @@ from tshirt_assets.corpus.tool_calls import (
     SCORED_TEXT,
     TOOLS,
     TOOLS_TEXT,
-    parsed,
+    json_value,
     tool_list,
     with_calls,
     without_calls,
@@ -131,8 +131,8 @@ def _open_turn(message: Message) -> Turn:
 
 
 def _fields(message: Message) -> Turn:
-    """The unknown fields of a turn; none where they cannot be parsed, and stay text."""
-    found = parsed(message.extra) if message.extra else None
+    """The unknown fields of a turn; none where they cannot be json_value, and stay text."""
+    found = json_value(message.extra) if message.extra else None
     return found if isinstance(found, dict) else {}
 
 
