@@ -32,6 +32,8 @@ def qwen() -> Any:
     raw.pre_tokenizer = ByteLevel(add_prefix_space=False, use_regex=False)
     raw.decoder = decoders.ByteLevel()
     template = Path(trl.__file__).parent / "chat_templates" / "qwen3.jinja"
+    if not template.exists():
+        pytest.skip("this version of TRL ships no chat template of Qwen3")
     return PreTrainedTokenizerFast(
         tokenizer_object=raw,
         eos_token="<eos>",

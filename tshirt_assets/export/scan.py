@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import polars as pl
+from polars.io.plugins import register_io_source
 
 from tshirt_assets.store.faults import StoreError
 from tshirt_assets.store.frames import to_frame
@@ -46,7 +47,7 @@ def scan_tables(
 
     first = infos[0]
     empty = store.read(corpus, asset, first.shard, where="false", version=first.version)
-    return pl.io.plugins.register_io_source(batches, schema=to_frame(empty).schema)
+    return register_io_source(batches, schema=to_frame(empty).schema)
 
 
 def _frames(
