@@ -8,6 +8,7 @@ from functools import partial
 import dagster as dg
 
 from tshirt_assets.commands.crew import Crew
+from tshirt_assets.commands.instance import register_shards
 from tshirt_assets.commands.last_run import LastRun
 from tshirt_assets.commands.piece import Piece, corpus_job, run_piece
 from tshirt_assets.commands.queued import Queue
@@ -75,7 +76,8 @@ def _run_phases(
         checks.add(outcome.checks)
         return outcome
 
-    return make_phases(instance, Binding(config), watched, _tell)
+    register = partial(register_shards, instance, config)
+    return make_phases(instance, Binding(config), watched, _tell, register)
 
 
 def _tell(level: str, line: str) -> None:

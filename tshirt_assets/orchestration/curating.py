@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import dagster as dg
@@ -16,7 +17,7 @@ from tshirt_assets.incremental.catalog import AssetRecord
 from tshirt_assets.orchestration.activity import runs_at_work
 from tshirt_assets.orchestration.binding import GPU_POOL, Binding
 from tshirt_assets.orchestration.outcome import Canceling, Outcome, outcome_of, range_tags
-from tshirt_assets.orchestration.phase_loop import make_in_turn, make_phases
+from tshirt_assets.orchestration.phase_loop import add_new_shards, make_in_turn, make_phases
 
 CURATED_BY: Final = "tshirt-assets/curated_by"
 """Tag of the runs that a run of the job starts: its id."""
@@ -50,7 +51,8 @@ def build_curate_job(
             levels.get(level, context.log.error)(line)
 
         try:
-            success = make_phases(context.instance, binding, phases.make, tell)
+            register = partial(add_new_shards, context.instance, binding)
+            success = make_phases(context.instance, binding, phases.make, tell, register)
         except KeyboardInterrupt:
             raise dg.DagsterExecutionInterruptedError from None
         except CorpusError as error:

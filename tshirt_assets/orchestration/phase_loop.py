@@ -20,14 +20,22 @@ Tell = Callable[[str, str], None]
 """Takes a level (info, warning, error) and a line."""
 
 
-def make_phases(instance: dg.DagsterInstance, binding: Binding, make: Make, tell: Tell) -> bool:
+def make_phases(
+    instance: dg.DagsterInstance,
+    binding: Binding,
+    make: Make,
+    tell: Tell,
+    register: Callable[[], object],
+) -> bool:
     """Register new shards and make every needed asset of a corpus; True if nothing failed.
+
+    `register` adds the new shards, see `add_new_shards`.
 
     Corpus-wide assets need all shards, so that the graph is made in phases. Each is a run of its
     own: a file that cannot be read does not keep the others from the next.
     """
     config = binding.config
-    add_new_shards(instance, binding)
+    register()
     if skipped := skipped_assets(config):
         tell("info", f"not needed, skipped: {skipped}")
     registered = instance.get_dynamic_partitions(config.name)
