@@ -6,6 +6,8 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 import pytest
+from dagster._core.definitions.job_base import RepoBackedJob
+from dagster._core.execution.api import execute_run
 
 from tests.corpora import make_rows
 from tests.upstream import DAYS, KEY, Project
@@ -260,3 +262,12 @@ def failure(result: dg.ExecuteInProcessResult) -> str:
     said = event.step_failure_data.user_failure_data
     assert said is not None
     return f"{said.description}"
+
+
+def test_the_job_that_curates_registers_and_reads_the_partitions(project: Project) -> None:
+    project.configure(recipes={"random": {"method": "random", "budget": 3}})
+    job = RepoBackedJob(f"{project.config.name}_curate", project.defs.get_repository_def())
+    run = project.instance.create_run_for_job(job.get_definition())
+    assert execute_run(job, run, project.instance).success
+    assert project.shards == ["2026-01-01", "2026-01-02", "2026-01-03"]
+    assert project.frame("selected_subset", "random").height == 3

@@ -18,6 +18,7 @@ from tshirt_assets.incremental.catalog import (
     ASSETS,
     FILES,
     SELECTED_SUBSET,
+    SOURCE,
     AssetRecord,
     needed_assets,
 )
@@ -28,7 +29,7 @@ from tshirt_assets.orchestration.latest_tags import LatestTags
 
 ATTEMPTS: Final = 2  # at the same work: a run may have been killed
 INTERVAL_SECONDS: Final = 15
-OBSERVED: Final = (FILES, INPUTS)
+OBSERVED: Final = (FILES, SOURCE, INPUTS)
 
 WHOLE: Final = ""  # in place of a partition, of an asset that has none
 
@@ -177,9 +178,10 @@ class OutOfDate(dg.AutomationCondition[dg.AssetKey]):
     def _sources(self) -> list[str]:
         """What decides on whether the asset is up to date, by name."""
         config, record = self.binding.config, self.record
-        reads = [name for name in record.reads if name not in ASSETS or ASSETS[name].needed(config)]
+        origin = [self.binding.origin] if FILES in record.reads else []
+        reads = [name for name in record.reads if name in ASSETS and ASSETS[name].needed(config)]
         if record.unit == "shard":
-            return reads
+            return [*origin, *reads]
         whole = [name for name in reads if ASSETS[name].unit == "corpus"]
         return [INPUTS, *whole]
 
@@ -205,5 +207,5 @@ class OutOfDate(dg.AutomationCondition[dg.AssetKey]):
         """The partition of a source that one of the asset is made from."""
         if source == INPUTS:
             return input_place(self.record, partition or None)
-        of_shards = source == FILES or ASSETS[source].unit == "shard"
+        of_shards = source in OBSERVED or ASSETS[source].unit == "shard"
         return partition if of_shards else WHOLE
