@@ -14,7 +14,7 @@ from tests.corpora import Corpus, make_rows
 from tests.runs import damage as d
 from tshirt_assets.commands.last_run import LastRun
 from tshirt_assets.commands.run import run_corpus
-from tshirt_assets.incremental.catalog import ASSETS
+from tshirt_assets.incremental.catalog import ASSETS, needed_assets
 
 OPTIONS: dict[str, Any] = {
     "robustness": {"estimator": "analytic", "neighbours": 2},
@@ -43,7 +43,7 @@ def kept(corpus: Corpus) -> LastRun:
 
 def idle(corpus: Corpus) -> bool:
     """Whether a run would find nothing to do."""
-    return kept(corpus).has_all()
+    return kept(corpus).has(needed_assets(corpus.config))
 
 
 def test_nothing_is_run_again(ran: Corpus, capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,7 +112,7 @@ def test_a_new_file_and_another_option_are_changes(ran: Corpus) -> None:
     other = ran.config.model_copy(
         update={"recipes": recipes | {"miwv": recipes["miwv"].model_copy(update={"budget": 4})}}
     )
-    assert not LastRun(ran.instance, other, logging.getLogger("test")).has_all()
+    assert not LastRun(ran.instance, other, logging.getLogger("test")).has(needed_assets(other))
 
 
 def test_what_dagster_has_forgotten_is_run_again(ran: Corpus) -> None:
@@ -131,7 +131,9 @@ def made_since(corpus: Corpus, runs: int) -> dict[str, set[str]]:
     return found
 
 
-def test_only_what_a_change_reaches_is_run(tmp_path: Path, tiny_models: Path) -> None:
+def test_only_what_a_change_reaches_is_run(
+    tmp_path: Path, tiny_models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     corpus = Corpus(tmp_path / "corpus", tiny_models, dict(OPTIONS))
     corpus.write("a.jsonl", make_rows(0, 6))
     corpus.write("b.jsonl", make_rows(1, 6))
@@ -144,7 +146,9 @@ def test_only_what_a_change_reaches_is_run(tmp_path: Path, tiny_models: Path) ->
     runs = corpus.instance.get_runs_count()
     page = Path(corpus.config.export_dir) / corpus.config.name / "tshirt" / "report.html"
     written = page.read_bytes()
+    capsys.readouterr()
     assert run_corpus(corpus.instance, corpus.config)
+    assert "[4/4] selected_subset" in capsys.readouterr().err  # what is passed by is no step
     assert made_since(corpus, runs) == {
         "contenders": {""},
         "calibration": {""},

@@ -106,6 +106,7 @@ def _make_changed(
     if len(left) < len(phase):
         names = ", ".join(record.name for record in phase if record not in left)
         say(f"as the last run left it: {names}", err=True)
+        progress.pass_by(len(phase) - len(left))
     parts = set().union(*changed.values())
     ranges = [between for keys in ranges if (between := _between(keys, parts)) is not None]
     progress.expect(left, ranges)

@@ -44,6 +44,10 @@ class RunProgress:
         for record in phase:
             self._shards[record.name] = [key for keys in ranges for key in keys]
 
+    def pass_by(self, assets: int) -> None:
+        """So many assets are not made: they are no steps."""
+        self._steps -= assets
+
     def hear(self, event: Event) -> None:
         """Take in an event, and show it if it is time to; where nothing can be shown, be silent."""
         with self._lock, suppress(OSError):
