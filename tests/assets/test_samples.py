@@ -7,6 +7,7 @@ import pytest
 from tests.corpora import NAME, Corpus, make_rows
 from tests.incremental.test_dataset import failure
 from tshirt_assets.corpus import readers
+from tshirt_assets.incremental import known_rows
 
 BROKEN = ["{broken", '{"instruction": "x", "output": ""}', "[1, 2]"]
 
@@ -64,16 +65,16 @@ def test_a_file_replaced_while_it_is_read_is_read_again(
     corpus: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     corpus.register()
-    real, replaced = readers.read_shard, []
+    real, replaced = known_rows.shard_items, []
 
-    def read_shard(spec, config):
-        for sample in real(spec, config):
-            if not replaced and sample.row == 3:
+    def shard_items(spec, config):
+        for row, item in enumerate(real(spec, config)):
+            if not replaced and row == 3:
                 replaced.append(spec.key)
                 corpus.write("a.jsonl", make_rows(8, 5))
-            yield sample
+            yield item
 
-    monkeypatch.setattr(readers, "read_shard", read_shard)
+    monkeypatch.setattr(known_rows, "shard_items", shard_items)
     a = corpus.shard("a-")
     corpus.materialize("samples", partitions=[a])
     assert replaced == [a]
@@ -85,13 +86,13 @@ def test_a_file_replaced_while_it_is_read_is_read_again(
 def test_a_file_that_keeps_changing_fails_and_keeps_the_old_rows(
     materialized: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, count = readers.read_shard, iter(range(100))
+    real, count = known_rows.shard_items, iter(range(100))
 
-    def read_shard(spec, config):
+    def shard_items(spec, config):
         materialized.write("a.jsonl", make_rows(8, 5 + next(count)))
         return real(spec, config)
 
-    monkeypatch.setattr(readers, "read_shard", read_shard)
+    monkeypatch.setattr(known_rows, "shard_items", shard_items)
     a = materialized.shard("a-")
     before = materialized.store.info(NAME, "samples", a)
     message = failure(materialized.materialize("samples", partitions=[a], succeeds=False))

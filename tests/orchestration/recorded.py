@@ -18,6 +18,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "miwv": {"method": "miwv", "budget": 4},
     "ifd": {"method": "ifd", "budget": 4},
 }
+AFTER_ALL = str(2**62)  # in place of the number of an event, behind which none comes
 
 
 @dataclass
@@ -80,6 +81,12 @@ class Recorded:
                 key = self.binding.key(name).to_user_string()
                 tags[f"dagster/input_data_version/{key}"] = found.tags["dagster/data_version"]
                 tags[f"dagster/input_event_pointer/{key}"] = str(found.storage_id)
+            for name in self._tables(asset):  # of a subset left out: only `inputs` is to tell
+                key = self.binding.key(name).to_user_string()
+                records = self.instance.fetch_materializations(self.binding.key(name), 1).records
+                seen = str(records[0].storage_id) if partition is None else AFTER_ALL
+                tags[f"dagster/input_data_version/{key}"] = ""
+                tags[f"dagster/input_event_pointer/{key}"] = seen
             event = dg.AssetMaterialization(self.binding.key(asset), partition=partition, tags=tags)
             self.instance.report_runless_asset_event(event)
         if record.unit == "shard":  # as the run does
@@ -108,6 +115,13 @@ class Recorded:
         if record.unit != "shard":
             return [(INPUTS, input_place(record, partition)), *whole]
         return [(n, partition) for n in reads if n == FILES or ASSETS[n].unit == "shard"] + whole
+
+    def _tables(self, asset: str) -> list[str]:
+        """The tables, shard by shard, that an asset over all shards has read."""
+        record = ASSETS[asset]
+        if record.unit == "shard":
+            return []
+        return [n for n in record.reads if n in ASSETS and ASSETS[n].unit == "shard"]
 
     def tick(self) -> dict[str, list[str]]:
         """Evaluate the conditions: by asset, the files whose shards (or the recipes) are due."""

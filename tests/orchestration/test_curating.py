@@ -76,7 +76,7 @@ def test_the_schedule_passes_over_a_time_when_there_is_nothing_to_do(tmp_path: P
         assert isinstance(found, dg.RunRequest | dg.SkipReason)
         return found
 
-    assert "no file yet" in str(tick())
+    assert "no shard yet" in str(tick())
     corpus.write("a")
     assert isinstance(tick(), dg.RunRequest)
     job = corpus.defs.resolve_job_def("c_curate")
