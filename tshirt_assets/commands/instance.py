@@ -1,6 +1,7 @@
 """The Dagster instance of the command line, and the shards that are registered in it."""
 
 import os
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -9,7 +10,6 @@ import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
 from tshirt_assets.commands.source_definitions import upstream_of
-from tshirt_assets.commands.sqlite_storage import with_kept_connections
 from tshirt_assets.commands.terminal import tell
 from tshirt_assets.config import ConfigError, CorpusConfig
 from tshirt_assets.corpus.shards import discover_shards
@@ -43,7 +43,12 @@ def open_instance(config: CorpusConfig) -> dg.DagsterInstance:
         ) from None
     os.environ["DAGSTER_HOME"] = str(home)
     reference = InstanceRef.from_dir(str(home), overrides={"compute_logs": NO_CAPTURE})
-    return dg.DagsterInstance.from_ref(with_kept_connections(reference))
+    # Parts of Dagster that it does not promise to keep: with another Dagster its own storage serves.
+    with suppress(ImportError):
+        from tshirt_assets.commands.sqlite_storage import with_kept_connections
+
+        reference = with_kept_connections(reference)
+    return dg.DagsterInstance.from_ref(reference)
 
 
 def register_shards(instance: dg.DagsterInstance, config: CorpusConfig) -> list[str]:
