@@ -43,7 +43,7 @@ def open_instance(config: CorpusConfig) -> dg.DagsterInstance:
         ) from None
     os.environ["DAGSTER_HOME"] = str(home)
     reference = InstanceRef.from_dir(str(home), overrides={"compute_logs": NO_CAPTURE})
-    # Parts of Dagster that it does not promise to keep: with another Dagster its own storage serves.
+    # By parts of Dagster that it does not promise to keep: with another its own storage serves.
     with suppress(ImportError):
         from tshirt_assets.commands.sqlite_storage import with_kept_connections
 
