@@ -24,11 +24,11 @@ def recorded_tokens(corpus: Corpus, asset: str) -> float:
 
 
 def assert_as_recorded(corpus: Corpus, planned: PlannedAsset) -> None:
-    """Rows exactly; tokens as far as their recorded speed tells."""
+    """Rows exactly; tokens as far as their recorded speed tells, whose seconds are rounded."""
     asset = planned.asset
     assert (planned.rows, planned.reused) == (corpus.computed(asset), corpus.reused(asset))
     if asset != "embeddings":  # whose tokens no run counts
-        assert planned.tokens == pytest.approx(recorded_tokens(corpus, asset), rel=0.02)
+        assert planned.tokens == pytest.approx(recorded_tokens(corpus, asset), rel=0.05)
 
 
 def test_a_first_run_computes_what_was_planned(
