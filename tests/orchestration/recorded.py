@@ -10,8 +10,9 @@ from tshirt_assets.config import CorpusConfig, parse_config
 from tshirt_assets.factory import build_curation_defs
 from tshirt_assets.incremental.catalog import ASSETS, FILES
 from tshirt_assets.orchestration.binding import Binding
-from tshirt_assets.orchestration.inputs import INPUTS, changed_observations, input_place
+from tshirt_assets.orchestration.inputs import INPUTS, input_place
 from tshirt_assets.orchestration.inputs import present_inputs as present
+from tshirt_assets.orchestration.versions import changed_observations
 
 RECIPES: dict[str, dict[str, Any]] = {
     "tshirt": {"method": "tshirt", "budget": 4},
@@ -91,7 +92,7 @@ class Recorded:
             self.instance.report_runless_asset_event(event)
         if record.unit == "shard":  # as the run does
             versions = present(self.instance, self.binding, self.shards)
-            for event in changed_observations(self.instance, self.binding, versions):
+            for event in changed_observations(self.instance, self.binding.key(INPUTS), versions):
                 self.instance.report_runless_asset_event(event)
 
     def latest(self, asset: str, partition: str | None) -> Any:

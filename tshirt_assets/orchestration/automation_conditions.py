@@ -24,8 +24,9 @@ from tshirt_assets.incremental.catalog import (
 )
 from tshirt_assets.orchestration.activity import is_at_work
 from tshirt_assets.orchestration.binding import Binding
-from tshirt_assets.orchestration.inputs import INPUTS, input_place, shard_versions
+from tshirt_assets.orchestration.inputs import INPUTS, input_place
 from tshirt_assets.orchestration.latest_tags import LatestTags
+from tshirt_assets.orchestration.versions import DATA_VERSION, OBSERVATION, shard_versions
 
 ATTEMPTS: Final = 2  # at the same work: a run may have been killed
 INTERVAL_SECONDS: Final = 15
@@ -189,14 +190,14 @@ class OutOfDate(dg.AutomationCondition[dg.AssetKey]):
         """The present data versions of a source by partition."""
         instance, key = context.asset_graph_view.instance, self.binding.key(name)
         if name in OBSERVED:
-            return shard_versions(instance, key, dg.DagsterEventType.ASSET_OBSERVATION)
+            return shard_versions(instance, key, OBSERVATION)
         if ASSETS[name].unit == "shard":
             return shard_versions(instance, key)
         asked_for = context.request_subsets_by_key.get(key)
         if asked_for is not None and not asked_for.is_empty:  # of the same phase: the same run
             return {WHOLE: f"asked for in {context.evaluation_id}"}
         tags = self.latest.whole(instance, key)
-        return {} if tags is None else {WHOLE: tags["dagster/data_version"]}
+        return {} if tags is None else {WHOLE: tags[DATA_VERSION]}
 
     def _partitions(self, instance: dg.DagsterInstance) -> list[str]:
         if self.record.unit == "shard":

@@ -20,9 +20,9 @@ from tshirt_assets.incremental.catalog import (
 from tshirt_assets.incremental.identity import combined_version
 from tshirt_assets.incremental.needs import decisive_tables
 from tshirt_assets.orchestration.binding import Binding
+from tshirt_assets.orchestration.versions import shard_versions
 
 INPUTS: Final = "inputs"
-DATA_VERSION: Final = "dagster/data_version"
 
 
 def inputs_spec(binding: Binding) -> dg.AssetSpec:
@@ -78,33 +78,6 @@ def present_inputs(
                 parts | _options(binding, recipe)
             )
     return present
-
-
-def shard_versions(
-    instance: dg.DagsterInstance,
-    key: dg.AssetKey,
-    kind: dg.DagsterEventType = dg.DagsterEventType.ASSET_MATERIALIZATION,
-) -> dict[str, str]:
-    """The last recorded data version of every partition of an asset."""
-    found = instance.event_log_storage.get_latest_tags_by_partition(key, kind, [DATA_VERSION])
-    return {partition: tags[DATA_VERSION] for partition, tags in found.items()}
-
-
-def changed_observations(
-    instance: dg.DagsterInstance, binding: Binding, present: Mapping[str, str]
-) -> list[dg.AssetObservation]:
-    """An observation of every partition of `inputs` whose version is not the last observed one."""
-    key = binding.key(INPUTS)
-    known = shard_versions(instance, key, dg.DagsterEventType.ASSET_OBSERVATION)
-    return [
-        dg.AssetObservation(
-            asset_key=key,
-            partition=place,
-            tags={DATA_VERSION: version, "dagster/data_version_is_user_provided": "true"},
-        )
-        for place, version in present.items()
-        if known.get(place) != version
-    ]
 
 
 def inputs_tags(

@@ -14,11 +14,11 @@ from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.freshness import is_red, subset_evaluation
 from tshirt_assets.orchestration.inputs import (
     INPUTS,
-    changed_observations,
     input_place,
     present_inputs,
 )
 from tshirt_assets.orchestration.latest_tags import LatestTags
+from tshirt_assets.orchestration.versions import changed_observations
 from tshirt_assets.store.faults import StoreError
 from tshirt_assets.store.store import Store
 
@@ -56,7 +56,7 @@ def changes(
     which takes a look at every table: not again while it is red and a subset is out of date, and
     not where a table cannot be read, which the next run will say.
     """
-    observed = changed_observations(instance, binding, present)
+    observed = changed_observations(instance, binding.key(INPUTS), present)
     subsets = input_place(SELECTED_SUBSET, "")
     found: list[Change] = [*observed]
     if store is not None and any(str(event.partition).startswith(subsets) for event in observed):

@@ -10,8 +10,9 @@ from tshirt_assets.corpus.shards import ShardSpec, discover_shards
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.inputs import present_inputs
 from tshirt_assets.orchestration.noticing import Change, changes, configured_store
-from tshirt_assets.orchestration.shard_changes import changed_versions, upstream_changes
+from tshirt_assets.orchestration.shard_changes import upstream_changes
 from tshirt_assets.orchestration.upstream import Upstream
+from tshirt_assets.orchestration.versions import changed_observations
 
 INTERVAL_SECONDS = 30
 
@@ -91,4 +92,4 @@ def observations(
         except CorpusError:  # gone since it was listed: the next look will not find it
             continue
         metadata[spec.key] = {"path": dg.MetadataValue.path(spec.path)}
-    return changed_versions(instance, binding, versions, metadata)
+    return changed_observations(instance, binding.key(binding.origin), versions, metadata)

@@ -1,13 +1,12 @@
 """What has changed in front of a corpus since Dagster was told last."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 
-from tshirt_assets.orchestration.binding import Binding
-from tshirt_assets.orchestration.upstream import ROWS, VERSION_TAG, Upstream
+from tshirt_assets.orchestration.upstream import ROWS, Upstream
+from tshirt_assets.orchestration.versions import changed_observations
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ def upstream_changes(upstream: Upstream) -> Changes:
         present=list(versions),
         new=[key for key in versions if key not in set(registered)],
         gone=[key for key in registered if key not in versions] if versions else [],
-        events=changed_versions(instance, binding, versions, metadata),
+        events=changed_observations(instance, binding.key(binding.origin), versions, metadata),
     )
 
 
@@ -54,26 +53,3 @@ def follow(upstream: Upstream) -> Changes:
     for event in changes.events:
         instance.report_runless_asset_event(event)
     return changes
-
-
-def changed_versions(
-    instance: dg.DagsterInstance,
-    binding: Binding,
-    versions: Mapping[str, str],
-    metadata: Mapping[str, Mapping[str, Any]],
-) -> list[dg.AssetObservation]:
-    """An observation, with its metadata, of every shard whose version is not the one observed."""
-    key = binding.key(binding.origin)
-    known = instance.event_log_storage.get_latest_tags_by_partition(
-        key, dg.DagsterEventType.ASSET_OBSERVATION, [VERSION_TAG]
-    )
-    return [
-        dg.AssetObservation(
-            asset_key=key,
-            partition=shard,
-            tags={VERSION_TAG: version, f"{VERSION_TAG}_is_user_provided": "true"},
-            metadata=metadata.get(shard),
-        )
-        for shard, version in versions.items()
-        if known.get(shard, {}).get(VERSION_TAG) != version
-    ]

@@ -22,8 +22,8 @@ from tshirt_assets.corpus.shards import ShardSpec, asset_address
 from tshirt_assets.corpus.tables import table_rows
 from tshirt_assets.incremental.catalog import SOURCE
 from tshirt_assets.orchestration.binding import Binding
+from tshirt_assets.orchestration.versions import DATA_VERSION
 
-VERSION_TAG: Final = "dagster/data_version"
 COUNT: Final = "dagster/row_count"  # metadata of a materialization that says how many rows it has
 ROWS: Final = "rows"  # metadata of an observation that says the same
 NOT_HERE: Final = (
@@ -201,9 +201,9 @@ def _versions(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, str]:
     log = instance.event_log_storage
     for kind in (dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_OBSERVATION):
         if events := log.get_latest_storage_id_by_partition(key, kind):
-            tags = log.get_latest_tags_by_partition(key, kind, [VERSION_TAG])
+            tags = log.get_latest_tags_by_partition(key, kind, [DATA_VERSION])
             return {
-                partition: tags.get(partition, {}).get(VERSION_TAG) or _unversioned(event)
+                partition: tags.get(partition, {}).get(DATA_VERSION) or _unversioned(event)
                 for partition, event in events.items()
             }
     return {}
@@ -219,7 +219,7 @@ def _unversioned(event: int) -> str:
 
 
 def _tagged(record: dg.EventLogRecord) -> str | None:
-    return (_event(record).tags or {}).get(VERSION_TAG)
+    return (_event(record).tags or {}).get(DATA_VERSION)
 
 
 def _metadata(record: dg.EventLogRecord) -> Mapping[str, Any]:
