@@ -35,7 +35,7 @@ def init(paths: tuple[str, ...], output: Path, name: str | None, force: bool) ->
     """
     from tshirt_assets.commands.init import init_corpus, seen_lines
 
-    seen, _ = init_corpus(paths, output, name, force=force)
+    seen = init_corpus(paths, output, name, force=force)
     say("\n".join(seen_lines(seen)))
     say(f"written: {output}; next: tshirt-assets validate {output}")
     if not seen.usable:

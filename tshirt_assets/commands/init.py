@@ -9,7 +9,8 @@ from typing import Any
 from tshirt_assets.commands.text import near, size_text
 from tshirt_assets.config import ConfigError, CorpusConfig
 from tshirt_assets.config.scaffold import commented_options, corpus_name
-from tshirt_assets.corpus.shards import matching_files
+from tshirt_assets.corpus.addresses import absolute, is_remote
+from tshirt_assets.corpus.listing import matching_files
 from tshirt_assets.preflight.guess import Look, look_at
 
 MOST_PATHS = 5  # that are written one by one
@@ -22,12 +23,11 @@ INTRODUCTION = """\
 
 def init_corpus(
     paths: Sequence[str], target: Path, name: str | None = None, *, force: bool = False
-) -> tuple[Look, str]:
+) -> Look:
     """Write `target` for the files that `paths` (files, folders, globs) stand for.
 
-    Returns what was seen, and the name of the corpus: `name`, or that of the folder. Raises
-    `ConfigError` where the file is there already, unless `force`, and `CorpusError` where no file
-    matches.
+    Returns what was seen. The corpus is called `name`, or as the folder is. Raises `ConfigError`
+    where the file is there already, unless `force`, and `CorpusError` where no file matches.
     """
     if target.exists() and not force:
         raise ConfigError(f"{target} is there already; name another file, or add --force")
@@ -44,7 +44,7 @@ def init_corpus(
     remarks = "".join(f"##   {line}\n" for line in seen_lines(seen))
     text = f"{INTRODUCTION}##\n{remarks}\n{commented_options(values)}\n"
     target.write_text(text, encoding="utf-8")
-    return seen, named
+    return seen
 
 
 def seen_lines(seen: Look) -> Iterator[str]:
@@ -97,11 +97,11 @@ def _folder_name(path: str) -> str:
 
 
 def _absolute(path: str) -> str:
-    return path if "://" in path else os.path.abspath(os.path.expanduser(path))
+    return absolute(os.path.expanduser(path))
 
 
 def _relative(path: str, folder: Path) -> str:
     """A path as corpus.yaml names it: relative to its folder where it lies beside or below it."""
-    if "://" in path or os.path.isabs(os.path.expanduser(path)):
+    if is_remote(path) or os.path.isabs(os.path.expanduser(path)):
         return path
     return os.path.relpath(_absolute(path), folder.resolve())

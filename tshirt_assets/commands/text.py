@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from tshirt_assets.corpus.addresses import is_remote
+
 WIDTH = 36  # characters of a row's text on a line
 
 
@@ -14,7 +16,7 @@ def short(text: str) -> str:
 def near(path: str | Path) -> str:
     """The path relative to the present folder, if it lies below it."""
     text, here = str(path), Path.cwd()
-    inside = "://" not in text and here != Path(here.anchor) and Path(text).is_relative_to(here)
+    inside = not is_remote(text) and here != Path(here.anchor) and Path(text).is_relative_to(here)
     return str(Path(text).relative_to(here)) if inside else text
 
 

@@ -10,6 +10,9 @@ from tshirt_assets.config.options import ColumnOptions
 from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.corpus.files import read_records
 from tshirt_assets.corpus.pairs import is_turns
+from tshirt_assets.corpus.records import Record
+from tshirt_assets.corpus.rows import samples_of
+from tshirt_assets.corpus.status import Status
 from tshirt_assets.preflight.file_sample import ROWS, FileSample, sample_file
 from tshirt_assets.preflight.inspection import Inspection
 
@@ -54,26 +57,29 @@ def look_at(config: CorpusConfig) -> Look:
         reasons = "; ".join(fault.problem for fault in faults)
         raise CorpusError(reasons or f"no file matches {', '.join(config.paths)}")
     samples, columns = inspection.samples, dict[str, str]()
-    rows = list(_first_rows(samples, config))
+    records = list(_first_records(samples, config))
+    rows = [record.fields for record in records]
     if not any(sample.usable for sample in samples):
-        columns, samples = _renamed(samples, rows, config)
+        columns = _renamed(records, config)
+        if columns:
+            renamed = _with_columns(config, columns)
+            samples = [sample_file(sample.path, renamed) for sample in samples]
     domain, counts = _domain(rows, set(columns.values()))
     if domain is not None:
         columns |= {"domain": domain}
     return Look(tuple(samples), len(files), columns, counts)
 
 
-def _first_rows(samples: Sequence[FileSample], config: CorpusConfig) -> Iterator[dict[str, Any]]:
+def _first_records(samples: Sequence[FileSample], config: CorpusConfig) -> Iterator[Record]:
     for sample in samples:
         if sample.fault is None:
             records = read_records(sample.path, max_row_bytes=config.max_row_bytes)
-            yield from (record.fields for record in islice(records, ROWS))
+            yield from islice(records, ROWS)
 
 
-def _renamed(
-    samples: list[FileSample], rows: Sequence[Mapping[str, Any]], config: CorpusConfig
-) -> tuple[dict[str, str], list[FileSample]]:
-    """The first names of columns by which the first file has usable rows, and what is then seen."""
+def _renamed(records: Sequence[Record], config: CorpusConfig) -> dict[str, str]:
+    """The first names of columns by which any of the records can be used; empty if none do."""
+    rows = [record.fields for record in records]
     fields = list(dict.fromkeys(name for row in rows for name in row))
     by_name = {name.lower(): name for name in fields}
     turns = [name for name in fields if any(is_turns(row.get(name)) for row in rows)]
@@ -86,12 +92,16 @@ def _renamed(
         for question, answer in product(questions, answers)
         if question != answer
     ]
-    for guess in guesses:
-        renamed = config.model_copy(update={"columns": ColumnOptions(**guess)})
-        found = [sample_file(sample.path, renamed) for sample in samples]
-        if any(sample.usable for sample in found):
-            return guess, found
-    return {}, samples
+    return next((guess for guess in guesses if _fits(records, _with_columns(config, guess))), {})
+
+
+def _fits(records: Sequence[Record], config: CorpusConfig) -> bool:
+    samples = (s for record in records for s in samples_of(record, "", 0, config))
+    return any(sample.status is Status.OK for sample in samples)
+
+
+def _with_columns(config: CorpusConfig, columns: Mapping[str, str]) -> CorpusConfig:
+    return config.model_copy(update={"columns": ColumnOptions(**columns)})
 
 
 def _domain(
