@@ -58,6 +58,12 @@ def discover_shards(
     return shards
 
 
+def live_shards(config: CorpusConfig, registered: Collection[str]) -> set[str]:
+    """The registered shards whose rows are still where they were. Raises `CorpusError`."""
+    specs = discover_shards(config, registered, missing_ok=True)
+    return {spec.key for spec in specs} & set(registered)
+
+
 def asset_address(key: str) -> str:
     """How an asset is written where the path of a file stands otherwise."""
     return f"asset://{key}"

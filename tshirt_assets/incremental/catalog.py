@@ -226,6 +226,18 @@ ASSETS: Final[Mapping[str, AssetRecord]] = {
 """All assets by name, in an order in which they can be made."""
 
 
+def ancestors(record: AssetRecord) -> list[AssetRecord]:
+    """All assets that one is made from, in the order in which they are made."""
+    names: set[str] = set()
+    pending = list(record.reads)
+    while pending:
+        name = pending.pop()
+        if name in ASSETS and name not in names:
+            names.add(name)
+            pending += ASSETS[name].reads
+    return [other for name, other in ASSETS.items() if name in names]
+
+
 def needed_assets(config: CorpusConfig) -> list[AssetRecord]:
     """The assets that a corpus needs, in an order in which they can be made."""
     return [record for record in ASSETS.values() if record.needed(config)]

@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 
 from tshirt_assets.config import CorpusConfig
-from tshirt_assets.corpus.shards import discover_shards
+from tshirt_assets.corpus.shards import live_shards
 from tshirt_assets.incremental.catalog import SAMPLES, owner
 from tshirt_assets.incremental.checks import CheckOutcome
 from tshirt_assets.incremental.errors import UpstreamError
@@ -90,10 +90,10 @@ def open_dataset(
     none is materialized at all (whatever the policy: there is nothing to do), and when tables of
     several configurations would meet in one ranking.
     """
-    live = {spec.key for spec in discover_shards(config, registered, missing_ok=True)}
-    incomplete = incomplete_shards(store, config, sorted(live & set(registered)))
+    live = live_shards(config, registered)
+    incomplete = incomplete_shards(store, config, sorted(live))
     left_out = set(incomplete) if left_out_if_incomplete(config) else set()
-    shards = sorted((live & set(registered)) - left_out)
+    shards = sorted(live - left_out)
     found = dict(zip(shards, store.infos(config.name, asset, shards), strict=True))
     tables = {shard: info for shard, info in found.items() if info is not None}
     missing = [shard for shard, info in found.items() if info is None]

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from tshirt_assets.config import CorpusConfig
-from tshirt_assets.corpus.shards import discover_shards
+from tshirt_assets.corpus.shards import live_shards
 from tshirt_assets.incremental.catalog import SELECTED_SUBSET, owner
 from tshirt_assets.incremental.dataset import incomplete_shards, left_out_if_incomplete
 from tshirt_assets.incremental.facts import TableFacts
@@ -22,9 +22,7 @@ def changed_inputs(
         for recipe in config.recipes
         if (info := store.info(config.name, SELECTED_SUBSET.name, recipe)) is not None
     }
-    live = {spec.key for spec in discover_shards(config, registered, missing_ok=True)} & set(
-        registered
-    )
+    live = live_shards(config, registered)
     if left_out_if_incomplete(config):
         live -= set(incomplete_shards(store, config, sorted(live)))
     present = {

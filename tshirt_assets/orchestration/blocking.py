@@ -7,8 +7,8 @@ with the materialization, too, so that later runs know.
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from tshirt_assets.corpus.shards import discover_shards
-from tshirt_assets.incremental.catalog import ASSETS, AssetRecord
+from tshirt_assets.corpus.shards import live_shards
+from tshirt_assets.incremental.catalog import AssetRecord, ancestors
 from tshirt_assets.incremental.checks import CheckOutcome
 from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.orchestration.binding import Binding
@@ -46,9 +46,7 @@ def refuse_if_blocked(run: Run, record: AssetRecord) -> dict[str, str]:
     if record.unit == "shard":
         shards: Collection[str] = run.context.partition_keys
     else:
-        registered = set(run.registered)
-        specs = discover_shards(run.config, registered, missing_ok=True)
-        shards = {spec.key for spec in specs} & registered
+        shards = live_shards(run.config, run.registered)
     blocked: dict[str, str] = {}
     for shard, found in _failed_upstream(run, record, shards):
         if shard is None or record.unit != "shard":
@@ -62,7 +60,7 @@ def _failed_upstream(
 ) -> Iterator[tuple[str | None, str]]:
     """Where checks have failed on what an asset is made from: the shard, if any, and what it is."""
     instance, binding, latest = run.context.instance, run.binding, LatestTags()
-    for other in _ancestors(record):
+    for other in ancestors(record):
         if not other.needed(binding.config):
             continue
         key = binding.key(other.name)
@@ -75,15 +73,3 @@ def _failed_upstream(
             if failed := tags.get(FAILED_CHECKS):
                 place = f" of {shard}" if shard else ""
                 yield shard or None, f"{other.name}{place} failed the check {failed}"
-
-
-def _ancestors(record: AssetRecord) -> list[AssetRecord]:
-    """All assets that one is made from, in the order in which they are made."""
-    names: set[str] = set()
-    pending = list(record.reads)
-    while pending:
-        name = pending.pop()
-        if name in ASSETS and name not in names:
-            names.add(name)
-            pending += ASSETS[name].reads
-    return [other for name, other in ASSETS.items() if name in names]

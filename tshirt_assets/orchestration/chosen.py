@@ -6,7 +6,13 @@ from typing import Self
 
 from tshirt_assets.config import ConfigError, CorpusConfig
 from tshirt_assets.config.messages import did_you_mean
-from tshirt_assets.incremental.catalog import ASSETS, AssetRecord, in_phases, needed_assets
+from tshirt_assets.incremental.catalog import (
+    ASSETS,
+    AssetRecord,
+    ancestors,
+    in_phases,
+    needed_assets,
+)
 
 UPSTREAM = "+"  # in front of a name, as in Dagster's own selections
 
@@ -65,12 +71,9 @@ def _picked(text: str) -> set[str]:
     """The assets that a name stands for, `+` in front of it: with all that it is made from."""
     name = text.strip().removeprefix(UPSTREAM)
     _check("asset", name, ASSETS)
-    found, todo = {name}, [name] * text.strip().startswith(UPSTREAM)
-    while todo:
-        new = [read for read in ASSETS[todo.pop()].reads if read in ASSETS and read not in found]
-        found.update(new)
-        todo += new
-    return found
+    if not text.strip().startswith(UPSTREAM):
+        return {name}
+    return {name, *(other.name for other in ancestors(ASSETS[name]))}
 
 
 def _check(kind: str, name: str, known: Iterable[str]) -> None:

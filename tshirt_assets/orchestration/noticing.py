@@ -1,12 +1,12 @@
 """What has changed is recorded at once, by the run that changed it: the UI need not be asked."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 import dagster as dg
 
 from tshirt_assets.corpus.errors import CorpusError
-from tshirt_assets.corpus.shards import discover_shards
+from tshirt_assets.corpus.shards import live_shards
 from tshirt_assets.incremental.catalog import SELECTED_SUBSET, AssetRecord
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.orchestration.asset_run import Run
@@ -90,16 +90,10 @@ def _noticed(run: Run) -> Mapping[str, str]:
     """The present versions of `inputs`, recorded. What cannot be looked at now fails no run."""
     instance, binding = run.context.instance, run.binding
     try:
-        present = present_inputs(instance, binding, _live_shards(run))
+        present = present_inputs(instance, binding, live_shards(run.config, run.registered))
         for event in changes(instance, binding, run.store, present):
             instance.report_runless_asset_event(event)
     except UNREADABLE as error:
         run.log.warning(f"whether subsets are up to date could not be told: {error}")
         return {}
     return present
-
-
-def _live_shards(run: Run) -> Collection[str]:
-    registered = set(run.registered)
-    specs = discover_shards(run.config, registered, missing_ok=True)
-    return {spec.key for spec in specs} & registered

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import dagster as dg
 
 from tshirt_assets.config import CorpusConfig
-from tshirt_assets.corpus.shards import discover_shards
+from tshirt_assets.corpus.shards import live_shards
 from tshirt_assets.incremental.catalog import SAMPLES, AssetRecord, skipped_assets
 from tshirt_assets.incremental.dataset import incomplete_shards, left_out_if_incomplete
 from tshirt_assets.incremental.unusable import why_unusable
@@ -39,14 +39,14 @@ def make_phases(
     if chosen.everything and (skipped := skipped_assets(config)):
         tell("info", f"not needed, skipped: {skipped}")
     registered = instance.get_dynamic_partitions(config.name)
-    usable = {spec.key for spec in discover_shards(config, registered, missing_ok=True)}
+    usable = live_shards(config, registered)
     success, incomplete = True, set[str]()
     for phase in chosen.phases:
         outcome = make(phase, _ranges(phase[0], registered, usable, config, chosen.recipes))
         success &= outcome.success
         if phase == (SAMPLES,):
             usable -= outcome.failed
-            shards = sorted(usable & set(registered))
+            shards = sorted(usable)
             incomplete = _told_incomplete(config, shards, tell)
             success &= not incomplete
             if not _told_usable(config, shards, tell):
