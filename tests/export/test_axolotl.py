@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.export.rows import PROVENANCE, selected
+from tests.export.rows import selected
+from tests.export.test_round_trip import exported
 from tests.export.test_trl_tools import qwen
 from tests.export.tool_rows import LAST, OPENAI, PLAIN, SHAREGPT, as_samples
-from tshirt_assets.config.card_options import CardOptions
 from tshirt_assets.export.formats import FORMATS
-from tshirt_assets.export.write import write_exports
 
 VERSION = "0.19.0"
 # What of axolotl is used needs these beside what the tests have; all that it asks for (CUDA
@@ -52,18 +51,9 @@ def documented(name: str) -> dict[str, object]:
 def test_it_tokenizes_tools_and_trains_on_answers(
     packages: Path, name: str, tmp_path: Path
 ) -> None:
-    files = write_exports(
-        selected(as_samples(*ROWS)).sort("row"),
-        tmp_path / "out",
-        corpus="demo",
-        recipe="r",
-        formats=(name,),
-        token_weights=None,
-        provenance=PROVENANCE,
-        card=CardOptions(),
-    )
+    files = exported(selected(as_samples(*ROWS)).sort("row"), tmp_path / "out", (name,))
     qwen().save_pretrained(tmp_path / "tokenizer")
-    described = documented(name) | {"path": str(files[0].path)}
+    described = documented(name) | {"path": str(files[name].path)}
     result = subprocess.run(
         [
             sys.executable,

@@ -30,13 +30,15 @@ def conversations(samples: list[Sample]) -> list[tuple[tuple[str, str], ...]]:
     return [tuple((m.role, m.content) for m in sample.messages) for sample in samples]
 
 
-def exported(rows: pl.DataFrame, folder: Path) -> dict[str, ExportedFile]:
+def exported(
+    rows: pl.DataFrame, folder: Path, formats: tuple[str, ...] = FORMATS
+) -> dict[str, ExportedFile]:
     files = write_exports(
         rows,
         folder,
         corpus="demo",
         recipe="r",
-        formats=FORMATS,
+        formats=formats,
         token_weights=None,
         provenance=PROVENANCE,
         card=CardOptions(),

@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.export.rows import PROVENANCE, selected
+from tests.export.rows import selected
+from tests.export.test_round_trip import exported
 from tests.export.tool_rows import LAST, OPENAI, PARALLEL, PLAIN, SHAREGPT, as_samples, malformed
-from tshirt_assets.config.card_options import CardOptions
 from tshirt_assets.export.load import as_dataset
-from tshirt_assets.export.write import write_exports
 
 datasets = pytest.importorskip("datasets", reason="needs the optional package `datasets`")
 trl = pytest.importorskip("trl", reason="needs the optional package `trl`")
@@ -62,22 +61,12 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """What TRL tokenizes of the rows, in their order, by the way that they were given to it."""
     folder = tmp_path_factory.mktemp("trl")
     rows = selected(as_samples(*ROWS)).sort("row")
-    files = write_exports(
-        rows,
-        folder / "out",
-        corpus="demo",
-        recipe="r",
-        formats=FORMATS,
-        token_weights=None,
-        provenance=PROVENANCE,
-        card=CardOptions(),
-    )
+    files = exported(rows, folder / "out", FORMATS)
     loaded = {
-        file.format: datasets.load_dataset(
-            "json", data_files=str(file.path), split="train", cache_dir=str(folder / "cache")
+        name: datasets.load_dataset(
+            "json", data_files=str(files[name].path), split="train", cache_dir=str(folder / "cache")
         )
-        for file in files
-        if file.format in FORMATS
+        for name in FORMATS
     }
     given = loaded | {"load_subset": as_dataset(rows)}
     return {way: tokenized(data, folder / way) for way, data in given.items()}
