@@ -8,7 +8,8 @@ import dagster as dg
 import pytest
 
 from tests.corpora import NAME, Corpus, make_rows
-from tests.webserver import dagster_dev
+from tests.examples.test_daily_ingestion import DAYS, Daily
+from tests.webserver import WORKSPACE, dagster_dev
 from tshirt_assets.store.store import Store
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
@@ -90,3 +91,21 @@ def test_a_schedule_does_the_same(tmp_path: Path, tiny_models: Path) -> None:
         wait(lambda: has_all(corpus, "a-"), corpus)
         corpus.write("e.jsonl", make_rows(9, 5))
         wait(lambda: has_all(corpus, "a-", "e-"), corpus)
+
+
+def test_a_day_that_is_ingested_is_scored_and_selected(
+    tmp_path: Path, tiny_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daily = Daily(tmp_path / "corpus", tiny_models)
+    daily.configure(automation={})
+    monkeypatch.setenv("DAGSTER_HOME", str(daily.home))
+    monkeypatch.setenv("TSHIRT_ASSETS_INBOX", str(daily.folder / "inbox"))
+    module = "tshirt_assets.examples.daily_ingestion"
+    workspace = WORKSPACE.replace("tshirt_assets.definitions", module)
+    with dagster_dev(daily.file, daily.home, workspace):
+        daily.ingest(DAYS[0], make_rows(1, 5))
+        wait(lambda: chosen(daily, "ifd") == {DAYS[0]}, daily)
+        daily.ingest(DAYS[1], make_rows(2, 5))
+        wait(lambda: chosen(daily, "random") == set(DAYS[:2]), daily)
+        computed = {day: daily.metadata("token_scores", day)["computed"] for day in DAYS[:2]}
+        assert computed == {DAYS[0]: 5, DAYS[1]: 5}
