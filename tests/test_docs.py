@@ -180,7 +180,8 @@ def run(line: str) -> None:
     words = shlex.split(line)
     words = words[words.index(name) + 1 :]
     if name == "tshirt-assets" and (words[0] in SERVERS or SEVERAL & set(words)):
-        main.commands[words[0]].make_context(words[0], words[1:])
+        with main.commands[words[0]].make_context(words[0], words[1:]):
+            assert words[0] in main.commands
     elif name == "tshirt-assets":
         run_tshirt_assets(*words)
     elif name == "make":

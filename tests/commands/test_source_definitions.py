@@ -1,5 +1,6 @@
 """Commands about a corpus whose rows an asset holds, which a module defines."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,6 +63,7 @@ def test_run_loads_the_asset_through_the_module_that_is_named(project: Project) 
     corpus = str(project.file)
     result = tshirt("run", corpus, "-m", "their_project")
     assert result.exit_code == 0, result.output
+    assert not os.environ[MODULE_VARIABLE]  # which the next command of this process would read
     assert project.frame("selected_subset", "ifd").height == 4
     assert project.frame("samples").height == 10
     project.ingest(make_rows(5, 6), "2026-01-02")

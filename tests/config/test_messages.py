@@ -408,6 +408,11 @@ def test_missing_keys_are_explained() -> None:
             "recipes.best.fuse: no recipe named 'gone'; allowed: recipes that are no fusion",
         ),
         (
+            recipe(method="fusion", fuse=["g" * 3000, "other"]),
+            f"recipes.best.fuse: no recipe named '{'g' * 27}...{'g' * 28}'; allowed: recipes that "
+            "are no fusion",
+        ),
+        (
             {
                 "recipes": {
                     "ifd": {"method": "ifd", "budget": 1},

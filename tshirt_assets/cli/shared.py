@@ -3,7 +3,8 @@
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
@@ -17,12 +18,22 @@ from tshirt_assets.incremental.errors import in_words_of_assets
 CORPUS = click.argument("corpus", type=click.Path(exists=True, dir_okay=False))
 
 
-def _name_definitions(
-    _context: click.Context, _option: click.Parameter, module: str | None
-) -> None:
-    """Put the module where this process and its workers look for it."""
+def _name_definitions(context: click.Context, _option: click.Parameter, module: str | None) -> None:
+    """Put the module where this process and its workers look for it, while the command runs."""
     if module:
-        os.environ[MODULE_VARIABLE] = module
+        context.with_resource(_in_environment(module))
+
+
+@contextmanager
+def _in_environment(module: str) -> Iterator[None]:
+    before = os.environ.get(MODULE_VARIABLE)
+    os.environ[MODULE_VARIABLE] = module
+    try:
+        yield
+    finally:
+        del os.environ[MODULE_VARIABLE]
+        if before is not None:
+            os.environ[MODULE_VARIABLE] = before
 
 
 DEFINITIONS = click.option(

@@ -126,7 +126,7 @@ def _remedy(kind: str, value: Any, place: Place) -> str:
 def _text(value: Any) -> str:
     """A value in one short line: numbers and words as they are, of others only the sort."""
     if isinstance(value, str):
-        return _quoted(value)
+        return quoted(value)
     short = type(value) is float or (type(value) is int and value.bit_length() < 200)
     return str(value) if short else _sort(value)
 
@@ -145,10 +145,11 @@ def _sort(value: Any) -> str:
 
 
 def _short(part: str) -> str:
-    return part if part.isprintable() and len(part) <= _LONGEST else _quoted(part)
+    return part if part.isprintable() and len(part) <= _LONGEST else quoted(part)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text in quotes, its middle left out where it is long."""
     shortened = Repr()
     shortened.maxstring = _LONGEST
     return shortened.repr(text)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 
-from tshirt_assets.config.messages import key_text
+from tshirt_assets.config.messages import key_text, quoted
 from tshirt_assets.config.options import Recipe
 
 LONGEST_NAME = 100  # characters: names become folders, tables and partitions
@@ -25,7 +25,7 @@ def check_recipes(recipes: Mapping[str, Recipe], *, domains: bool) -> None:
             if part not in recipes:
                 others = [key for key, one in recipes.items() if one.method != "fusion"]
                 raise ValueError(
-                    f"recipes.{name}.fuse: no recipe named {part!r}; "
+                    f"recipes.{name}.fuse: no recipe named {quoted(part)}; "
                     f"allowed: {', '.join(others) or 'recipes that are no fusion'}"
                 )
             if recipes[part].method == "fusion":
