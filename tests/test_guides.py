@@ -88,6 +88,7 @@ def test_a_guide_names_the_files_that_are_opened(title: str) -> None:
         assert file.replace("word_counts", "NAME") in found[2]
 
 
+@pytest.mark.slow
 def test_what_the_guides_add_runs_end_to_end(tmp_path: Path, tiny_models: Path) -> None:
     lay_out(tmp_path / "copy")
     for edits in GUIDES.values():

@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from tshirt_assets.commands.worker_template import IMPORTED
 
 CODE = """
@@ -17,6 +19,7 @@ print(json.dumps([asked, torch.cuda.is_initialized(), "lancedb" in sys.modules])
 """
 
 
+@pytest.mark.slow
 def test_the_template_starts_neither_cuda_nor_lancedb() -> None:
     command = [sys.executable, "-c", CODE, *IMPORTED]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)

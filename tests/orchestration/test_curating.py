@@ -42,6 +42,7 @@ def test_it_makes_all_and_a_file_that_cannot_be_read_fails_it_at_the_end(corpus:
     assert any(s.startswith("new-") for s in corpus.frame("selected_subset", "ifd")["shard"])
 
 
+@pytest.mark.slow
 def test_it_makes_the_assets_as_the_code_location_names_them(corpus: Corpus) -> None:
     corpus.configure(recipes=IFD)
     defs = build_curation_defs(
@@ -91,6 +92,7 @@ def test_times_that_do_not_exist_are_refused(tmp_path: Path) -> None:
         Recorded(tmp_path, {"automation": {"cron": "99 3 * * *"}})
 
 
+@pytest.mark.slow
 def test_an_interruption_cancels_what_it_is_in(
     corpus: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ from tests.store.store_workers import (
 )
 from tshirt_assets.store.store import Store
 
-KILLS = 12  # per test
+KILLS = 5  # per test
 
 
 def kill_soon(work: object, *arguments: object) -> list[str]:

@@ -60,6 +60,7 @@ def test_write_read_list_stage_and_drop(options: dict[str, str]) -> None:
     assert store.stored("corpus", "scores") == []
 
 
+@pytest.mark.slow
 def test_concurrent_writers(options: dict[str, str], tmp_path: Path) -> None:
     store, log = Store("s3://corpora/second", options), tmp_path / "log"
     # The environment of the workers is older than the variables: they get the values.

@@ -90,6 +90,7 @@ def test_deltas_and_selection_do_not_depend_on_the_number_of_threads(kind, expec
     assert_same(score(ENGINES[kind, 1024], [ROWS]), expected[kind])
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_deltas_of_a_real_model_do_not_depend_on_their_company(smollm2):
     """Random models are too small for rounding to add up: this one's logits lie around 20."""
