@@ -115,8 +115,6 @@ def test_changed_entries_are_told(store: Store) -> None:
     assert damaged_entries(log) == []
     keep = pl.when(sample_id=B).then(pl.lit("keep")).otherwise("verdict")
     forged = log.with_columns(verdict=keep)
-        verdict=pl.when(sample_id=B).then(pl.lit("keep")).otherwise("verdict")
-    )
     assert damaged_entries(forged) == log.filter(sample_id=B)["judgement_id"].to_list()
 
 
