@@ -161,9 +161,12 @@ def verdicts_version(judged: pl.DataFrame) -> str:
 
     Labels and notes select nothing and have no part in it.
     """
-    rows = verdicts(judged).with_columns(pl.col("at").dt.to_string("iso:strict")).rows()
-    text = json.dumps(rows).encode()
-    return hashlib.blake2b(text, digest_size=8).hexdigest() if rows else ""
+    return _version(verdicts(judged))
+
+
+def judgements_version(judged: pl.DataFrame) -> str:
+    """Hash of all that was said last, by whom and when; empty where there is nothing."""
+    return _version(judged)
 
 
 def damaged_entries(log: pl.DataFrame) -> Sequence[str]:
@@ -181,6 +184,11 @@ def os_user() -> str:
         return getpass.getuser()
     except (OSError, KeyError):  # no name for the number of this user
         return "unknown"
+
+
+def _version(rows: pl.DataFrame) -> str:
+    text = rows.write_json().encode()
+    return hashlib.blake2b(text, digest_size=8).hexdigest() if rows.height else ""
 
 
 def _frame(entries: Sequence[Judgement]) -> pl.DataFrame:
