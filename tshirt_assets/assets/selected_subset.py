@@ -34,6 +34,7 @@ from tshirt_assets.report.data import ReportData
 from tshirt_assets.report.gather import report_data
 from tshirt_assets.report.serve import REPORT, report_link
 from tshirt_assets.report.signing import page_fault
+from tshirt_assets.selection.exclusions import Exclusion
 from tshirt_assets.selection.recipes import Selection
 from tshirt_assets.store.faults import DamagedTableError
 from tshirt_assets.store.store import Store
@@ -170,6 +171,15 @@ def summarised(config: CorpusConfig, data: ReportData, folder: Path) -> dict[str
     return linked | {"summary": dg.MetadataValue.md(summary_markdown(data))}
 
 
+def _by_hand(selection: Selection) -> dict[str, int]:
+    """How many rows people's judgements put in and out, where they did."""
+    counts = {
+        "kept_by_hand": selection.kept,
+        "dropped_by_hand": selection.excluded.get(Exclusion.JUDGED_DROP.value, 0),
+    }
+    return {name: count for name, count in counts.items() if count}
+
+
 def described(
     selection: Selection,
     table: pa.Table,
@@ -181,6 +191,7 @@ def described(
     metadata: dict[str, Any] = {
         "budget": selection.budget,
         "usable_rows": selection.usable,
+        **_by_hand(selection),
         "not_selected": dg.MetadataValue.json(selection.excluded),
         "notes": dg.MetadataValue.json(selection.notes),
         "exports": dg.MetadataValue.path(str(folder)),

@@ -100,16 +100,16 @@ def record(store: Store, corpus: str, entries: Iterable[Judgement]) -> int:
     for entry in entries:
         before = last.get(entry.sample_id, {})
         said = {name: text for name in FIELDS if (text := getattr(entry, name)) is not None}
-        if entry.at is None and all(
-            text == (before.get(name) or "") for name, text in said.items()
-        ):
+        if all(text == (before.get(name) or CLEARED) for name, text in said.items()):
             continue
-        entry = replace(entry, who=entry.who or os_user(), at=_time(entry.at, before.get("at")))
+        at = _time(entry.at, before.get("at"))
+        entry = replace(entry, who=entry.who or os_user(), at=at)
         if entry.judgement_id in known:
             continue
         known.add(entry.judgement_id)
         new.append(entry)
-        last[entry.sample_id] = {**before, **said, "at": entry.at}
+        if not before or at > before["at"]:
+            last[entry.sample_id] = {**before, **said, "at": at}
     if new:
         append_rows(store, corpus, JUDGEMENTS, to_schema(_frame(new), COLUMNS))
     return len(new)

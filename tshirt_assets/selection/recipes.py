@@ -38,6 +38,7 @@ class Selection:
     excluded: rows not selected by reason; with the selected rows they add up to all rows.
     cuts: where robustness decides, the lowest s_ifd_mean of the gamma * b pool and the highest
     s_ifd_std selected from it; for other recipes the last score selected.
+    kept: how many of the selected rows people keep.
     notes: what the user should know (too few eligible rows, a quota not met).
     """
 
@@ -49,6 +50,7 @@ class Selection:
     excluded: dict[str, int] = field(default_factory=dict)
     cuts: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    kept: int = 0
 
 
 def select(
@@ -90,6 +92,7 @@ def select(
         usable=ranked.height,
         excluded=_excluded(tables.rows, ranking),
         cuts=cuts,
+        kept=kept.height,
         notes=[
             *judgement_notes(ranked, tables, recipe, budget),
             *_notes(recipe, ranked, eligible, chosen, budget),
