@@ -221,9 +221,14 @@ class Corpus:
         return found
 
     def metadata(self, asset: str, partition: str | None = None) -> dict[str, Any]:
-        """Metadata of the latest materialization, as plain values."""
+        """Metadata of the latest materialization, as plain values; a table by its first column."""
         entries = self.materialization(asset, partition).metadata
-        return {key: value.value for key, value in entries.items()}
+        return {
+            key: dict([*record.data.values()][:2] for record in value.records)
+            if isinstance(value, dg.TableMetadataValue)
+            else value.value
+            for key, value in entries.items()
+        }
 
     def version(self, asset: str, partition: str | None = None) -> str:
         """Data version of the latest materialization."""

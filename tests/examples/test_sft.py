@@ -73,10 +73,10 @@ def test_every_recipe_is_trained_on_its_rows_and_measured_on_the_same(trained: A
         assert result["rows"] == corpus.frame("selected_subset", recipe).height
         assert len(result["steps"]) == 4 * -(-result["rows"] // 2)
         metadata = found[recipe]
-        assert metadata["held_out_loss_before"] == pytest.approx(np.mean(result["before"]))
-        assert metadata["held_out_loss_after"] == pytest.approx(np.mean(result["after"]))
-        assert metadata["held_out_loss_before"] == found["tshirt"]["held_out_loss_before"]
-        assert metadata["held_out_loss_change"] < 0  # rows of one language of random words
+        assert metadata["held_out_loss_before_nats"] == pytest.approx(np.mean(result["before"]))
+        assert metadata["held_out_loss_after_nats"] == pytest.approx(np.mean(result["after"]))
+        assert metadata["held_out_loss_before_nats"] == found["tshirt"]["held_out_loss_before_nats"]
+        assert metadata["held_out_loss_change_nats"] < 0  # rows of one language of random words
         assert "data:image/svg+xml;base64," in metadata["learning"]
 
 

@@ -220,7 +220,7 @@ def test_every_materialization_describes_itself(finished: Corpus) -> None:
             assert metadata["table"] == info.name
             assert metadata["table_version"] == info.version
             assert metadata["dagster/row_count"] == info.rows
-            assert metadata["rows"].startswith("| ")
+            assert metadata["first_rows"].startswith("| ")
             assert finished.version(asset, partition) == info.meta["data_version"]
             if asset in SCORED:
                 assert metadata["identity"] == info.meta["identity"]
@@ -238,8 +238,8 @@ def test_every_materialization_describes_itself(finished: Corpus) -> None:
     assert finished.metadata("token_scores", c)["ifd_plot"].startswith("![IFD")
     assert finished.metadata("robust_scores", c)["neighbours"] == 3
     provenance = finished.metadata("selected_subset", "tshirt")["provenance"]
-    assert provenance["tau"] == finished.metadata("contenders")["tau"]
-    assert provenance["seed"] == 42
+    assert float(provenance["tau"]) == finished.metadata("contenders")["tau_nats"]
+    assert provenance["seed"] == "42"
     assert finished.metadata("selected_subset", "tshirt")["usable_rows"] == 30
 
 
