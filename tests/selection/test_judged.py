@@ -145,4 +145,4 @@ def test_what_cannot_count_is_said() -> None:
     notes = chosen(recipe_of("longest", budget=2), tables, {*broken, *good}).notes
     assert "2 kept rows cannot be selected: response_too_short" in notes
     assert "more rows are kept than the budget of 2: all 3 are in" in notes
-    assert "judgements: 3 rows are kept in and 0 are dropped" in notes
+    assert "rows judged by hand: 3 kept, 0 dropped" in notes

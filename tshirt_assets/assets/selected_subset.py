@@ -9,6 +9,7 @@ import dagster as dg
 import pyarrow as pa
 
 from tshirt_assets.config import CorpusConfig
+from tshirt_assets.export.card import dotted
 from tshirt_assets.export.escaping import markdown
 from tshirt_assets.export.export_checks import exported_faults, manifest_faults
 from tshirt_assets.export.exported import ExportedFile
@@ -29,7 +30,7 @@ from tshirt_assets.incremental.writing import write_table
 from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.declaring import partitioned_asset
-from tshirt_assets.orchestration.metadata_order import counts_table, facts_table, flat
+from tshirt_assets.orchestration.metadata_order import counts_table, facts_table
 from tshirt_assets.orchestration.recording import column_schema, describe_table
 from tshirt_assets.orchestration.shard_loop import Report
 from tshirt_assets.report.data import ReportData
@@ -217,7 +218,9 @@ def described(
         "notes": dg.MetadataValue.md("\n".join(f"- {markdown(note)}" for note in selection.notes)),
         "exports": dg.MetadataValue.path(str(folder)),
         "files": ", ".join(file.path.name for file in exported),
-        "provenance": facts_table(flat(origin.shown()), "fact", "value"),
+        "provenance": facts_table(
+            {fact: value for fact, value in dotted(origin.shown()) if value}, "fact", "value"
+        ),
         "dagster/column_schema": column_schema(table.schema),
     }
     for meaning, share in (origin.stability or {}).items():

@@ -71,16 +71,14 @@ def facts_table(facts: Mapping[str, Any], name: str, value: str) -> dg.TableMeta
     return dg.MetadataValue.table(records, dg.TableSchema(columns))
 
 
-def flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """Nested values by dotted names; what is empty is left out."""
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        name = f"{above}{key}"
-        if isinstance(value, Mapping):
-            found |= flat(value, f"{name}.")
-        elif value not in (None, "", [], ()):
-            found[name] = value
-    return found
+def plain(value: dg.MetadataValue) -> Any:
+    """The value, of a table of two columns the second by the first.
+
+    Earlier versions recorded JSON, which comes back as it was.
+    """
+    if not isinstance(value, dg.TableMetadataValue):
+        return value.value
+    return dict([*record.data.values()][:2] for record in value.records)
 
 
 def _is_empty(value: Any) -> bool:

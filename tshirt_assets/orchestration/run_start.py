@@ -14,7 +14,7 @@ from tshirt_assets.preflight.checklist import QUICK_CHECKS, findings, said_befor
 from tshirt_assets.preflight.inspection import MODEL_KINDS, Inspection
 
 PROCESS_TAG: Final = {
-    "tshirt-assets/run": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC {uuid4().hex[:6]}"
+    "tshirt-assets/run": f"{datetime.now(UTC):%H:%M:%S UTC %Y-%m-%d} {uuid4().hex[:6]}"
 }
 """Tag of the runs that a command started, here or in its workers, which take it over: it has looked
 at more already. The UI shows it, and lists the runs of a command at a click: there is one for each

@@ -13,8 +13,8 @@ from tshirt_assets.report.numbers import number
 # The UI shows Markdown of fewer characters in place; anything longer is a link to a dialog.
 INLINE_CHARACTERS: Final = 1_000
 BINS: Final = (30, 20, 12)  # bars; as many as leave the picture short enough
-WIDTH, HEIGHT = 340, 88
-LEFT, RIGHT, TOP, BASE = 40, 330, 4, 58  # of the area between the axes
+WIDTH, HEIGHT = 264, 88  # as wide as the UI's narrowest column
+LEFT, RIGHT, TOP, BASE = 38, 254, 4, 58  # of the area between the axes
 SIDE: Final = 120  # of a square plot between its axes
 # Both are readable on the UI's light and on its dark background.
 BARS, WORDS = "#75d", "#889"

@@ -19,12 +19,12 @@ PLANE: Final = "S-IFD mean versus std"
 
 
 def summary_markdown(data: ReportData) -> str:
-    """Headline and what stands out, in Markdown that the UI shows in place: notes come first."""
+    """Headline and what stands out, in Markdown that the UI shows in place."""
     found = (
         f"**{number(data.n_selected)} rows selected**, {percent(data.n_selected, data.usable)} of "
         f"{number(data.usable)} usable ones ({number(data.n_rows)} in the corpus).\n"
     )
-    for said in (*data.notes, *digest(data)):
+    for said in digest(data):
         line = f"\n- {markdown(said)}"
         if len(found) + len(line) < INLINE_CHARACTERS:
             found += line

@@ -56,7 +56,7 @@ def judgement_notes(
     kept, dropped = (ranked.filter(which).height for which in (KEPT, DROPPED))
     notes = []
     if kept or dropped:
-        notes.append(f"judgements: {kept} rows are kept in and {dropped} are dropped")
+        notes.append(f"rows judged by hand: {kept} kept, {dropped} dropped")
     if kept > budget:
         notes.append(f"more rows are kept than the budget of {budget}: all {kept} are in")
     unusable = tables.rows.filter(pl.col("status") != Status.OK.value).join(
