@@ -78,7 +78,8 @@ def plain(value: dg.MetadataValue) -> Any:
     """
     if not isinstance(value, dg.TableMetadataValue):
         return value.value
-    return dict([*record.data.values()][:2] for record in value.records)
+    key, found, *_ = (column.name for column in value.schema.columns)
+    return {record.data[key]: record.data[found] for record in value.records}
 
 
 def _is_empty(value: Any) -> bool:
