@@ -92,7 +92,7 @@ def test_tau_is_the_quantile_over_distinct_rows_and_s_ifd_follows(finished: Corp
     clean = dict(contenders.select("sample_id", "s_ifd").iter_rows())
     for sample_id, row in scores.select("sample_id", "token_delta").iter_rows():
         assert clean[sample_id] == pytest.approx(oracle.s_ifd(row, tau), rel=1e-6)
-    assert finished.metadata("contenders")["tau"] == tau
+    assert finished.metadata("contenders")["tau_nats"] == tau
 
 
 def test_contenders_are_the_best_rows_with_a_helpful_instruction(finished: Corpus) -> None:
