@@ -40,5 +40,5 @@ def test_a_table_gives_its_facts_back() -> None:
     }
 
 
-def test_every_asset_says_what_to_do_next() -> None:
-    assert set(ASSETS) <= set(NEXT)
+def test_next_steps_are_those_of_assets() -> None:
+    assert set(NEXT) <= set(ASSETS)
