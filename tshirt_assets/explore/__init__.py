@@ -1,0 +1,1 @@
+"""The row browser: every row of a corpus in a page, over the tables that are stored."""
