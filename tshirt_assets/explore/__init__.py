@@ -1,1 +1,1 @@
-"""The row browser: every row of a corpus in a page, over the tables that are stored."""
+"""The row browser of a corpus: a server on this machine, and its page, over the stored tables."""
