@@ -17,10 +17,14 @@ class Behind(Generic[T]):
 
     def ask(self, key: Hashable, make: Callable[[], T]) -> None:
         """Have the value made, unless the one for this key is made already."""
-        if self._future is None or key != self._key:
+        if not self.is_for(key):
             if self._future is not None:
                 self._future.cancel()
             self._key, self._future = key, self._pool.submit(make)
+
+    def is_for(self, key: Hashable) -> bool:
+        """Whether the value for this key was asked for last."""
+        return self._future is not None and key == self._key
 
     @property
     def pending(self) -> bool:

@@ -1,6 +1,7 @@
 """What every recipe makes of every row, by selecting again from the stored scores."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,7 +19,7 @@ OUTCOMES: Final = ("rank", "taken", "kept_at", "why")
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Choice:
     """What one recipe selects.
 
@@ -41,11 +42,20 @@ def outcome(recipe: str, name: str) -> str:
 
 
 def choices(
-    store: Store, config: CorpusConfig, snapshot: Snapshot, done: dict[str, Choice | str]
+    store: Store,
+    config: CorpusConfig,
+    snapshot: Snapshot,
+    done: dict[str, Choice | str],
+    wanted: Callable[[], bool],
 ) -> None:
-    """Fill `done` with the choice of one recipe after the other, or why there is none."""
+    """Fill `done` with the choice of one recipe after the other, or why there is none.
+
+    Stops when it is not `wanted` any more.
+    """
     scores = CorpusScores(store, config, list(snapshot.shards), _log)
     for name in config.recipes:
+        if not wanted():
+            return
         try:
             done[name] = _choice(scores, name, snapshot)
         except Exception as error:  # of stored data or a missing model; the others may go

@@ -21,7 +21,7 @@ from tshirt_assets.store.table_info import TableInfo
 SAMPLE: Final = 20_000  # vectors that the directions are fitted to
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EmbeddingMap:
     """Where each row lies. columns: map_x and map_y in the order of the snapshot's rows, null
     where a row has no vector. shares: of the variance, along x and along y. fitted: vectors that

@@ -34,7 +34,7 @@ _COUNTS: Final = ("n_response_tokens", "n_prompt_tokens")
 Tables = dict[str, TableInfo]  # of one shard by asset; those of the whole corpus under ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Snapshot:
     """All rows of a corpus.
 

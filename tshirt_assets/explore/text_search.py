@@ -18,7 +18,7 @@ TEXTS: Final = ("instruction", "input", "response")
 class TextSearch:
     """The rows of a snapshot with `text` in instruction, input or response; case is ignored.
 
-    found: a mask (n,) over the rows, filled from the first row on. done: how many were searched.
+    cancelled: it was given up. found: a mask (n,) over the rows, filled from the first row on. done: how many were searched.
     One batch of texts is in memory at a time.
     """
 
@@ -26,7 +26,7 @@ class TextSearch:
         self._store, self._snapshot = store, snapshot
         self._pattern = f"(?i){pl.escape_regex(text)}"
         self._ended = threading.Event()
-        self._cancelled = False
+        self.cancelled = False
         self.found = np.zeros(snapshot.frame.height, bool)
         self.done = 0
         self.fault: str | None = None
@@ -43,7 +43,7 @@ class TextSearch:
 
     def cancel(self) -> None:
         """Search no further."""
-        self._cancelled = True
+        self.cancelled = True
 
     def _run(self) -> None:
         try:
@@ -52,7 +52,7 @@ class TextSearch:
                 for batch in self._store.batches(
                     info.corpus, info.asset, shard, columns=list(TEXTS), version=info.version
                 ):
-                    if self._cancelled:
+                    if self.cancelled:
                         return
                     hits = self._hits(batch)
                     self.found[at : at + len(hits)] = hits

@@ -31,7 +31,6 @@ class View:
     frame: pl.DataFrame
     choices: Mapping[str, Choice | str]
     map: EmbeddingMap | None
-    working: bool
     _kept: OrderedDict[object, np.ndarray] = field(default_factory=OrderedDict)
 
     def places(
