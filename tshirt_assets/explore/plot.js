@@ -1,7 +1,7 @@
 // Two planes of points on a canvas: drag to select, click to open; marks follow the table.
 
 import * as ask from "./ask.js";
-import { $, later, number } from "./dom.js";
+import { $, later } from "./dom.js";
 
 const PAD = { left: 46, right: 10, top: 8, bottom: 34 };
 const COLUMNS = { robust: ["s_ifd_mean", "s_ifd_std"], map: ["map_x", "map_y"] };
@@ -166,13 +166,13 @@ export class Plot {
     pen.textAlign = "center";
     for (const tick of ticks(this.x)) {
       line(pen, scale.px(tick), PAD.top, scale.px(tick), PAD.top + scale.down);
-      pen.fillText(number(tick), scale.px(tick), PAD.top + scale.down + 13);
+      pen.fillText(short(tick), scale.px(tick), PAD.top + scale.down + 13);
     }
     pen.fillText(across, PAD.left + scale.across / 2, scale.height - 5);
     pen.textAlign = "right";
     for (const tick of ticks(this.y)) {
       line(pen, PAD.left, scale.py(tick), PAD.left + scale.across, scale.py(tick));
-      pen.fillText(number(tick), PAD.left - 5, scale.py(tick) + 4);
+      pen.fillText(short(tick), PAD.left - 5, scale.py(tick) + 4);
     }
     pen.save();
     pen.translate(10, PAD.top + scale.down / 2);
@@ -236,6 +236,8 @@ function line(pen, ...[x, y, toX, toY]) {
   pen.lineTo(Math.round(toX) + 0.5, Math.round(toY) + 0.5);
   pen.stroke();
 }
+
+const short = (tick) => String(Number(tick.toPrecision(3))).replace("-", "−");
 
 function ticks([low, high]) {
   const rough = (high - low) / 4;

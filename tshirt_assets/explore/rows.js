@@ -5,6 +5,8 @@ import * as ask from "./ask.js";
 import { $, el, number, toast, whole } from "./dom.js";
 
 const VERDICTS = { keep: ["✓", "kept"], drop: ["✕", "dropped"] };
+const SHORT = { n_response_tokens: "Tokens" };
+const WIDTHS = { verdict: 30, instruction: 300, response: 210, domain: 110, shard: 120, recipe: 104, num: 88 };
 const FIRST = ["n_response_tokens", "ifd", "s_ifd_mean", "s_ifd_std", "miwv"]; // shown unasked
 
 export class Rows {
@@ -53,7 +55,7 @@ export class Rows {
     if (corpus.facets.domain.some(([value]) => value !== null)) columns.push(text("domain", "Domain", { orderable: true, className: "domain" }));
     if (corpus.facets.shard.length > 1) columns.push(text("shard", "Shard", { orderable: true, className: "shard", visible: false }));
     for (const { name, label, note, known } of corpus.columns) {
-      if (known) columns.push({ name, title: label, data: name, className: "num", visible: FIRST.includes(name), render: (value) => el("span", {}, number(value)), note });
+      if (known) columns.push({ name, title: SHORT[name] ?? label, data: name, className: "num", visible: FIRST.includes(name), render: (value) => el("span", {}, number(value)), note });
     }
     for (const recipe of corpus.scored ? corpus.recipes : []) {
       if (!recipe.ready) continue;
@@ -155,9 +157,13 @@ export class Rows {
     }
   }
 
+  // Columns of numbers have one width; texts share the rest, and below a measure the table scrolls.
   fit() {
     const body = $(".dt-scroll-body");
     if (!body) return;
+    const needed = this.columns.reduce((sum, { className }, index) =>
+      sum + (this.table.column(index).visible() ? WIDTHS[className.split(" ").at(-1)] : 0), 0);
+    $("main").style.setProperty("--needed", `${needed}px`);
     const head = $(".dt-scroll-head").offsetHeight;
     const room = $("main").clientHeight - $("#chips").offsetHeight - head - 1;
     body.style.height = body.style.maxHeight = `${Math.max(room, 120)}px`;
@@ -169,7 +175,7 @@ export class Rows {
       const head = this.table.column(index).header();
       if (note) head.title = note;
     }
-    const lines = this.columns.map(({ title, name }, index) => name !== "verdict" && el("label", {}, el("input", { type: "checkbox", checked: this.table.column(index).visible(), onchange: (event) => this.table.column(index).visible(event.target.checked) }), title));
+    const lines = this.columns.map(({ title, name }, index) => name !== "verdict" && el("label", {}, el("input", { type: "checkbox", checked: this.table.column(index).visible(), onchange: (event) => { this.table.column(index).visible(event.target.checked); this.fit(); } }), title));
     $("#columns .sheet").replaceChildren(...lines.filter(Boolean));
   }
 }
