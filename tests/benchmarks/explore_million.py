@@ -4,15 +4,12 @@
     nice python -m tests.benchmarks.explore_million 100000
 
 The store is written once, in about two minutes, and kept in build/explore-ROWS for the next time.
-Each request is sent five times through the whole application, with another value each time so that
-nothing is answered from a cache; the slowest is printed. Memory is that of this process.
+The server runs as a process of its own, as the command starts it. Every request is sent five times
+over HTTP, with other values each time so that nothing is answered from a cache; the slowest is
+printed. Memory is the most that the server's process had.
 """
 
-import argparse
-import resource
 import shutil
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +31,21 @@ from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.store.store import Store
 
 SHARDS, WIDTH, TIMES = 20, 384, 5
-WORDS = "river count seven colours explain why cat sleeps translate rain code sort number".split()
+WORDS = [
+    "river",
+    "count",
+    "seven",
+    "colours",
+    "explain",
+    "why",
+    "cat",
+    "sleeps",
+    "translate",
+    "rain",
+    "code",
+    "sort",
+    "number",
+]
 DOMAINS = ("code", "math", "chat", "law", "medicine")
 RECIPES = {
     "tshirt-5pct": {"method": "tshirt", "budget": 0.05},
@@ -119,5 +130,118 @@ def _write(
     store.write(corpus, asset, shard, table, meta)
 
 
+def measure(file: Path) -> None:
+    """Start a server, ask it, and print a line of a table for every figure."""
+    server = subprocess.Popen(
+        [sys.executable, "-c", START, "explore", str(file), "--port", "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        url = server.stdout.readline().split()[-1]
+        figures = _figures(url, server.pid)
+    finally:
+        server.terminate()
+        server.wait()
+    print("| what | value |", "|---|---|", *figures, sep="\n")
+
+
+START = "from tshirt_assets.cli import main; main()"
+
+
+def _figures(url: str, pid: int) -> list[str]:
+    lines = []
+
+    def add(what: str, seconds: float) -> None:
+        lines.append(f"| {what} | {seconds:.2f} s |")
+        print(lines[-1], flush=True)
+
+    add("all columns read, from the server's start on", _slowest(1, lambda _: _ask(url, "corpus")))
+    add("first view, while recipes are selected", _slowest(1, lambda _: _first_view(url)))
+    lines.append(f"| memory then | {_peak(pid):,.0f} MiB |")
+    began = time.perf_counter()
+    while _ask(url, "corpus")["working"]:
+        time.sleep(1)
+    add("map and recipes, in the background", time.perf_counter() - began)
+    lines.append(f"| memory at most | {_peak(pid):,.0f} MiB |")
+    add("first view", _slowest(TIMES, lambda _: _first_view(url)))
+    columns = ["ifd", "miwv", "s_ifd_mean", "n_response_tokens", "cond_nll"]
+    add("sort by a column", _slowest(TIMES, lambda n: _rows(url, sort=columns[n])))
+    add("filter by a score", _slowest(TIMES, lambda n: _rows(url, between=[_above("ifd", n)])))
+    both = {"sort": "ifd", "descending": True}
+    add(
+        "filter by domain and recipe, sorted",
+        _slowest(TIMES, lambda n: _rows(url, among=[_domain(n)], flags=[_taken(n)], **both)),
+    )
+    add("the marks in the plot", _slowest(TIMES, lambda n: _marks(url, _above("miwv", n))))
+    add("the last page", _slowest(TIMES, lambda n: _rows(url, sort="ifd", start=999_000 - 100 * n)))
+    add("a row opened", _slowest(TIMES, lambda n: _ask(url, f"row/{n:04x}{777:028x}")))
+    add("text search, all rows", _slowest(2, lambda n: _searched(url, f"{WORDS[n]} {WORDS[3]} x")))
+    return lines
+
+
+def _slowest(times: int, action: Callable[[int], object]) -> float:
+    seconds = []
+    for number in range(times):
+        began = time.perf_counter()
+        action(number)
+        seconds.append(time.perf_counter() - began)
+    return max(seconds)
+
+
+def _first_view(url: str) -> None:
+    urlopen(url).read()
+    _ask(url, "corpus")
+    _rows(url)
+    _ask(url, "points/robust")
+
+
+def _rows(url: str, **query: Any) -> dict[str, Any]:
+    return _ask(url, f"rows?q={quote(json.dumps(query))}")
+
+
+def _marks(url: str, part: dict[str, Any]) -> dict[str, Any]:
+    return _ask(url, f"marks/robust?q={quote(json.dumps({'between': [part]}))}")
+
+
+def _above(column: str, number: int) -> dict[str, Any]:
+    return {"column": column, "min": 0.5 + number / 100}
+
+
+def _domain(number: int) -> dict[str, Any]:
+    return {"column": "domain", "values": [DOMAINS[number]]}
+
+
+def _taken(number: int) -> dict[str, Any]:
+    return {"column": f"recipe:{list(RECIPES)[number % 3]}:taken", "value": True}
+
+
+def _searched(url: str, text: str) -> None:
+    while not _rows(url, text=text)["complete"]:
+        time.sleep(0.1)
+
+
+def _ask(url: str, what: str) -> dict[str, Any]:
+    found = json.loads(urlopen(f"{url}api/{what}").read())
+    assert isinstance(found, dict)
+    return found
+
+
+def _peak(pid: int) -> float:
+    """Most memory that a process had, in MiB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def main() -> None:
+    """Write the store where there is none, and measure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rows", nargs="?", type=int, default=1_000_000)
+    rows = parser.parse_args().rows
+    written_corpus(rows)
+    measure(ROOT / "build" / f"explore-{rows}" / "corpus.yaml")
+
+
 if __name__ == "__main__":
-    written_corpus(1_000_000)
+    main()

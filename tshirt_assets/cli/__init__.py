@@ -3,7 +3,15 @@
 import click
 
 from tshirt_assets.cli.keeping import maintain_command, verify_command
-from tshirt_assets.cli.looking import completion, explore, options, reports, search_command, shards, show
+from tshirt_assets.cli.looking import (
+    completion,
+    explore,
+    options,
+    reports,
+    search_command,
+    shards,
+    show,
+)
 from tshirt_assets.cli.making import init, plan, push_command, run, validate_command
 from tshirt_assets.commands.terminal import show_warnings
 

@@ -65,6 +65,7 @@ def corpus_routes(config: CorpusConfig, token: str) -> list[BaseRoute]:
     """The page of one corpus, and what it asks; `token` is what its writes must carry."""
     store = Store(config.store, config.storage_options)
     explored = Explored(store, config)
+    explored.begin()
 
     def page(request: Request) -> Response:
         text = _own("page.html").replace("{{token}}", html.escape(token))
@@ -86,14 +87,9 @@ def corpus_routes(config: CorpusConfig, token: str) -> list[BaseRoute]:
 
     def row(request: Request) -> dict[str, Any] | None:
         view = explored.view()
-        at = view.place_of(request.path_params["sample_id"])
-        given = request.query_params.get("at", "")
-        if given.isdecimal() and int(given) < view.frame.height:  # of several with this content
-            if view.frame["sample_id"][int(given)] == request.path_params["sample_id"]:
-                at = int(given)
-        if at is None:
-            return None
-        return opened_row(explored, view, at, whole="whole" in request.query_params)
+        at = view.place_of(request.path_params["sample_id"], request.query_params.get("at", ""))
+        whole = "whole" in request.query_params
+        return None if at is None else opened_row(explored, view, at, whole=whole)
 
     def place(request: Request) -> dict[str, Any] | None:
         frame, at = explored.view().frame, request.path_params["at"]
@@ -122,7 +118,7 @@ def _answered(answer: Callable[[Request], dict[str, Any] | None]) -> Callable[[R
         try:
             found = answer(request)
         except ValidationError as error:
-            return _fault(400, "; ".join(fault_lines(error)))
+            return _fault(400, "; ".join(fault_lines(error, Query, "q")))
         except BadQueryError as error:
             return _fault(400, str(error))
         except (StoreError, CorpusError, UpstreamError, ModelError, OSError) as error:

@@ -1,4 +1,4 @@
-"""The table of the page: DataTables and Scroller, as the package itables ships them for offline use.
+"""The table of the page: DataTables and Scroller, as the package itables ships them, offline.
 
 Only its files are served; nothing of the package is imported.
 """

@@ -5,6 +5,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
@@ -49,6 +50,14 @@ class Explored:
         self._snapshot: tuple[Mapping[str, int], Snapshot] | None = None
         self._judged: tuple[object, pl.DataFrame] | None = None
         self._view: tuple[object, View] | None = None
+
+    def begin(self) -> None:
+        """Read in the background what the first view needs; what fails then fails again there."""
+        threading.Thread(target=self._try_view, daemon=True).start()
+
+    def _try_view(self) -> None:
+        with suppress(Exception):
+            self.view()
 
     def view(self) -> View:
         """The present state. Raises `StoreError` where the samples cannot be read."""

@@ -1,4 +1,4 @@
-"""One row in whole: its turns, its coloured response, its neighbour, and what recipes make of it."""
+"""One row in whole: turns, coloured response, neighbour, and what recipes make of it."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -135,9 +135,7 @@ def _coloured(
     return {"pieces": coloured, "left": len(ids) - len(shown), "why": ""}
 
 
-def _decision(
-    explored: Explored, view: View, name: str, line: Mapping[str, Any]
-) -> dict[str, Any]:
+def _decision(explored: Explored, view: View, name: str, line: Mapping[str, Any]) -> dict[str, Any]:
     """What a recipe makes of the row: taken or left, why, and from which budget on it is taken."""
     recipe = explored.config.recipes[name]
     about = {"recipe": name, "meaning": METHODS[recipe.method].describe(recipe)}

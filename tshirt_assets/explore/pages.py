@@ -158,7 +158,6 @@ def _plane(view: View, name: str) -> dict[str, Any]:
     return {
         "ready": True,
         "labels": [f"1st component, {x:.0%} of variance", f"2nd component, {y:.0%}"],
-        "note": f"PCA of embeddings of instruction and input, fitted to {view.map.fitted:,} of "
-        f"them: a flat shadow of {view.map.width} dimensions. Rows that lie apart are unlike each "
-        "other; rows that lie together need not be alike.",
+        "note": f"PCA of the embeddings of instruction and input, fitted to {view.map.fitted:,} "
+        f"rows. Of {view.map.width} dimensions two: rows close together need not be alike.",
     }

@@ -3,6 +3,7 @@
 import * as ask from "./ask.js";
 import { $, el, number, toast, whole } from "./dom.js";
 
+const sentence = (text) => text[0].toUpperCase() + text.slice(1).replaceAll("_", " ");
 const ROLES = { user: "Instruction", assistant: "Response", system: "System", tool: "Tool", input: "Input" };
 
 export class Panel {
@@ -45,7 +46,7 @@ export class Panel {
   #draw() {
     const { row } = this;
     const parts = [this.#head(), this.#judging()];
-    if (row.status !== "ok") parts.push(el("p", { class: "fault" }, el("b", {}, row.status.replaceAll("_", " ")), ` ${row.explanation} ${row.detail ?? ""}`));
+    if (row.status !== "ok") parts.push(el("p", { class: "fault" }, el("b", {}, sentence(row.status)), ` ${row.explanation}${row.detail ? ` ${sentence(row.detail)}.` : ""}`));
     parts.push(this.#scores());
     if (row.turns.length) parts.push(...row.turns.map((turn, index) => this.#turn(turn, index === row.turns.length - 1)));
     else parts.push(el("p", { class: "muted" }, "There is no text that could be read."));
@@ -115,7 +116,7 @@ export class Panel {
   }
 
   #text({ text, left }, kind) {
-    return el("div", { class: `text ${kind}`, dir: "auto" }, text, left ? this.#all(`${whole(left)} more characters`) : null);
+    return el("div", { class: `text ${kind}`, dir: "auto" }, text || el("i", { class: "muted" }, "empty"), left ? this.#all(`${whole(left)} more characters`) : null);
   }
 
   #coloured({ pieces, left }) {
@@ -135,10 +136,11 @@ export class Panel {
   #decisions() {
     const lines = this.row.recipes.map((one) => {
       if (one.state) return el("li", {}, el("b", {}, one.recipe), el("span", { class: "muted" }, one.state));
-      const place = one.rank === null ? "" : `place ${whole(one.rank)} of ${whole(one.of)}, budget ${whole(one.budget)}. `;
-      const then = one.counterfactual ? ` It ${one.counterfactual}.` : one.unknown ? " At which budget it would be kept is not known: not all rows were measured." : "";
-      const why = one.taken ? `${place}${one.reason}.` : `${place}${one.why}: ${one.reason}${then}`;
-      return el("li", { title: one.meaning }, el("b", {}, one.recipe), el("span", { class: one.taken ? "taken" : "left" }, one.taken ? "taken" : "left"), el("p", {}, why));
+      const place = one.rank === null ? "" : `Place ${whole(one.rank)} of ${whole(one.of)}; the budget is ${whole(one.budget)}. `;
+      const then = one.counterfactual ? ` It ${one.counterfactual}.` : one.unknown ? " From which budget on it would be taken is not known: not every row was measured." : "";
+      const why = one.taken ? one.reason : `${sentence(one.why)}: ${one.reason}`;
+      const text = `${place}${why}${/[.]$/.test(why) ? "" : "."}${then}`;
+      return el("li", { title: one.meaning }, el("b", {}, one.recipe), el("span", { class: one.taken ? "taken" : "left" }, one.taken ? "taken" : "left"), el("p", {}, text));
     });
     return lines.length ? this.#section("Recipes", el("ul", { class: "decisions" }, lines)) : null;
   }

@@ -6,7 +6,8 @@ import { $, el, number, toast, whole } from "./dom.js";
 
 const VERDICTS = { keep: ["✓", "kept"], drop: ["✕", "dropped"] };
 const SHORT = { n_response_tokens: "Tokens" };
-const WIDTHS = { verdict: 30, instruction: 300, response: 210, domain: 110, shard: 120, recipe: 104, num: 88 };
+const WIDTHS = { verdict: 30, instruction: 300, response: 210, domain: 100, shard: 110, recipe: 98, num: 80 };
+const ROOMY = 1300; // pixels of the table from which on it shows responses unasked
 const FIRST = ["n_response_tokens", "ifd", "s_ifd_mean", "s_ifd_std", "miwv"]; // shown unasked
 
 export class Rows {
@@ -50,7 +51,7 @@ export class Rows {
     const columns = [
       { name: "verdict", title: "", data: "verdict", className: "verdict", render: (value) => el("span", { title: VERDICTS[value]?.[1] ?? "", class: value ?? "" }, VERDICTS[value]?.[0] ?? "") },
       text("instruction", "Instruction", { render: (value, kind, row) => this.#instruction(value, row) }),
-      text("response", "Response"),
+      text("response", "Response", { visible: $("main").clientWidth > ROOMY }),
     ];
     if (corpus.facets.domain.some(([value]) => value !== null)) columns.push(text("domain", "Domain", { orderable: true, className: "domain" }));
     if (corpus.facets.shard.length > 1) columns.push(text("shard", "Shard", { orderable: true, className: "shard", visible: false }));

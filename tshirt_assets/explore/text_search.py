@@ -18,8 +18,8 @@ TEXTS: Final = ("instruction", "input", "response")
 class TextSearch:
     """The rows of a snapshot with `text` in instruction, input or response; case is ignored.
 
-    cancelled: it was given up. found: a mask (n,) over the rows, filled from the first row on. done: how many were searched.
-    One batch of texts is in memory at a time.
+    cancelled: it was given up. found: a mask (n,) over the rows, filled from the first row on.
+    done: how many were searched. One batch of texts is in memory at a time.
     """
 
     def __init__(self, store: Store, snapshot: Snapshot, text: str) -> None:

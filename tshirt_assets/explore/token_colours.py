@@ -11,7 +11,8 @@ VARIABLES: Final = re.compile(r"--(positive|negative):[^;]*;")
 def token_colours() -> str:
     """CSS of the classes p1 to p5 and n1 to n5, light and dark, out of the report's own style."""
     report = resources.files("tshirt_assets.report").joinpath("report.css").read_text()
-    light, dark = {}, {}
+    light: dict[str, str] = {}
+    dark: dict[str, str] = {}
     for found in VARIABLES.finditer(report):  # those of the light page come first
         of = dark if found[1] in light else light
         of[found[1]] = found[0]

@@ -56,8 +56,11 @@ class View:
         )
         return order[mask[order]]
 
-    def place_of(self, sample_id: str) -> int | None:
-        """The place of the first usable row with this content, or of the first one at all."""
+    def place_of(self, sample_id: str, at: str = "") -> int | None:
+        """The place of a row with this content: `at` if it is one, the first usable one, or any."""
+        if at.isdecimal() and int(at) < self.frame.height:
+            if self.frame["sample_id"][int(at)] == sample_id:
+                return int(at)
         found = self.frame.lazy().with_row_index("at").filter(pl.col("sample_id") == sample_id)
         lines = found.select("at", usable=pl.col("status").cast(pl.String) == "ok").collect()
         if lines.is_empty():
