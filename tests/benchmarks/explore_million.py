@@ -9,9 +9,17 @@ over HTTP, with other values each time so that nothing is answered from a cache;
 printed. Memory is the most that the server's process had.
 """
 
+import argparse
+import json
 import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+from urllib.request import urlopen
 
 import numpy as np
 import pyarrow as pa
@@ -31,7 +39,7 @@ from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.store.store import Store
 
 SHARDS, WIDTH, TIMES = 20, 384, 5
-WORDS = [
+WORDS = "river count seven colours explain why cat sleeps translate rain sort".split()
     "river",
     "count",
     "seven",

@@ -58,9 +58,9 @@ class View:
 
     def place_of(self, sample_id: str, at: str = "") -> int | None:
         """The place of a row with this content: `at` if it is one, the first usable one, or any."""
-        if at.isdecimal() and int(at) < self.frame.height:
-            if self.frame["sample_id"][int(at)] == sample_id:
-                return int(at)
+        ids = self.frame["sample_id"]
+        if at.isdecimal() and int(at) < len(ids) and ids[int(at)] == sample_id:
+            return int(at)
         found = self.frame.lazy().with_row_index("at").filter(pl.col("sample_id") == sample_id)
         lines = found.select("at", usable=pl.col("status").cast(pl.String) == "ok").collect()
         if lines.is_empty():
