@@ -39,21 +39,7 @@ from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.store.store import Store
 
 SHARDS, WIDTH, TIMES = 20, 384, 5
-WORDS = "river count seven colours explain why cat sleeps translate rain sort".split()
-    "river",
-    "count",
-    "seven",
-    "colours",
-    "explain",
-    "why",
-    "cat",
-    "sleeps",
-    "translate",
-    "rain",
-    "code",
-    "sort",
-    "number",
-]
+WORDS = ("river", "count", "seven", "colours", "explain", "why", "cat", "sleeps", "sort")
 DOMAINS = ("code", "math", "chat", "law", "medicine")
 RECIPES = {
     "tshirt-5pct": {"method": "tshirt", "budget": 0.05},

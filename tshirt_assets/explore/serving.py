@@ -31,15 +31,16 @@ def serve_explore(
     from tshirt_assets.explore.app import explore_app
 
     app = explore_app(corpora)
-    with _listening(port) as listening:
-        taken = listening.getsockname()[1]
+    with listening(port) as bound:
+        taken = bound.getsockname()[1]
         path = f"{corpora[0].name}/" if len(corpora) == 1 else ""
         ready(f"http://{HOST}:{taken}/{path}")
         options = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
-        uvicorn.Server(options).run(sockets=[listening])
+        uvicorn.Server(options).run(sockets=[bound])
 
 
-def _listening(port: int) -> socket.socket:
+def listening(port: int) -> socket.socket:
+    """A socket of this machine alone at this port. Raises `ConfigError` when it cannot be had."""
     try:
         return socket.create_server((HOST, port))
     except OSError as error:
