@@ -83,7 +83,8 @@ def corpus_routes(config: CorpusConfig, token: str) -> list[BaseRoute]:
 
     def marks(request: Request) -> dict[str, Any] | None:
         name = request.path_params["plane"]
-        return marks_page(explored, explored.view(), name, _query(request))
+        query = _query(request)
+        return marks_page(explored, explored.view(), name, query) if name in PLANES else None
 
     def row(request: Request) -> dict[str, Any] | None:
         view = explored.view()
@@ -124,7 +125,7 @@ def _answered(answer: Callable[[Request], dict[str, Any] | None]) -> Callable[[R
         except (StoreError, CorpusError, UpstreamError, ModelError, OSError) as error:
             return _fault(503, str(error))
         if found is None:
-            return _fault(404, "there is no such row any more")
+            return _fault(404, "there is nothing of this name any more; load the page again")
         return JSONResponse(found)
 
     return endpoint

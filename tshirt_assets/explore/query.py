@@ -104,7 +104,9 @@ def _between(frame: pl.DataFrame, part: Between) -> pl.Expr:
 
 def _among(frame: pl.DataFrame, part: Among) -> pl.Expr:
     column = _column(frame, part.column, pl.Categorical, pl.String)
-    found = column.cast(pl.String).is_in([value for value in part.values if value is not None])
+    known = [value for value in part.values if value is not None]
+    values = pl.Series(known, dtype=frame.schema[part.column])  # compared without making texts
+    found = column.is_in(values.implode())
     return found.fill_null(None in part.values)
 
 
