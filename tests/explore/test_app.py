@@ -131,7 +131,7 @@ def test_long_texts_are_cut_until_all_is_asked_for(
     cut = ask(page, f"row/{line['sample_id']}")
     assert len(cut["tokens"]["pieces"]) <= 3
     assert cut["tokens"]["left"] > 0
-        whole = page.get(f"/tiny/api/row/{line['sample_id']}?whole").json()
+    whole = page.get(f"/tiny/api/row/{line['sample_id']}?whole").json()
     assert (cut["turns"][0]["left"], whole["turns"][0]["left"]) == (
         len(whole["turns"][0]["text"]) - 10,
         0,

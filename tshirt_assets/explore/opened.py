@@ -113,13 +113,17 @@ def _cut(text: str, whole: bool) -> dict[str, Any]:
 def _coloured(
     explored: Explored, response: str, stored: Mapping[str, Any] | None, tau: float, whole: bool
 ) -> dict[str, Any]:
-    """The response as (text, delta, colour class) pieces; why it has none."""
+    """The response as (text, delta, colour class) pieces; why it has none.
+
+    rest: the text behind the last piece, which the model did not read.
+    """
+    none = {"pieces": [], "left": 0, "rest": _cut("", whole)}
     if stored is None or stored["token_delta"] is None:
-        return {"pieces": [], "left": 0, "why": "This response has no token scores."}
+        return none | {"why": "This response has no token scores."}
     try:
         tokenizer = explored.tokenizer
     except ModelError as error:
-        return {"pieces": [], "left": 0, "why": f"Without its tokenizer no colours: {error}"}
+        return none | {"why": f"Without its tokenizer no colours: {error}"}
 
     @lru_cache(maxsize=10_000)
     def decoded(ids: tuple[int, ...]) -> str:
@@ -132,7 +136,10 @@ def _coloured(
         shown, stored["token_delta"][: len(shown) - first], first, lambda ids: decoded(tuple(ids))
     )
     coloured = [(text, delta, colour_class(delta, tau)) for text, delta in pieces]
-    return {"pieces": coloured, "left": len(ids) - len(shown), "why": ""}
+    left = len(ids) - len(shown)
+    read = "".join(text for text, _ in pieces)
+    rest = response[len(read) :] if not left and response.startswith(read) else ""
+    return {"pieces": coloured, "left": left, "rest": _cut(rest, whole), "why": ""}
 
 
 def _decision(explored: Explored, view: View, name: str, line: Mapping[str, Any]) -> dict[str, Any]:

@@ -119,9 +119,11 @@ export class Panel {
     return el("div", { class: `text ${kind}`, dir: "auto" }, text || el("i", { class: "muted" }, "empty"), left ? this.#all(`${whole(left)} more characters`) : null);
   }
 
-  #coloured({ pieces, left }) {
+  #coloured({ pieces, left, rest }) {
     const spans = pieces.map(([text, delta, name]) => el("span", { class: name + (text.trim() === "" && text.includes("\n") ? " nl" : ""), title: delta === null ? "no delta" : (delta > 0 ? "+" : "") + number(delta) }, text));
-    return el("div", { class: "text", dir: "auto" }, spans, left ? this.#all(`${whole(left)} more tokens`) : null);
+    return el("div", { class: "text", dir: "auto" }, spans,
+      rest.text ? el("span", { class: "rest", title: "Longer than what the model reads" }, rest.text) : null,
+      left ? this.#all(`${whole(left)} more tokens`) : rest.left ? this.#all(`${whole(rest.left)} more characters`) : null);
   }
 
   #all(left) {
