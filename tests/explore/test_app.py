@@ -10,10 +10,10 @@ from starlette.testclient import TestClient
 
 from tests.report.selection import SCRIPT
 from tshirt_assets.config import ConfigError
-from tshirt_assets.explore import component
+from tshirt_assets.explore import table_files
 from tshirt_assets.explore.app import SCRIPTS, STYLES, explore_app
-from tshirt_assets.explore.component import FILES
 from tshirt_assets.explore.serving import explore_link, listening
+from tshirt_assets.explore.table_files import FILES
 from tshirt_assets.explore.token_colours import token_colours
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def test_token_colours_are_those_of_the_report() -> None:
 def test_without_the_extra_a_line_says_what_to_install(
     finished: "Corpus", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(component, "PACKAGE", "no_such_package_at_all")
+    monkeypatch.setattr(table_files, "PACKAGE", "no_such_package_at_all")
     with pytest.raises(ConfigError, match=r"pip install 'tshirt-assets\[explore\]'"):
         explore_app([finished.config])
 

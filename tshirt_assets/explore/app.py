@@ -18,13 +18,13 @@ from starlette.routing import BaseRoute, Mount, Route
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.config.messages import fault_lines
 from tshirt_assets.corpus.errors import CorpusError
-from tshirt_assets.explore.component import FILES, component_folder
 from tshirt_assets.explore.explored import Explored
 from tshirt_assets.explore.headers import Headers
 from tshirt_assets.explore.judging import judging_routes
 from tshirt_assets.explore.opened import opened_row
 from tshirt_assets.explore.pages import PLANES, corpus_page, marks_page, points_page, rows_page
 from tshirt_assets.explore.query import BadQueryError, Query
+from tshirt_assets.explore.table_files import FILES, table_folder
 from tshirt_assets.explore.token_colours import token_colours
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.models.model_files import ModelError
@@ -42,7 +42,7 @@ def explore_app(corpora: Sequence[CorpusConfig]) -> Starlette:
 
     Raises `ConfigError` where the extra `explore` is not installed.
     """
-    files = component_folder()
+    files = table_folder()
     token = secrets.token_urlsafe(32)
     mounts: list[BaseRoute] = [
         Mount(f"/{config.name}", routes=corpus_routes(config, token)) for config in corpora

@@ -13,7 +13,7 @@ PACKAGE: Final = "itables"
 FILES: Final = ("dt_bundle.js", "dt_bundle.css")
 
 
-def component_folder() -> Path:
+def table_folder() -> Path:
     """The folder with `FILES`. Raises `ConfigError` where the package is missing."""
     spec = find_spec(PACKAGE)
     for place in (spec.submodule_search_locations or ()) if spec else ():
