@@ -9,6 +9,7 @@ import dagster as dg
 import pyarrow as pa
 
 from tshirt_assets.config import CorpusConfig
+from tshirt_assets.explore.serving import explore_link
 from tshirt_assets.export.card import dotted
 from tshirt_assets.export.escaping import markdown
 from tshirt_assets.export.export_checks import exported_faults, manifest_faults
@@ -174,6 +175,8 @@ def summarised(config: CorpusConfig, data: ReportData, page: Path) -> dict[str, 
     write_report(data, page)
     link, file = report_link(config, data.recipe), dg.MetadataValue.path(str(page))
     linked = {"report": dg.MetadataValue.url(link), "report_file": file} if link else {}
+    if browser := explore_link(config):
+        linked["row_browser"] = dg.MetadataValue.url(browser)
     return {
         "report": file,
         **linked,
