@@ -30,16 +30,17 @@ FIELDS: Final = {"verdict": 4, "label": 200, "note": 20_000}
 WHO_CHARACTERS: Final = 200
 _UNSHOWN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _SAMPLE_ID = re.compile(r"[0-9a-f]{32}")
-_LATEST: Final = pl.Schema(
-    {
-        "sample_id": pl.String,
-        **dict.fromkeys(FIELDS, pl.String),
-        "who": pl.String,
-        "at": pl.Datetime("us", "UTC"),
-        "verdict_who": pl.String,
-        "verdict_at": pl.Datetime("us", "UTC"),
-    }
-)
+_TIME: Final = pl.Datetime("us", "UTC")
+_LATEST: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
+    "sample_id": pl.String,
+    "verdict": pl.String,
+    "label": pl.String,
+    "note": pl.String,
+    "who": pl.String,
+    "at": _TIME,
+    "verdict_who": pl.String,
+    "verdict_at": _TIME,
+}
 
 
 class JudgementError(ValueError):
@@ -74,7 +75,7 @@ class Judgement:
         sample_id = values.get("sample_id")
         if not (isinstance(sample_id, str) and _SAMPLE_ID.fullmatch(sample_id)):
             raise JudgementError(f"sample_id: {_shown(sample_id)} is none; write 32 hex digits")
-        said = {name: _said(name, values[name]) for name in FIELDS if name in values}
+        said: dict[str, Any] = {n: _said(n, values[n]) for n in FIELDS if n in values}
         if not said:
             raise JudgementError("nothing is said of the row; write verdict, label or note")
         return cls(sample_id, **said)
@@ -195,7 +196,7 @@ def _frame(entries: Sequence[Judgement]) -> pl.DataFrame:
     names = [name for name in COLUMNS.names if name != "judgement_id"]
     columns = {name: [getattr(entry, name) for entry in entries] for name in names}
     ids = [entry.judgement_id for entry in entries]
-    return pl.DataFrame({"judgement_id": ids, **columns}, schema_overrides=dict(_LATEST))
+    return pl.DataFrame({"judgement_id": ids, **columns}, schema_overrides=_LATEST)
 
 
 def _time(given: datetime | None, last: datetime | None) -> datetime:

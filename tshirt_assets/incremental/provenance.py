@@ -103,7 +103,9 @@ def made_from(scores: CorpusScores, name: str) -> str:
         options=recorded_options(config),
         exports=[
             *(config.exports, config.export_token_weights, config.report_url),
-            *([card] if card else []),  # without one, what earlier versions recorded
+            # Without these, what earlier versions recorded.
+            *([card] if card else []),
+            *([config.explore_url] if config.explore_url else []),
         ],
         package=__version__,
         **({"judgements": judged} if judged else {}),

@@ -18,7 +18,11 @@ from tshirt_assets.selection.score_tables import ScoreTables
 
 KEPT: Final = pl.col("verdict") == "keep"
 DROPPED: Final = pl.col("verdict") == "drop"
-COLUMNS: Final = {"verdict": pl.String, "who": pl.String, "at": pl.Datetime("us", "UTC")}
+COLUMNS: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
+    "verdict": pl.String,
+    "who": pl.String,
+    "at": pl.Datetime("us", "UTC"),
+}
 
 
 def with_verdicts(ranked: pl.DataFrame, tables: ScoreTables, recipe: Recipe) -> pl.DataFrame:

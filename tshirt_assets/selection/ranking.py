@@ -40,9 +40,9 @@ def rank_rows(
         excluded=method.excluded
     )
     ruled = with_verdicts(scored, tables, recipe)
-    kept = KEPT.fill_null(False)
-    eligible = ruled.filter(pl.col("excluded").is_null(), ~kept)
-    left = max(0, recipe.rows(joined.height) - ruled.filter(kept).height)
+    by_hand = KEPT.fill_null(False)
+    eligible = ruled.filter(pl.col("excluded").is_null(), ~by_hand)
+    left = max(0, recipe.rows(joined.height) - ruled.filter(by_hand).height)
     ordered = method.order.sort(recipe, eligible, left)
     kept = [name for name in ("sample_id", "mean_rank", "in_pool") if name in ordered.columns]
     positions = ordered.select(*kept, position=pl.int_range(1, ordered.height + 1, dtype=pl.Int64))
