@@ -16,8 +16,8 @@ from tshirt_assets.orchestration.binding import Binding, SpecHook
 from tshirt_assets.orchestration.curating import build_curate_job, build_curate_schedule
 from tshirt_assets.orchestration.freshness import build_subset_check
 from tshirt_assets.orchestration.inputs import inputs_spec
-from tshirt_assets.orchestration.judged import judgements_spec
 from tshirt_assets.orchestration.maintenance import build_maintenance_job
+from tshirt_assets.orchestration.observed_judgements import judgements_spec
 from tshirt_assets.orchestration.sensors import build_shard_sensor
 from tshirt_assets.resources.causal_lm import CausalLM
 from tshirt_assets.resources.embedder import SentenceEmbedder

@@ -17,8 +17,8 @@ from tshirt_assets.orchestration.inputs import (
     input_place,
     present_inputs,
 )
-from tshirt_assets.orchestration.judged import judged_now
 from tshirt_assets.orchestration.latest_tags import LatestTags
+from tshirt_assets.orchestration.observed_judgements import judged_now
 from tshirt_assets.orchestration.versions import changed_observations
 from tshirt_assets.store.faults import StoreError
 from tshirt_assets.store.store import Store

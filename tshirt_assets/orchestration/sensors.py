@@ -9,8 +9,8 @@ from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.corpus.shards import ShardSpec, discover_shards
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.inputs import present_inputs
-from tshirt_assets.orchestration.judged import judged_now
 from tshirt_assets.orchestration.noticing import Change, changes, configured_store
+from tshirt_assets.orchestration.observed_judgements import judged_now
 from tshirt_assets.orchestration.shard_changes import upstream_changes
 from tshirt_assets.orchestration.upstream import Upstream
 from tshirt_assets.orchestration.versions import changed_observations
