@@ -76,7 +76,7 @@ def test_a_judgement_from_a_file_to_a_subset(
     assert corpus.frame("selected_subset", "all").equals(before["all"])
     metadata = corpus.metadata("selected_subset", "longest")
     assert (metadata["kept_by_hand"], metadata["dropped_by_hand"]) == (1, 1)
-    assert "1 kept rows cannot be selected: empty_response" in str(metadata["notes"])
+    assert r"1 kept rows cannot be selected: empty\_response" in metadata["notes"]
     facts = TableFacts.of(corpus.store.info(NAME, "selected_subset", "longest"))
     assert facts.provenance is not None
     assert facts.provenance.judgements
