@@ -60,7 +60,8 @@ test-lowest:
 ui: $(VENV)/demo.stamp
 	@mkdir -p $(DAGSTER_HOME)
 	@test -e $(DAGSTER_HOME)/dagster.yaml || cp tshirt_assets/dagster.yaml $(DAGSTER_HOME)/
-	@trap 'kill $$reports' EXIT INT TERM; $(BIN)/tshirt-assets reports & reports=$$!; \
+	@trap 'kill $$beside' EXIT INT TERM; $(BIN)/tshirt-assets reports & beside=$$!; \
+	$(BIN)/tshirt-assets explore & beside="$$beside $$!"; \
 	$(BIN)/dagster dev -h 127.0.0.1 -p 3000 -w workspace.yaml
 
 lint: $(VENV)/dev.stamp typecheck

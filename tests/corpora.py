@@ -20,6 +20,7 @@ from tests.tiny import bpe_tokenizer, causal_lm
 from tshirt_assets.commands.instance import register_shards
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.factory import build_curation_defs
+from tshirt_assets.orchestration.metadata_order import plain
 from tshirt_assets.store.store import Store
 
 NAME = "tiny"
@@ -221,9 +222,9 @@ class Corpus:
         return found
 
     def metadata(self, asset: str, partition: str | None = None) -> dict[str, Any]:
-        """Metadata of the latest materialization, as plain values."""
+        """Metadata of the latest materialization, as plain values; a table by its first column."""
         entries = self.materialization(asset, partition).metadata
-        return {key: value.value for key, value in entries.items()}
+        return {key: plain(value) for key, value in entries.items()}
 
     def version(self, asset: str, partition: str | None = None) -> str:
         """Data version of the latest materialization."""

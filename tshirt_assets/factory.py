@@ -17,6 +17,7 @@ from tshirt_assets.orchestration.curating import build_curate_job, build_curate_
 from tshirt_assets.orchestration.freshness import build_subset_check
 from tshirt_assets.orchestration.inputs import inputs_spec
 from tshirt_assets.orchestration.maintenance import build_maintenance_job
+from tshirt_assets.orchestration.observed_judgements import judgements_spec
 from tshirt_assets.orchestration.sensors import build_shard_sensor
 from tshirt_assets.resources.causal_lm import CausalLM
 from tshirt_assets.resources.embedder import SentenceEmbedder
@@ -75,6 +76,7 @@ def _corpus_defs(
     return dg.Definitions(
         assets=[
             origin_spec(binding),
+            judgements_spec(binding),
             inputs_spec(binding),
             *(BUILDERS[name](binding) for name in ASSETS),
         ],

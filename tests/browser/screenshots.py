@@ -69,9 +69,9 @@ def selected_subset(browser: "Browser", url: str, config: CorpusConfig) -> bytes
 
 
 def summary(browser: "Browser", url: str, config: CorpusConfig) -> bytes:
-    """The summary of one selection, which opens from its metadata."""
+    """What decided one selection, which opens from its metadata."""
     page = partition(browser, url, config, "selected_subset", RECIPE)
-    page.get_by_text("[Show Markdown]").click()
+    page.get_by_text("[Show Markdown]").last.click()
     dialog = page.get_by_role("dialog")
     dialog.locator("img").wait_for()
     page.wait_for_timeout(1_000)  # until it has faded in

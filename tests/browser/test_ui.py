@@ -101,16 +101,16 @@ def test_plots_and_first_rows_are_shown_in_place(page: "Page", corpus: Corpus) -
     page.goto(f"/assets/{NAME}/token_scores?view=partitions&partition={corpus.shard('a')}")
     for plot in ("ifd_plot", "delta_plot"):
         drawn(value(page, plot).locator("img"))
-    first = value(page, "rows").locator("tbody tr").first.locator("td")
+    first = value(page, "first_rows").locator("tbody tr").first.locator("td")
     assert first.nth(1).inner_text() == "ok"
 
 
-def test_the_summary_of_a_subset_opens_with_its_plot(page: "Page") -> None:
+def test_the_summary_of_a_subset_is_open_and_its_plot_opens(page: "Page") -> None:
     page.goto(f"/assets/{NAME}/selected_subset?view=partitions&partition=tshirt")
-    value(page, "summary").get_by_text("[Show Markdown]").click()
-    dialog = page.get_by_role("dialog")
-    visible(dialog.get_by_text("4 rows selected"))
-    drawn(dialog.locator("img"))
+    visible(value(page, "summary").get_by_text("4 rows selected"))
+    visible(value(page, "not_selected").get_by_role("cell", name="over budget"))
+    value(page, "picture").get_by_text("[Show Markdown]").click()
+    drawn(page.get_by_role("dialog").locator("img"))
     page.keyboard.press("Escape")
 
 

@@ -16,13 +16,15 @@ from tshirt_assets.config.walker import options_of
 SMALLEST: dict[str, Any] = {"name": "c", "paths": ["*.jsonl"]}
 TOP = (
     "automation, card, checks, columns, embedder, exact_neighbours_up_to, exclude_duplicates, "
-    "export_dir, export_token_weights, exports, format, keep_fraction, max_bad_share, "
+    "explore_url, export_dir, export_token_weights, exports, format, keep_fraction, max_bad_share, "
     "max_row_bytes, name, on_incomplete, on_missing_shards, owners, paths, prompt_format, "
     "reasoning, recipes, report_url, robustness, rows_per_shard, scorer, seed, semantic_search, "
     "shards_per_run, source_asset, source_options, storage_options, store, target, tau_tolerance, "
     "turns"
 )
-RECIPE = "budget, dedupe_similarity, diversity, estimator, fuse, gamma, method, quotas, seed"
+RECIPE = (
+    "budget, dedupe_similarity, diversity, estimator, fuse, gamma, judgements, method, quotas, seed"
+)
 SCORER = "allow_pickle, device, dtype, max_length, path, revision, trust_remote_code"
 
 SEED = "whole number greater than or equal to 0 and less than or equal to 9_223_372_036_854_775_807"

@@ -48,18 +48,23 @@ def test_every_row_is_perturbed(perturbed: Corpus) -> None:
     assert (robust["n_neighbours"] == 3).all()
 
 
+def tau_of(corpus: Corpus, recipe: str) -> float:
+    """The threshold of a subset, as the UI shows it."""
+    return float(corpus.metadata("selected_subset", recipe)["provenance"]["tau"])
+
+
 def test_tau_is_pooled_from_the_perturbed_rows(perturbed: Corpus) -> None:
     # Duplicates are rows of the corpus, and of the pool, like any other.
     deltas = pl.concat([perturbed.frame("neighbour_deltas", s) for s in perturbed.shards])
     pooled = np.abs(np.concatenate([row.to_numpy() for row in deltas["deltas"]]).astype(float))
-    tau = perturbed.metadata("selected_subset", "published")["provenance"]["tau"]
+    tau = tau_of(perturbed, "published")
     assert tau == pytest.approx(np.quantile(pooled, 0.4), rel=1e-12)
-    clean_tau = perturbed.metadata("contenders")["tau"]
-    assert perturbed.metadata("selected_subset", "ours")["provenance"]["tau"] == clean_tau != tau
+    clean_tau = perturbed.metadata("contenders")["tau_nats"]
+    assert tau_of(perturbed, "ours") == clean_tau != tau
 
 
 def test_the_selection_is_that_of_the_published_procedure(perturbed: Corpus) -> None:
-    tau = perturbed.metadata("selected_subset", "published")["provenance"]["tau"]
+    tau = tau_of(perturbed, "published")
     mean_ifd = dict(perturbed.frame("robust_scores").select("sample_id", "ifd_mean").rows())
     scores = []
     for sample_id, noisy in noisy_rows(perturbed).items():
@@ -77,7 +82,7 @@ def test_the_selection_is_that_of_the_published_procedure(perturbed: Corpus) -> 
 
 def test_perturbed_rows_are_shared_by_both_thresholds(perturbed: Corpus) -> None:
     """The recipe with the clean tau ranks the same perturbed rows by another threshold."""
-    tau = perturbed.metadata("contenders")["tau"]
+    tau = perturbed.metadata("contenders")["tau_nats"]
     for row in perturbed.frame("selected_subset", "ours").iter_rows(named=True):
         values = [oracle.s_ifd(noisy, tau) for noisy in noisy_rows(perturbed)[row["sample_id"]]]
         assert row["s_ifd_mean"] == pytest.approx(np.mean(values), rel=1e-6)

@@ -48,7 +48,7 @@ def test_warn_and_ignore_go_on_and_record_what_is_missing(incomplete: Corpus, po
         assert check.severity is dg.AssetCheckSeverity.WARN or check.passed
         assert d in check.description
     for asset in ("contenders", "neighbours"):
-        assert incomplete.metadata(asset)["missing_shards"] == [d]
+        assert incomplete.metadata(asset)["missing_shards"] == d
         assert incomplete.metadata(asset)["shards"] == 3
 
 
@@ -86,7 +86,7 @@ def test_a_file_that_disappeared_is_left_out_reported_and_kept(materialized: Cor
         check = found[f"{asset}.all_shards_used"]
         assert not check.passed
         assert f"without a file, left out: {a}" in check.description
-    assert materialized.metadata("contenders")["orphaned_shards"] == [a]
+    assert materialized.metadata("contenders")["orphaned_shards"] == a
     for asset in ("contenders", "neighbours"):
         assert not only_there & set(materialized.frame(asset)["sample_id"])
     for recipe in materialized.config.recipes:
@@ -125,7 +125,7 @@ def test_robust_scores_of_two_thresholds_are_never_mixed(materialized: Corpus) -
     assert materialized.frame("robust_scores")["tau"].n_unique() == 2
     materialized.materialize("selected_subset", partitions=["tshirt"])
     subset = materialized.frame("selected_subset", "tshirt")
-    tau = materialized.metadata("contenders")["tau"]
+    tau = materialized.metadata("contenders")["tau_nats"]
     deltas = pl.concat([materialized.frame("neighbour_deltas", s) for s in materialized.shards])
     noisy = {
         row["sample_id"]: np.reshape(row["deltas"], (row["n_neighbours"], -1))

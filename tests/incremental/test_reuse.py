@@ -127,7 +127,7 @@ def test_few_changed_rows_measure_no_contender_again(
     known = now.join(before, on=["sample_id", "tau"], how="semi").height
     assert corpus.computed("robust_scores") == now.height - known
     assert (known > now.height / 2) is (tolerance > 0)
-    quantile = corpus.metadata("contenders")["quantile"]
+    quantile = corpus.metadata("contenders")["tau_of_the_present_rows_nats"]
     assert (quantile == now["tau"][0]) is (tolerance == 0)
     assert ("kept" in corpus.metadata("calibration")) is (tolerance > 0)
 
@@ -252,13 +252,13 @@ def test_another_embedder_embeds_again_and_keeps_no_old_similarity(
 
 def test_another_keep_fraction_perturbs_only_new_contenders(materialized: Corpus) -> None:
     before = set(materialized.frame("robust_scores")["sample_id"])
-    tau = materialized.metadata("contenders")["tau"]
+    tau = materialized.metadata("contenders")["tau_nats"]
     materialized.configure(keep_fraction=0.5)
     materialized.materialize("contenders")
     materialized.materialize("robust_scores")
-    assert materialized.metadata("contenders")["tau"] > tau
+    assert materialized.metadata("contenders")["tau_nats"] > tau
     robust = materialized.frame("robust_scores")
-    assert robust["tau"].unique().to_list() == [materialized.metadata("contenders")["tau"]]
+    assert robust["tau"].unique().to_list() == [materialized.metadata("contenders")["tau_nats"]]
     assert robust["keep_fraction"].unique().to_list() == [0.5]
     new = set(robust["sample_id"]) - before
     assert materialized.computed("robust_scores") == len(new) < robust.height

@@ -11,6 +11,7 @@ from tests.corpora import Corpus, make_rows
 from tests.corpus.test_chat_template import DATED, TURNS
 from tests.scoring.test_template_faults import ALTERNATING, OPENS
 from tests.tiny import CHAT_TEMPLATE, bpe_tokenizer
+from tshirt_assets.orchestration.metadata_order import plain
 
 
 def chat(corpus: Corpus, folder: Path, template: str) -> Corpus:
@@ -44,7 +45,7 @@ def test_faults_are_a_check_of_each_shard_and_one_warning_of_the_run(
     corpus.write("c.jsonl", rows[::-1])
     check, said = fit(chat(corpus, tmp_path, OPENS), capfd)
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
-    details = check.metadata["details"].value
+    details = plain(check.metadata["details"])
     assert list(details) == corpus.shards
     assert "answers open it again" in details[corpus.shard("b-")]
     assert "(10 of the first 10 rows)" in details[corpus.shard("b-")]

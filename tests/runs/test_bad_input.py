@@ -122,9 +122,9 @@ def test_markup_in_rows_stays_text_in_the_report_and_the_metadata(corpus: Corpus
     corpus.materialize("samples", "token_scores")
     corpus.materialize("selected_subset")
     metadata = corpus.metadata("selected_subset", "all")
-    report = Path(metadata["report_path"]).read_text()
-    shown = [report, metadata["rows"], metadata["summary"]]
-    shown.append(corpus.metadata("samples", corpus.shard("d-"))["rows"])
+    report = Path(metadata["report"]).read_text()
+    shown = [report, metadata["first_rows"], metadata["summary"]]
+    shown.append(corpus.metadata("samples", corpus.shard("d-"))["first_rows"])
     assert "&lt;script&gt;alert(1)" in report
     for text in shown:  # in Markdown, a backslash takes the meaning from what follows
         assert not re.search(r"(?<!\\)<(script>alert|img src=x|b>bold)", text)

@@ -92,7 +92,7 @@ def test_tau_is_the_quantile_over_distinct_rows_and_s_ifd_follows(finished: Corp
     clean = dict(contenders.select("sample_id", "s_ifd").iter_rows())
     for sample_id, row in scores.select("sample_id", "token_delta").iter_rows():
         assert clean[sample_id] == pytest.approx(oracle.s_ifd(row, tau), rel=1e-6)
-    assert finished.metadata("contenders")["tau"] == tau
+    assert finished.metadata("contenders")["tau_nats"] == tau
 
 
 def test_contenders_are_the_best_rows_with_a_helpful_instruction(finished: Corpus) -> None:
@@ -220,7 +220,7 @@ def test_every_materialization_describes_itself(finished: Corpus) -> None:
             assert metadata["table"] == info.name
             assert metadata["table_version"] == info.version
             assert metadata["dagster/row_count"] == info.rows
-            assert metadata["rows"].startswith("| ")
+            assert metadata["first_rows"].startswith("| ")
             assert finished.version(asset, partition) == info.meta["data_version"]
             if asset in SCORED:
                 assert metadata["identity"] == info.meta["identity"]
@@ -238,8 +238,8 @@ def test_every_materialization_describes_itself(finished: Corpus) -> None:
     assert finished.metadata("token_scores", c)["ifd_plot"].startswith("![IFD")
     assert finished.metadata("robust_scores", c)["neighbours"] == 3
     provenance = finished.metadata("selected_subset", "tshirt")["provenance"]
-    assert provenance["tau"] == finished.metadata("contenders")["tau"]
-    assert provenance["seed"] == 42
+    assert float(provenance["tau"]) == finished.metadata("contenders")["tau_nats"]
+    assert provenance["seed"] == "42"
     assert finished.metadata("selected_subset", "tshirt")["usable_rows"] == 30
 
 

@@ -79,13 +79,13 @@ def make(run: Run) -> Report:
         )
     metadata = describe_table(info, table, PREVIEW) | metadata | calibration.facts()
     metadata |= {
-        "tau": tau,
+        "tau_nats": tau,
         "model": scorer.path,
         "model_loads": load_count(),
         "agreement_plot": agreement(
             table["analytic_std"].to_numpy(),
             table["sampled_std"].to_numpy(),
-            "std of S-IFD: analytic (across) against sampled (up)",
+            ("analytic std of S-IFD", "sampled std of S-IFD"),
         ),
     }
     return Report(data_version=info.data_version, metadata=metadata)

@@ -55,8 +55,8 @@ def make(run: Run) -> Report:
     )
     metadata = describe_table(info, table, PREVIEW) | describe_shards(dataset)
     metadata |= {
-        "tau": tau,
-        "quantile": quantile,
+        "tau_nats": tau,
+        "tau_of_the_present_rows_nats": quantile,
         "keep_fraction": config.keep_fraction,
         "contenders": int(to_frame(table.select(["contender"]))["contender"].sum()),
         "s_ifd_plot": histogram_plot(finite_values(table, "s_ifd"), "clean S-IFD"),

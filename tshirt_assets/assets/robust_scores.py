@@ -78,7 +78,7 @@ def process(run: Run, estimates: Estimates, inputs: dict[str, str], shard: str) 
     )
     metadata = describe_table(info, table, PREVIEW) | describe_work(*measured.work)
     metadata |= {
-        "tau": estimates.tau,
+        "tau_nats": estimates.tau,
         "model": config.scorer.path,
         "model_loads": load_count(),
         "neighbours": config.neighbours,

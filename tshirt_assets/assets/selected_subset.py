@@ -1,6 +1,6 @@
 """selected_subset: the rows a recipe chose, exported, with everything needed to reproduce them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,9 @@ import dagster as dg
 import pyarrow as pa
 
 from tshirt_assets.config import CorpusConfig
+from tshirt_assets.explore.serving import explore_link
+from tshirt_assets.export.card import dotted
+from tshirt_assets.export.escaping import markdown
 from tshirt_assets.export.export_checks import exported_faults, manifest_faults
 from tshirt_assets.export.exported import ExportedFile
 from tshirt_assets.export.manifest import Manifest
@@ -28,12 +31,14 @@ from tshirt_assets.incremental.writing import write_table
 from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.declaring import partitioned_asset
+from tshirt_assets.orchestration.metadata_order import counts_table, facts_table
 from tshirt_assets.orchestration.recording import column_schema, describe_table
 from tshirt_assets.orchestration.shard_loop import Report
 from tshirt_assets.report.data import ReportData
 from tshirt_assets.report.gather import report_data
 from tshirt_assets.report.serve import REPORT, report_link
 from tshirt_assets.report.signing import page_fault
+from tshirt_assets.selection.exclusions import Exclusion
 from tshirt_assets.selection.recipes import Selection
 from tshirt_assets.store.faults import DamagedTableError
 from tshirt_assets.store.store import Store
@@ -152,22 +157,52 @@ def made(run: Run, scores: CorpusScores, name: str, source: str) -> tuple[str, i
         provenance=origin,
     )
     metadata = (
-        summarised(config, data, folder)
+        summarised(config, data, folder / REPORT)
         | describe_table(info, rows.to_arrow(), PREVIEW)
         | described(selection, table, folder, exported, origin)
     )
     return info.data_version, info.rows, metadata
 
 
-def summarised(config: CorpusConfig, data: ReportData, folder: Path) -> dict[str, Any]:
-    """Write the report; metadata that links to it and sums it up."""
-    from tshirt_assets.report.html import write_report
-    from tshirt_assets.report.summary import summary_markdown
+def summarised(config: CorpusConfig, data: ReportData, page: Path) -> dict[str, Any]:
+    """Write the report; metadata that links to it and sums it up.
 
-    write_report(data, folder / REPORT)
-    link = report_link(config, data.recipe)
-    linked = {"report": dg.MetadataValue.url(link)} if link else {}
-    return linked | {"summary": dg.MetadataValue.md(summary_markdown(data))}
+    The link is the file's own path where no server is known: the UI copies it for the browser.
+    """
+    from tshirt_assets.report.html import write_report
+    from tshirt_assets.report.summary import medians, picture, summary_markdown
+
+    write_report(data, page)
+    link, file = report_link(config, data.recipe), dg.MetadataValue.path(str(page))
+    linked = {"report": dg.MetadataValue.url(link), "report_file": file} if link else {}
+    if browser := explore_link(config):
+        linked["row_browser"] = dg.MetadataValue.url(browser)
+    return {
+        "report": file,
+        **linked,
+        "summary": dg.MetadataValue.md(summary_markdown(data)),
+        "medians": medians_table(medians(data)),
+        "picture": dg.MetadataValue.md(picture(data)),
+    }
+
+
+def medians_table(found: Mapping[str, tuple[str, str]]) -> dg.TableMetadataValue:
+    """Medians of the corpus and of the subset, side by side."""
+    records = [
+        dg.TableRecord({"median of": name, "corpus": corpus, "subset": subset})
+        for name, (corpus, subset) in found.items()
+    ]
+    columns = [dg.TableColumn(name) for name in ("median of", "corpus", "subset")]
+    return dg.MetadataValue.table(records, dg.TableSchema(columns))
+
+
+def _by_hand(selection: Selection) -> dict[str, int]:
+    """How many rows people's judgements put in and out, where they did."""
+    counts = {
+        "kept_by_hand": selection.kept,
+        "dropped_by_hand": selection.excluded.get(Exclusion.JUDGED_DROP.value, 0),
+    }
+    return {name: count for name, count in counts.items() if count}
 
 
 def described(
@@ -181,12 +216,14 @@ def described(
     metadata: dict[str, Any] = {
         "budget": selection.budget,
         "usable_rows": selection.usable,
-        "not_selected": dg.MetadataValue.json(selection.excluded),
-        "notes": dg.MetadataValue.json(selection.notes),
+        **_by_hand(selection),
+        "not_selected": counts_table(selection.excluded, "because"),
+        "notes": dg.MetadataValue.md("\n".join(f"- {markdown(note)}" for note in selection.notes)),
         "exports": dg.MetadataValue.path(str(folder)),
-        "files": dg.MetadataValue.json([file.path.name for file in exported]),
-        "report_path": dg.MetadataValue.path(str(folder / REPORT)),
-        "provenance": dg.MetadataValue.json(origin.shown()),
+        "files": ", ".join(file.path.name for file in exported),
+        "provenance": facts_table(
+            {fact: value for fact, value in dotted(origin.shown()) if value}, "fact", "value"
+        ),
         "dagster/column_schema": column_schema(table.schema),
     }
     for meaning, share in (origin.stability or {}).items():

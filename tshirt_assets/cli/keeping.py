@@ -5,6 +5,7 @@ import sys
 from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -107,6 +108,57 @@ def maintain_command(
     if orphans and not dry_run:
         with open_instance(config) as instance:
             forget_missing_shards(instance, config)
+
+
+@click.command("judge")
+@CORPUS
+@click.option(
+    "--import",
+    "source",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Record what a CSV or JSONL file says of rows.",
+)
+@click.option(
+    "--export",
+    "target",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write what was said last of each row to a CSV or JSONL file.",
+)
+@click.option("--as", "who", default="", metavar="NAME", help="Who judges; by default the user.")
+@AS_JSON
+@one_line_errors
+def judge_command(
+    corpus: str, source: Path | None, target: Path | None, who: str, as_json: bool
+) -> None:
+    """Keep rows, drop them or mark them: judgements from a file, to a file, or how many there are.
+
+    A line has sample_id (or shard and row) and verdict (keep or drop), label or note. A kept row is
+    in every selection, a dropped one in none, but for recipes with `judgements: ignore`; the next
+    run selects by it. Lines that are no judgement are listed, with exit code 1; the others count.
+    """
+    from tshirt_assets.commands.instance import open_instance
+    from tshirt_assets.commands.judge import count_lines, judge_from_file
+    from tshirt_assets.incremental.judgement_counts import judgement_counts
+    from tshirt_assets.incremental.judgement_files import export_judgements
+    from tshirt_assets.store.store import Store
+
+    config = CorpusConfig.from_yaml(corpus)
+    store = Store(config.store, config.storage_options)
+    with open_instance(config) as instance:
+        found = judge_from_file(instance, config, source, who) if source else None
+        counts = judgement_counts(store, config.name, instance.get_dynamic_partitions(config.name))
+    for fault in found.faults if found else ():
+        say(f"error: {fault}", err=True)
+    if found:
+        say(f"{found.recorded:,} new judgements in {found.lines:,} lines", err=as_json)
+    if target:
+        say(f"{target}: {export_judgements(store, config.name, target):,} rows", err=as_json)
+    if as_json:
+        print_json(asdict(counts) if counts else {})
+    else:
+        say("\n".join(count_lines(counts)) or "nobody has judged a row yet")
+    if found and found.faults:
+        sys.exit(1)
 
 
 def age(text: str) -> timedelta:

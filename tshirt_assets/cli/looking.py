@@ -107,6 +107,39 @@ def reports(corpora: tuple[str, ...], port: int) -> None:
 
 
 @click.command()
+@click.argument("corpora", nargs=-1, type=click.Path(exists=True, dir_okay=False))
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=3002,
+    show_default=True,
+    help="0 takes a free one.",
+)
+@click.option(
+    "--open/--no-open", "opens", default=False, help="Open the page in this machine's browser."
+)
+@one_line_errors
+def explore(corpora: tuple[str, ...], port: int, opens: bool) -> None:
+    """Look at every row of a corpus in the browser: filter, sort, search, see why, judge.
+
+    CORPORA are corpus.yaml files; by default those that `dagster dev` shows. Only this machine can
+    reach the page. Needs the extra: pip install 'tshirt-assets[explore]'.
+    """
+    import webbrowser
+
+    from tshirt_assets.definitions import corpus_files
+    from tshirt_assets.explore.serving import serve_explore
+
+    def ready(url: str) -> None:
+        say(f"explore: {url}")
+        if opens:
+            webbrowser.open(url)
+
+    configs = [CorpusConfig.from_yaml(corpus) for corpus in corpora or corpus_files()]
+    serve_explore(configs, port, ready)
+
+
+@click.command()
 def options() -> None:
     """Print every option of corpus.yaml with its default and meaning."""
     from tshirt_assets.config.reference import option_list

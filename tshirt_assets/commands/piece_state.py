@@ -32,6 +32,7 @@ from tshirt_assets.incremental.catalog import (
 from tshirt_assets.incremental.corpus_scores import CorpusScores
 from tshirt_assets.incremental.dataset import incomplete_shards
 from tshirt_assets.incremental.identity import embeddings_identity, loss_identity
+from tshirt_assets.incremental.judgements import JUDGEMENTS
 from tshirt_assets.incremental.provenance import made_from
 from tshirt_assets.incremental.search_copies import changed_copies
 from tshirt_assets.incremental.soundness import sound_rows
@@ -105,6 +106,7 @@ class PieceStates:
             elif partition is not None:
                 if partition not in self._config.recipes:
                     continue
+                self._listed(JUDGEMENTS)  # that they are listed again, see `list_again`
                 parts["made_from"] = made_from(self._corpus_scores, partition)
             found[partition or ""] = _hash(parts)
         return found

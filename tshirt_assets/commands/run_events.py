@@ -9,6 +9,7 @@ import dagster as dg
 from tshirt_assets.commands.terminal import TerminalHandler
 from tshirt_assets.export.escaping import one_line
 from tshirt_assets.incremental.progress import IN_PROGRESS
+from tshirt_assets.orchestration.metadata_order import plain
 from tshirt_assets.orchestration.outcome import Canceling
 from tshirt_assets.orchestration.run_start import PROCESS_TAG
 
@@ -91,7 +92,7 @@ def _check_line(asset: str, name: str, checks: Iterable[dg.AssetCheckEvaluation]
     for check in checks:
         if check.severity is dg.AssetCheckSeverity.ERROR:
             level = "error"
-        values: dict[str, Any] = {key: value.value for key, value in check.metadata.items()}
+        values: dict[str, Any] = {key: plain(value) for key, value in check.metadata.items()}
         total += values.get("partitions", 1)
         failed += values.get("failed", 1)
         details |= values.get("details", {"": check.description or ""})

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
+from tshirt_assets.commands.judge import count_lines
 from tshirt_assets.commands.state import CorpusState, Selection, corpus_state
 from tshirt_assets.commands.text import near, short
 from tshirt_assets.config import CorpusConfig
@@ -27,6 +28,7 @@ def _lines(state: CorpusState, config: CorpusConfig, source: str) -> Iterator[st
     for shard, reason in state.incomplete.items():
         yield f"  incomplete, {fate}: {shard}: {reason}"
     yield from (f"  {line}" for line in state.outdated)
+    yield from (f"  {line}" for line in count_lines(state.judgements))
     if state.tau is not None:
         yield ""
         yield (
@@ -63,7 +65,8 @@ def _selection_lines(recipe: str, selection: Selection) -> Iterator[str]:
     for row in selection.first_and_last:
         label = "top   " if row.rank == 1 else "bottom"
         text = f"{short(row.instruction)} -> {short(row.response)}"
-        yield f"  {label} {row.score:>8.3f}  {text}"
+        score = "–" if row.score is None else f"{row.score:.3f}"  # kept by hand
+        yield f"  {label} {score:>8}  {text}"
 
 
 def _overlap_lines(shares: Mapping[str, Mapping[str, float | None]]) -> Iterator[str]:

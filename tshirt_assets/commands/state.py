@@ -16,6 +16,7 @@ from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.corpus.shards import discover_shards
 from tshirt_assets.incremental.dataset import incomplete_shards
 from tshirt_assets.incremental.facts import TableFacts
+from tshirt_assets.incremental.judgement_counts import JudgementCounts, judgement_counts
 from tshirt_assets.incremental.stored_rows import read_texts
 from tshirt_assets.selection.agreement import overlap
 from tshirt_assets.selection.methods import METHODS
@@ -25,10 +26,10 @@ from tshirt_assets.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class SelectedRow:
-    """One selected row: its place, the value that it was ranked by, and its texts."""
+    """One selected row: its place, the value that it was ranked by (if any), and its texts."""
 
     rank: int
-    score: float
+    score: float | None
     sample_id: str
     instruction: str
     response: str
@@ -50,8 +51,9 @@ class CorpusState:
     rows, statuses: of all shards that are read. shards: how many are registered. new_shards: how
     many files, or parts of them, are not registered where none is; listing_fault: why they cannot
     be listed. incomplete: why a shard breaks off. outdated: lines on scores of another model or
-    other options. tau: nats; None before `contenders`. overlap: of each pair of selections the
-    share of the smaller one that both have, None where both are empty. exports: their folder.
+    other options. judgements: None where nobody has judged. tau: nats; None before `contenders`.
+    overlap: of each pair of selections the share of the smaller one that both have, None where both
+    are empty. exports: their folder.
     """
 
     corpus: str
@@ -62,6 +64,7 @@ class CorpusState:
     listing_fault: str | None
     incomplete: Mapping[str, str]
     outdated: tuple[str, ...]
+    judgements: JudgementCounts | None
     tau: float | None
     keep_fraction: float | None
     selections: Mapping[str, Selection]
@@ -95,6 +98,7 @@ def corpus_state(instance: dg.DagsterInstance, config: CorpusConfig) -> CorpusSt
         listing_fault=fault,
         incomplete=incomplete_shards(store, config, registered),
         outdated=tuple(outdated_lines(instance, store, config, registered)),
+        judgements=judgement_counts(store, config.name, registered),
         tau=found.tau if found else None,
         keep_fraction=found.keep_fraction if found else None,
         selections={

@@ -12,6 +12,7 @@ from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.export.escaping import visible
 from tshirt_assets.export.hub import HubError
 from tshirt_assets.incremental.errors import UpstreamError
+from tshirt_assets.incremental.judgements import JudgementError
 from tshirt_assets.models.model_files import ModelError
 from tshirt_assets.preflight.finding import PreflightError
 from tshirt_assets.store.faults import StoreError
@@ -20,6 +21,7 @@ MENDABLE = (
     ConfigError,
     CorpusError,
     HubError,
+    JudgementError,
     ModelError,
     PreflightError,
     StoreError,

@@ -194,6 +194,12 @@ class CorpusConfig(Options):
         description="Web address of `export_dir`, with which selections link to their reports: "
         "http://127.0.0.1:3001 while `tshirt-assets reports` runs, or your own server's.",
     )
+    explore_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://",
+        description="Web address of the row browser, with which selections link to it: "
+        "http://127.0.0.1:3002 while `tshirt-assets explore` runs.",
+    )
     exports: tuple[ExportFormat, ...] = Field(
         default=("messages", "parquet"), description="Files written for every selected subset."
     )
@@ -276,7 +282,7 @@ class CorpusConfig(Options):
             for name, recipe in recipes.items()
         }
 
-    @field_validator("store", "report_url")
+    @field_validator("store", "report_url", "explore_url")
     @classmethod
     def _holds_no_credentials(cls, address: str | None) -> str | None:
         if address is not None and in_address(address):

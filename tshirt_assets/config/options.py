@@ -1,14 +1,16 @@
 """Groups of options inside a corpus configuration: models, columns, recipes, robustness."""
 
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    SerializerFunctionWrapHandler,
     ValidationInfo,
     field_validator,
+    model_serializer,
     model_validator,
 )
 from pydantic.json_schema import SkipJsonSchema
@@ -178,6 +180,10 @@ class DiversityOptions(Options):
     )
 
 
+LATER: Final = {"judgements": "honour"}
+"""Options of a recipe that earlier versions did not have, with their defaults."""
+
+
 class Recipe(Options):
     """One way to choose rows; every recipe is a partition of `selected_subset`."""
 
@@ -221,6 +227,19 @@ class Recipe(Options):
     diversity: DiversityOptions | SkipJsonSchema[None] = Field(
         default=None, description="Spread the selection over the embedding space."
     )
+
+    judgements: Literal["honour", "ignore"] = Field(
+        default="honour",
+        description="honour: rows that people keep are in, first and whatever their scores; rows "
+        "that they drop are out. ignore: what the scores alone choose. Of a fusion its own "
+        "counts, not those of the recipes it fuses.",
+    )
+
+    @model_serializer(mode="wrap")
+    def _as_earlier_versions(self, values: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without options that came later and were not set: hashes of recipes stay the same."""
+        found = values(self)
+        return {k: v for k, v in found.items() if k not in LATER or v != LATER[k]}
 
     @model_validator(mode="after")
     def _check(self) -> Self:

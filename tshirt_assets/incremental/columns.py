@@ -112,6 +112,17 @@ PLAN = pa.schema(
         pa.field("bytes", pa.int64()),
     ]
 )
+JUDGEMENTS = pa.schema(
+    [
+        pa.field("judgement_id", pa.string()),
+        pa.field("sample_id", pa.string()),
+        pa.field("verdict", pa.string()),
+        pa.field("label", pa.string()),
+        pa.field("note", pa.string()),
+        pa.field("who", pa.string()),
+        pa.field("at", pa.timestamp("us", "UTC")),
+    ]
+)
 
 
 def computed_schema(schema: pa.Schema) -> pa.Schema:
@@ -193,4 +204,10 @@ DESCRIPTIONS = {
     "recipe": "The recipe that chose the row.",
     "score": "The value the recipe ranks by.",
     "reason": "Why the row was chosen.",
+    "judgement_id": "Hash of all of an entry.",
+    "verdict": "keep or drop; null: left as it was; empty: taken back.",
+    "label": "A mark; null: left as it was; empty: taken back.",
+    "note": "A remark; null: left as it was; empty: taken back.",
+    "who": "Who said it.",
+    "at": "When it was said, UTC.",
 }

@@ -12,6 +12,12 @@ from tshirt_assets.incremental.dataset import Dataset, open_dataset
 from tshirt_assets.incremental.draws import DELTAS, sampled_table
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.facts import TableFacts
+from tshirt_assets.incremental.judgements import (
+    JUDGEMENTS,
+    read_judgements,
+    verdicts,
+    verdicts_version,
+)
 from tshirt_assets.incremental.needs import decisive_tables
 from tshirt_assets.incremental.stored_rows import read_texts
 from tshirt_assets.selection.agreement import RecipeComparison, compare_recipes
@@ -67,7 +73,18 @@ class CorpusScores:
             robust=self.robust() if self._has("robust_scores", needed) else None,
             reference=self.reference() if DELTAS in needed else None,
             others={table: self.other(table) for table in OTHERS if self._has(table, needed)},
+            judged=verdicts(self.judged()),
         )
+
+    def judged(self) -> pl.DataFrame:
+        """What people have judged of rows, as `read_judgements` has it."""
+        if JUDGEMENTS not in self._frames:
+            self._frames[JUDGEMENTS] = read_judgements(self.store, self.config.name)
+        return self._frames[JUDGEMENTS]
+
+    def judgements_version(self, recipe: Recipe) -> str:
+        """Version of the verdicts that a recipe honours; empty where there are none."""
+        return "" if recipe.judgements == "ignore" else verdicts_version(self.judged())
 
     def _has(self, asset: str, needed: Collection[str]) -> bool:
         if not ASSETS[owner(asset)].needed(self.config):

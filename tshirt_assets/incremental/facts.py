@@ -35,7 +35,8 @@ class Provenance(Facts):
 
     options: the recipe's own. tau: the threshold, where contenders (or the reference procedure)
     gave one. identities: score identity by asset. stability: what is meant by it, and the expected
-    share of the selection that would stay.
+    share of the selection that would stay. judgements: version of the verdicts that it honours,
+    where there are any.
     """
 
     corpus: str
@@ -53,6 +54,7 @@ class Provenance(Facts):
     tau: float | None = None
     data_version: str | None = None
     stability: dict[str, float] | None = None
+    judgements: str | None = None
 
     def shown(self) -> dict[str, Any]:
         """The facts that are known, by name, for files and for people."""

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tshirt_assets.incremental.catalog import owner
+from tshirt_assets.incremental.judgements import JUDGEMENTS
 from tshirt_assets.store.faults import StoreError
 
 
@@ -46,8 +47,7 @@ class Verification:
 
         `table` may name the partition as well. What the search itself dies of is a fault too.
         """
-        name, _, partition = table.partition(" ")
-        remedy = f"materialize {' '.join(filter(None, (owner(name), partition)))} again"
+        remedy = mended_by(table)
         with self.guarded(place, remedy):
             for problem in problems:
                 self.add(place, problem, remedy)
@@ -62,6 +62,14 @@ class Verification:
         except Exception as error:
             reason = f"{type(error).__name__}: {str(error)[:200]}"
             self.add(place, f"cannot be checked ({reason})", remedy)
+
+
+def mended_by(table: str) -> str:
+    """What to do about a damaged table; its name may be followed by that of the partition."""
+    name, _, partition = table.partition(" ")
+    if name == JUDGEMENTS:
+        return "restore it from a backup: what people have said cannot be computed again"
+    return f"materialize {' '.join(filter(None, (owner(name), partition)))} again"
 
 
 def place_of(table: str, partition: str | None) -> str:

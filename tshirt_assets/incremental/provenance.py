@@ -46,6 +46,7 @@ def provenance(
         tau=scores.tau_of(recipe),
         data_version=data_version,
         stability=None if stability is None else dict([stability]),
+        judgements=scores.judgements_version(recipe) or None,
     )
 
 
@@ -77,13 +78,14 @@ def made_from(scores: CorpusScores, name: str) -> str:
     """Hash of all that the recipe `name` selects from, and that its files are written by.
 
     That is the versions of the tables that decide, tau, where it ranks by robustness what that was
-    measured with, the options, and this package. What other recipes rank by and select is left out:
-    a report shows and compares with it as it was when it was written.
+    measured with, people's verdicts, the options, and this package. What other recipes rank by and
+    select is left out: a report shows and compares with it as it was when it was written.
     """
     config = scores.config
     recipe = config.recipes[name]
     card = config.card.model_dump(mode="json", exclude_defaults=True)
     tables = scores.inputs(recipe)
+    judged = scores.judgements_version(recipe)
     by_robustness = {ROBUST_SCORES.name, *ROBUST_SCORES.measures} & tables.keys()
     return identity_hash(
         SELECTED_SUBSET.name,
@@ -101,7 +103,10 @@ def made_from(scores: CorpusScores, name: str) -> str:
         options=recorded_options(config),
         exports=[
             *(config.exports, config.export_token_weights, config.report_url),
-            *([card] if card else []),  # without one, what earlier versions recorded
+            # Without these, what earlier versions recorded.
+            *([card] if card else []),
+            *([config.explore_url] if config.explore_url else []),
         ],
         package=__version__,
+        **({"judgements": judged} if judged else {}),
     )

@@ -7,6 +7,7 @@ from tshirt_assets.corpus.shards import live_shards
 from tshirt_assets.incremental.catalog import SELECTED_SUBSET, owner
 from tshirt_assets.incremental.dataset import incomplete_shards, left_out_if_incomplete
 from tshirt_assets.incremental.facts import TableFacts
+from tshirt_assets.incremental.judgements import JUDGEMENTS, read_judgements, verdicts_version
 from tshirt_assets.store.store import Store
 
 
@@ -15,13 +16,17 @@ def changed_inputs(
 ) -> dict[str, list[str]]:
     """By recipe: "ASSET SHARD" of every table that has changed, or is new, since the selection.
 
+    Of the verdicts that it honours: "judgements".
+
     Recipes whose subset is not stored, or is up to date, are left out.
     """
-    subsets = {
-        recipe: TableFacts.of(info).inputs
+    facts = {
+        recipe: TableFacts.of(info)
         for recipe in config.recipes
         if (info := store.info(config.name, SELECTED_SUBSET.name, recipe)) is not None
     }
+    subsets = {recipe: found.inputs for recipe, found in facts.items()}
+    verdicts = verdicts_version(read_judgements(store, config.name))
     live = live_shards(config, registered)
     if left_out_if_incomplete(config):
         live -= set(incomplete_shards(store, config, sorted(live)))
@@ -32,14 +37,18 @@ def changed_inputs(
     changed: dict[str, list[str]] = {}
     for recipe, inputs in subsets.items():
         for asset, shards in inputs.items():
-            now = present[asset]
+            stored = present[asset]
             faults = [
                 f"{owner(asset)} {shard}"
                 for shard, recorded in shards.items()
-                if now.get(shard) != recorded.data_version
+                if stored.get(shard) != recorded.data_version
             ]
-            new = sorted(live & set(now) - set(shards))
+            new = sorted(live & set(stored) - set(shards))
             faults += [f"{owner(asset)} {shard} (new)" for shard in new]
             if faults:
                 changed.setdefault(recipe, []).extend(faults)
+    for recipe, found in facts.items():
+        now = verdicts if config.recipes[recipe].judgements == "honour" else ""
+        if found.provenance is not None and (found.provenance.judgements or "") != now:
+            changed.setdefault(recipe, []).append(JUDGEMENTS)
     return changed

@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from tshirt_assets.incremental.catalog import SEARCH, SELECTED_SUBSET
 from tshirt_assets.incremental.facts import TableFacts
-from tshirt_assets.incremental.findings import Verification, place_of
+from tshirt_assets.incremental.findings import Verification, mended_by, place_of
 from tshirt_assets.incremental.identity import data_version
+from tshirt_assets.incremental.judgements import JUDGEMENTS, damaged_entries
 from tshirt_assets.incremental.table_list import Place
 from tshirt_assets.incremental.table_shapes import FACTS, has_identity, shape_faults
 from tshirt_assets.store.frames import to_frame
@@ -32,7 +33,7 @@ class CheckedTables:
         if info is None:
             return None
         place, subject = place_of(table, partition), _subject(table, partition)
-        with self.found.guarded(place, f"materialize {subject} again"):
+        with self.found.guarded(place, mended_by(subject)):
             rows = self.store.read(info.corpus, table, partition, version=info.version)
             if (table, partition) not in self._done:
                 self._done.add((table, partition))
@@ -56,6 +57,10 @@ def _subject(table: str, partition: str | None) -> str:
 def table_faults(info: TableInfo, rows: pa.Table) -> Iterator[str]:
     """What is wrong with a table by itself, in words."""
     yield from shape_faults(info.asset, rows.schema)
+    if info.asset == JUDGEMENTS:  # a log grows: its entries have a hash each
+        if changed := damaged_entries(to_frame(rows)):
+            yield f"{len(changed)} entries are not what was recorded"
+        return
     if not info.data_version:
         yield "its data version is not recorded"
     elif info.asset != SEARCH.name and data_version(rows) != info.data_version:

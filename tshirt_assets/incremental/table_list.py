@@ -3,8 +3,9 @@
 from collections.abc import Collection, Mapping
 
 from tshirt_assets.config import CorpusConfig
-from tshirt_assets.incremental.catalog import SELECTED_SUBSET, owner
-from tshirt_assets.incremental.findings import Verification, place_of
+from tshirt_assets.incremental.catalog import SELECTED_SUBSET
+from tshirt_assets.incremental.findings import Verification, mended_by, place_of
+from tshirt_assets.incremental.judgements import JUDGEMENTS
 from tshirt_assets.incremental.table_shapes import TABLES
 from tshirt_assets.store.faults import DamagedTableError, StoreError
 from tshirt_assets.store.store import Store
@@ -44,7 +45,7 @@ def list_tables(
         found.tables += 1
         drop = f"delete {store.database.uri}/{name}.lance"
         place = expected.get(name)
-        again = f"materialize {owner(place[0])} again" if place else drop
+        again = mended_by(place[0]) if place else drop
         shown = place_of(*place) if place else name
         try:
             info = store.inspect(name)
@@ -52,7 +53,8 @@ def list_tables(
             found.add(shown, "cannot be read", f"{error}; if none wrote it, {drop} and run again")
             continue
         except DamagedTableError as error:
-            found.add(shown, "cannot be opened", str(error) if place else f"{error}: or {drop}")
+            said = str(error) if place else f"{error}: or {drop}"
+            found.add(shown, "cannot be opened", again if place == (JUDGEMENTS, None) else said)
             continue
         except StoreError as error:
             found.add(shown, "cannot be opened", str(error))

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from tshirt_assets.incremental import columns
 from tshirt_assets.incremental.catalog import ASSETS, CALIBRATION, ROBUST_SCORES
+from tshirt_assets.incremental.judgements import JUDGEMENTS
 from tshirt_assets.incremental.soundness import other_columns
 
 VECTORS: Final = ("embeddings", "search")
@@ -18,6 +19,7 @@ TABLES: Final[dict[str, pa.Schema]] = {
     "embeddings": pa.schema([*columns.SCORED_ROW, pa.field("model", pa.string())]),
     "search": pa.schema([f for f in columns.search_schema(1) if f.name != "vector"]),
     "plan": columns.PLAN,
+    JUDGEMENTS: columns.JUDGEMENTS,
     "selected_subset": pa.schema(
         [*columns.ROW[:3], pa.field("score", pa.float64()), pa.field("reason", pa.string())]
     ),

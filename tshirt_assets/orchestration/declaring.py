@@ -24,6 +24,8 @@ from tshirt_assets.orchestration.blocking import (
     refuse_if_blocked,
 )
 from tshirt_assets.orchestration.inputs import INPUTS, input_place, inputs_dep, inputs_tags
+from tshirt_assets.orchestration.metadata_order import in_order
+from tshirt_assets.orchestration.next_steps import NEXT
 from tshirt_assets.orchestration.noticing import noticing
 from tshirt_assets.orchestration.recording import column_schema
 from tshirt_assets.orchestration.run_start import check_before
@@ -75,7 +77,7 @@ def corpus_asset(
             seen = inputs_tags(run.context.instance, binding, record, inputs)
             report = make(run)
         yield dg.MaterializeResult(
-            metadata=report.metadata,
+            metadata=in_order(report.metadata),
             data_version=dg.DataVersion(report.data_version),
             tags=seen | blocking_tags(binding, report.checks),
         )
@@ -155,11 +157,12 @@ def _backfill_policy(binding: Binding, record: AssetRecord) -> dg.BackfillPolicy
 
 
 def _description(binding: Binding, record: AssetRecord) -> str:
-    if record.needed(binding.config):
-        return record.description
-    return (
-        f"{record.description} Not needed by this configuration: only {record.used_by} ask for it."
-    )
+    said = [record.description]
+    if not record.needed(binding.config):
+        said.append(f"Not needed by this configuration: only {record.used_by} ask for it.")
+    if record.name in NEXT:
+        said.append(f"**Next:** {NEXT[record.name]}")
+    return "\n\n".join(said)
 
 
 @contextmanager

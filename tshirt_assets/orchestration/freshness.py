@@ -9,6 +9,7 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from tshirt_assets.incremental.catalog import SELECTED_SUBSET
 from tshirt_assets.incremental.staleness import changed_inputs
 from tshirt_assets.orchestration.binding import Binding
+from tshirt_assets.orchestration.metadata_order import facts_table
 from tshirt_assets.store.store import Store
 
 MATCHES: Final = "matches_current_scores"
@@ -53,7 +54,13 @@ def _outcome(changed: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     return {
         "passed": not changed,
         "severity": dg.AssetCheckSeverity.ERROR,
-        "metadata": {"changed": dg.MetadataValue.json(changed)},
+        "metadata": {
+            "changed": facts_table(
+                {recipe: ", ".join(faults) for recipe, faults in changed.items()},
+                "recipe",
+                "changed since",
+            )
+        },
         "description": "; ".join(
             f"{recipe}: {', '.join(faults[:3])}" + ("…" if len(faults) > 3 else "")
             for recipe, faults in changed.items()

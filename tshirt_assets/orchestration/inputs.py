@@ -18,6 +18,7 @@ from tshirt_assets.incremental.catalog import (
     owner,
 )
 from tshirt_assets.incremental.identity import combined_version
+from tshirt_assets.incremental.judgements import JUDGEMENTS
 from tshirt_assets.incremental.needs import decisive_tables
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.versions import shard_versions
@@ -29,6 +30,7 @@ def inputs_spec(binding: Binding) -> dg.AssetSpec:
     """The `inputs` asset of a corpus."""
     return binding.spec(
         INPUTS,
+        deps=[binding.key(JUDGEMENTS)],
         description="What each corpus-wide asset and each recipe would be made from now: one "
         "version over the tables of all shards. It is observed whenever one of them changes.",
         partitions_def=dg.StaticPartitionsDefinition(_places(binding)),
@@ -54,9 +56,11 @@ def input_place(record: AssetRecord, recipe: str | None = None) -> str:
 
 
 def present_inputs(
-    instance: dg.DagsterInstance, binding: Binding, shards: Collection[str]
+    instance: dg.DagsterInstance, binding: Binding, shards: Collection[str], verdicts: str = ""
 ) -> dict[str, str]:
     """By partition of `inputs`: the version of what is recorded of these shards.
+
+    verdicts: the version of people's verdicts, which most recipes honour; empty without one.
 
     Partitions of which some table is recorded of no shard are left out: nothing can be made yet.
     """
@@ -75,7 +79,7 @@ def present_inputs(
         if all(versions.get(table) for table in tables):
             parts = {table: combined_version(versions[table]) for table in tables}
             present[input_place(record, recipe)] = combined_version(
-                parts | _options(binding, recipe)
+                parts | _options(binding, recipe) | _judged(binding, recipe, verdicts)
             )
     return present
 
@@ -118,6 +122,12 @@ def _tables(binding: Binding, record: AssetRecord, recipe: str | None) -> list[s
         names = map(owner, decisive_tables(config, config.recipes[recipe]))
         return sorted(set(names))
     return [name for name in record.reads if ASSETS[name].unit == "shard"]
+
+
+def _judged(binding: Binding, recipe: str | None, verdicts: str) -> dict[str, str]:
+    """The verdicts that a recipe honours, where there are any."""
+    honoured = recipe is not None and binding.config.recipes[recipe].judgements == "honour"
+    return {JUDGEMENTS: verdicts} if verdicts and honoured else {}
 
 
 def _options(binding: Binding, recipe: str | None) -> dict[str, str]:

@@ -18,6 +18,7 @@ from tshirt_assets.orchestration.inputs import (
     present_inputs,
 )
 from tshirt_assets.orchestration.latest_tags import LatestTags
+from tshirt_assets.orchestration.observed_judgements import judged_now
 from tshirt_assets.orchestration.versions import changed_observations
 from tshirt_assets.store.faults import StoreError
 from tshirt_assets.store.store import Store
@@ -86,14 +87,24 @@ def _made_from(instance: dg.DagsterInstance, binding: Binding) -> dict[str, str]
     }
 
 
+def notice(instance: dg.DagsterInstance, binding: Binding, store: Store) -> Mapping[str, str]:
+    """The present versions of `inputs`, recorded, and of `judgements` with them.
+
+    Raises one of `UNREADABLE` where something cannot be looked at now.
+    """
+    registered = instance.get_dynamic_partitions(binding.name)
+    verdicts, judged = judged_now(instance, binding, store)
+    live = live_shards(binding.config, registered)
+    present = present_inputs(instance, binding, live, verdicts)
+    for event in (*judged, *changes(instance, binding, store, present)):
+        instance.report_runless_asset_event(event)
+    return present
+
+
 def _noticed(run: Run) -> Mapping[str, str]:
     """The present versions of `inputs`, recorded. What cannot be looked at now fails no run."""
-    instance, binding = run.context.instance, run.binding
     try:
-        present = present_inputs(instance, binding, live_shards(run.config, run.registered))
-        for event in changes(instance, binding, run.store, present):
-            instance.report_runless_asset_event(event)
+        return notice(run.context.instance, run.binding, run.store)
     except UNREADABLE as error:
         run.log.warning(f"whether subsets are up to date could not be told: {error}")
         return {}
-    return present

@@ -12,6 +12,7 @@ from tshirt_assets.export.escaping import markdown, markdown_lines, one_line
 from tshirt_assets.incremental.columns import DESCRIPTIONS
 from tshirt_assets.incremental.dataset import Dataset
 from tshirt_assets.incremental.score_table import ScoredShard
+from tshirt_assets.orchestration.metadata_order import counts_table, facts_table
 from tshirt_assets.report.inline import INLINE_CHARACTERS, agreement_markdown, histogram_markdown
 from tshirt_assets.store.table_info import TableInfo
 
@@ -23,10 +24,10 @@ def describe_table(info: TableInfo, table: pa.Table, preview: Sequence[str]) -> 
     """Metadata common to all tables: rows by status, where they are, a few of them."""
     metadata: dict[str, Any] = {
         "dagster/row_count": table.num_rows,
-        "rows": markdown_table(table, preview),
+        "first_rows": markdown_table(table, preview),
     }
     if "status" in table.column_names:
-        metadata["rows_by_status"] = dg.MetadataValue.json(status_counts(table))
+        metadata["rows_by_status"] = counts_table(status_counts(table), "status")
     if info.identity:
         metadata["identity"] = info.identity
     return metadata | {"table": info.name, "table_version": info.version}
@@ -36,9 +37,9 @@ def describe_shards(dataset: Dataset) -> dict[str, Any]:
     """Metadata on the shards that took part: how many, which are missing or orphaned."""
     return {
         "shards": len(dataset.tables),
-        "missing_shards": dg.MetadataValue.json(dataset.missing),
-        "orphaned_shards": dg.MetadataValue.json(dataset.orphaned),
-        "incomplete_shards": dg.MetadataValue.json(dataset.incomplete),
+        "missing_shards": ", ".join(dataset.missing),
+        "orphaned_shards": ", ".join(dataset.orphaned),
+        "incomplete_shards": facts_table(dataset.incomplete, "shard", "why"),
         "upstream_version": dataset.version,
     }
 
@@ -88,9 +89,11 @@ def histogram_plot(values: np.ndarray, title: str) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(histogram_markdown(values, title))
 
 
-def agreement(found: np.ndarray, truth: np.ndarray, title: str) -> dg.MarkdownMetadataValue:
+def agreement(
+    across: np.ndarray, up: np.ndarray, names: tuple[str, str]
+) -> dg.MarkdownMetadataValue:
     """Pairs of values against each other, as a picture that the UI shows in place."""
-    return dg.MetadataValue.md(agreement_markdown(found, truth, title))
+    return dg.MetadataValue.md(agreement_markdown(across, up, names))
 
 
 def markdown_table(table: pa.Table, columns: Sequence[str]) -> dg.MarkdownMetadataValue:

@@ -1,6 +1,7 @@
 """The quick checks before the first asset of a run: what would fail later fails at once."""
 
 from collections import deque
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
 
@@ -12,9 +13,12 @@ from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.preflight.checklist import QUICK_CHECKS, findings, said_before_a_run
 from tshirt_assets.preflight.inspection import MODEL_KINDS, Inspection
 
-PROCESS_TAG: Final = {"tshirt-assets/process": uuid4().hex}
-"""Tag of the runs that the command line started, here or in its workers, which take it over: it has
-looked at more already."""
+PROCESS_TAG: Final = {
+    "tshirt-assets/run": f"{datetime.now(UTC):%H:%M:%S UTC %Y-%m-%d} {uuid4().hex[:6]}"
+}
+"""Tag of the runs that a command started, here or in its workers, which take it over: it has looked
+at more already. The UI shows it, and lists the runs of a command at a click: there is one for each
+phase, because a run of Dagster has partitions of one kind, and a curation of three."""
 
 _passed: deque[tuple[str, str]] = deque(maxlen=100)  # (run, corpus), of this process
 

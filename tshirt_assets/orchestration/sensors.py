@@ -10,6 +10,7 @@ from tshirt_assets.corpus.shards import ShardSpec, discover_shards
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.inputs import present_inputs
 from tshirt_assets.orchestration.noticing import Change, changes, configured_store
+from tshirt_assets.orchestration.observed_judgements import judged_now
 from tshirt_assets.orchestration.shard_changes import upstream_changes
 from tshirt_assets.orchestration.upstream import Upstream
 from tshirt_assets.orchestration.versions import changed_observations
@@ -77,8 +78,10 @@ def _upstream_tick(
 
 def _noticed(instance: dg.DagsterInstance, binding: Binding, live: Collection[str]) -> list[Change]:
     """What is to be recorded of corpus-wide assets and subsets, made from the live shards."""
-    present = present_inputs(instance, binding, live)
-    return changes(instance, binding, configured_store(binding), present)
+    store = configured_store(binding)
+    verdicts, judged = judged_now(instance, binding, store)
+    present = present_inputs(instance, binding, live, verdicts)
+    return [*judged, *changes(instance, binding, store, present)]
 
 
 def observations(

@@ -14,6 +14,7 @@ from tshirt_assets.incremental.progress import IN_PROGRESS
 from tshirt_assets.incremental.side_by_side import one_by_one, side_by_side
 from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.blocking import REMEDY, BlockedError, blocking_tags, failed_checks
+from tshirt_assets.orchestration.metadata_order import facts_table, in_order
 
 # Dagster would log one materialization per partition of a range run again at the end, all with
 # one common data version, over those of the loop. An output with this mark is not logged again.
@@ -67,7 +68,7 @@ def materialize_partitions(
             dg.AssetMaterialization(
                 asset_key=binding.key(asset),
                 partition=shard,
-                metadata=report.metadata,
+                metadata=in_order(report.metadata),
                 tags=_version_tags(binding, record, report, pointers)
                 | blocking_tags(binding, report.checks),
             )
@@ -143,7 +144,7 @@ def check_result(
         metadata={
             "partitions": len(outcomes),
             "failed": len(failed),
-            "details": dg.MetadataValue.json(dict(list(details.items())[:100])),
+            "details": facts_table(dict(list(details.items())[:100]), "partition", "found"),
         },
         description="; ".join(f"{key}: {detail}" for key, detail in list(details.items())[:5]),
     )

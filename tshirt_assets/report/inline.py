@@ -1,6 +1,8 @@
 """Plots so small that the Dagster UI shows them among the metadata, without a click."""
 
 import base64
+from collections.abc import Sequence
+from html import escape
 from typing import Final
 
 import numpy as np
@@ -10,57 +12,91 @@ from tshirt_assets.report.numbers import number
 
 # The UI shows Markdown of fewer characters in place; anything longer is a link to a dialog.
 INLINE_CHARACTERS: Final = 1_000
-N_BINS: Final = 40
-WIDTH, HEIGHT, BASE = 320, 76, 58
-SIDE = 120  # of a square plot
+BINS: Final = (30, 20, 12)  # bars; as many as leave the picture short enough
+WIDTH, HEIGHT = 264, 88  # as wide as the UI's narrowest column
+LEFT, RIGHT, TOP, BASE = 38, 254, 4, 58  # of the area between the axes
+SIDE: Final = 120  # of a square plot between its axes
 # Both are readable on the UI's light and on its dark background.
-BARS, WORDS = "#7c5cd6", "#868e9c"
+BARS, WORDS = "#75d", "#889"
 
 
 def histogram_markdown(values: np.ndarray, title: str) -> str:
-    """Markdown image of the distribution of `values` (n,), all finite, with three quantiles.
+    """Markdown image of the distribution of `values` (n,), all finite: rows over the `title`.
 
-    Shows the range from the 0.5 % to the 99.5 % quantile; what lies outside counts in the
-    outermost bars. The title is the alternative text.
+    The axis runs from the 0.5 % to the 99.5 % quantile; what lies outside counts in the outermost
+    bars. The title is the alternative text, and stands with the median under the axis.
     """
     if not len(values):
         return "no values"
     low, middle, high = (float(q) for q in np.quantile(values, [0.005, 0.5, 0.995]))
-    inside = np.clip(values, low, high)
     edges = (low, high) if high > low else (low - 0.5, low + 0.5)
-    counts = np.histogram(inside, N_BINS, edges)[0]  # (N_BINS,)
-    tops = BASE - np.rint(counts * (BASE / counts.max())).astype(int)
-    bars = "".join(f"V{top}h{WIDTH // N_BINS}" for top in tops)
-    svg = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}">'
-        f'<path fill="{BARS}" d="M0 {BASE}{bars}V{BASE}z"/>'
-        f'<g fill="{WORDS}" font-family="sans-serif" font-size="12">'
-        + _word(0, "start", number(low))
-        + _word(WIDTH // 2, "middle", f"median {number(middle)}")
-        + _word(WIDTH, "end", number(high))
-        + "</g></svg>"
+    words = (
+        _word(LEFT, 72, "start", number(low))
+        + _word(RIGHT, 72, "end", number(high))
+        + _word((LEFT + RIGHT) // 2, 85, "middle", f"{title}, median {number(middle)}")
     )
-    return image_markdown(svg, title)
+    text = ""
+    for bins in BINS:
+        counts = np.histogram(np.clip(values, low, high), bins, edges)[0]  # (bins,)
+        top = _word(LEFT - 3, 13, "end", f"{counts.max():,}")
+        svg = _drawing(WIDTH, HEIGHT, _bars(counts) + top + words)
+        text = image_markdown(svg, title)
+        if len(text) < INLINE_CHARACTERS:
+            break
+    return text
 
 
-def agreement_markdown(found: np.ndarray, truth: np.ndarray, title: str) -> str:
-    """Markdown image of pairs `found` (n,) against `truth` (n,) > 0, both axes logarithmic.
+def agreement_markdown(across: np.ndarray, up: np.ndarray, names: tuple[str, str]) -> str:
+    """Markdown image of pairs of numbers (n,) > 0, both axes logarithmic and from and to the same.
 
-    The diagonal is where they are equal; pairs with a value that is not positive are left out.
+    The diagonal is where they are equal; pairs with a value that is not positive are left out, and
+    of many pairs every second, third, ... is shown. names: of the axes, across and up.
     """
-    usable = (found > 0) & (truth > 0)
+    usable = (across > 0) & (up > 0)
     if not usable.any():
         return "no values"
-    values = np.log(np.stack([found[usable], truth[usable]]))  # (2, n)
+    values = np.log(np.stack([across[usable], up[usable]]))  # (2, n)
     low, high = values.min(), values.max()
-    x, y = np.rint((values - low) / max(high - low, 1e-9) * SIDE).astype(int) + 3
-    dots = "".join(f"M{a} {SIDE + 6 - b}h0" for a, b in zip(x, y, strict=True))
-    svg = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{SIDE + 6}" height="{SIDE + 6}">'
-        f'<path stroke="{WORDS}" d="M3 {SIDE + 3}L{SIDE + 3} 3"/>'
-        f'<path stroke="{BARS}" stroke-width="5" stroke-linecap="round" d="{dots}"/></svg>'
+    x, y = np.rint((values - low) / max(high - low, 1e-9) * SIDE).astype(int)
+    ends = [number(float(np.exp(end)), 2) for end in (low, high)]
+    frame, text = _square(ends, names), ""
+    for step in range(1, len(x) + 1):
+        dots = "".join(
+            f"M{LEFT + a} {TOP + SIDE - b}h0" for a, b in zip(x[::step], y[::step], strict=True)
+        )
+        svg = _drawing(
+            WIDTH,
+            TOP + SIDE + 30,
+            f'{frame}<path stroke="{BARS}" stroke-width="5" stroke-linecap="round" d="{dots}"/>',
+        )
+        text = image_markdown(svg, f"{names[1]} (up) against {names[0]} (across)")
+        if len(text) < INLINE_CHARACTERS:
+            break
+    return text
+
+
+def _bars(counts: np.ndarray) -> str:
+    """Bars (n,) of which the highest reaches the top, and both axes."""
+    tops = BASE - np.rint(counts * ((BASE - TOP) / counts.max())).astype(int)
+    path = "".join(f"V{top}h{(RIGHT - LEFT) / len(counts):.4g}" for top in tops)
+    return (
+        f'<path fill="{BARS}" d="M{LEFT} {BASE}{path}V{BASE}z"/>'
+        f'<path stroke="{WORDS}" fill="none" d="M{LEFT} {TOP}V{BASE}H{RIGHT}"/>'
     )
-    return image_markdown(svg, title)
+
+
+def _square(ends: Sequence[str], names: tuple[str, str]) -> str:
+    """Two axes with the same ends, their names, and the diagonal."""
+    bottom = TOP + SIDE
+    return (
+        f'<path stroke="{WORDS}" fill="none" d="M{LEFT} {TOP}v{SIDE}h{SIDE}m-{SIDE} 0l{SIDE}-'
+        f'{SIDE}"/>'
+        + _word(LEFT, bottom + 13, "middle", ends[0])
+        + _word(LEFT + SIDE, bottom + 13, "middle", ends[1])
+        + _word(LEFT - 4, TOP + 9, "end", ends[1])
+        + _word(LEFT + 6, TOP + 9, "start", names[1])
+        + _word(LEFT + SIDE + 6, bottom - 4, "start", names[0])
+    )
 
 
 def image_markdown(svg: str, title: str) -> str:
@@ -70,5 +106,12 @@ def image_markdown(svg: str, title: str) -> str:
     )
 
 
-def _word(x: int, anchor: str, text: str) -> str:
-    return f'<text x="{x}" y="{HEIGHT - 4}" text-anchor="{anchor}">{text}</text>'
+def _drawing(width: int, height: int, inside: str) -> str:
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+        f'style="font:11px sans-serif" fill="{WORDS}">{inside}</svg>'
+    )
+
+
+def _word(x: int, y: int, anchor: str, text: str) -> str:
+    return f'<text x="{x}" y="{y}" text-anchor="{anchor}">{escape(text)}</text>'

@@ -8,43 +8,47 @@ from tshirt_assets.export.escaping import markdown
 from tshirt_assets.report.data import ReportData
 from tshirt_assets.report.digest import digest
 from tshirt_assets.report.distributions import LENGTHS, SCORES
+from tshirt_assets.report.inline import INLINE_CHARACTERS
 from tshirt_assets.report.numbers import number, percent
 from tshirt_assets.report.pictures import MAX_POINTS, picture_markdown
 from tshirt_assets.report.sections.plane import plane_chart
 from tshirt_assets.report.svg import histogram_svg
 from tshirt_assets.selection.methods import METHODS
 
-MAX_REASONS: Final = 8
 PLANE: Final = "S-IFD mean versus std"
 
 
 def summary_markdown(data: ReportData) -> str:
-    """Headline, what stands out, medians, one picture and the reasons for dropping, in Markdown.
-
-    About fifteen kilobytes at most, whatever the size of the corpus.
-    """
-    parts = [
+    """Headline and what stands out, in Markdown that the UI shows in place."""
+    found = (
         f"**{number(data.n_selected)} rows selected**, {percent(data.n_selected, data.usable)} of "
-        f"{number(data.usable)} usable ones ({number(data.n_rows)} in the corpus).",
-        "\n".join(f"- {markdown(said)}" for said in (*data.notes, *digest(data))),
-        _medians(data),
-        _picture(data),
-        _reasons(data),
-    ]
-    return "\n\n".join(part for part in parts if part)
+        f"{number(data.usable)} usable ones ({number(data.n_rows)} in the corpus).\n"
+    )
+    for said in digest(data):
+        line = f"\n- {markdown(said)}"
+        if len(found) + len(line) < INLINE_CHARACTERS:
+            found += line
+    return found
 
 
-def _medians(data: ReportData) -> str:
-    lines = ["| median | corpus | subset |", "| --- | ---: | ---: |"]
+def medians(data: ReportData) -> dict[str, tuple[str, str]]:
+    """By score or length: its median over the usable rows of the corpus, and over the subset."""
+    found = {}
     for quantity in (*SCORES, *LENGTHS):
         corpus, subset = (data.values(quantity.column, selected=part) for part in (False, True))
         if len(subset):
-            values = (number(float(np.median(part))) for part in (corpus, subset))
-            lines.append(f"| {quantity.title} | {' | '.join(values)} |")
-    return "\n".join(lines) if len(lines) > 2 else ""
+            found[quantity.title] = (
+                number(float(np.median(corpus))),
+                number(float(np.median(subset))),
+            )
+    return found
 
 
-def _picture(data: ReportData) -> str:
+def picture(data: ReportData) -> str:
+    """Markdown image of what decides, corpus and subset, with axes; empty where nothing is known.
+
+    About fifteen kilobytes at most, whatever the size of the corpus.
+    """
     if "s_ifd_mean" in data.cuts and "s_ifd_std" in data.cuts:
         plane = plane_chart(data, MAX_POINTS)
         keys = {"corpus": "not selected", "subset": "selected"}
@@ -64,9 +68,3 @@ def _picture(data: ReportData) -> str:
         log=shown.log,
     )
     return picture_markdown(histogram, shown.title, {"corpus": "corpus", "subset": "subset"})
-
-
-def _reasons(data: ReportData) -> str:
-    ordered = sorted(data.excluded.items(), key=lambda item: -item[1])
-    lines = [f"| {markdown(reason)} | {number(rows)} |" for reason, rows in ordered[:MAX_REASONS]]
-    return "\n".join(["| not selected because | rows |", "| --- | ---: |", *lines]) if lines else ""

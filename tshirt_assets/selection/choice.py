@@ -15,12 +15,18 @@ from tshirt_assets.selection.quotas import Seats, fill
 
 
 def choose(
-    recipe: Recipe, order: pl.DataFrame, budget: int, vectors: Vectors | None
+    recipe: Recipe,
+    order: pl.DataFrame,
+    budget: int,
+    vectors: Vectors | None,
+    kept: pl.DataFrame | None = None,
 ) -> tuple[list[int], list[str | None]]:
     """Take rows of a ranking.
 
-    order: sample_id and domain of the eligible rows, best first. Returns the indices of the rows
-    taken, ascending, and for every row why it was passed over (null: beyond the budget, or taken).
+    order: sample_id and domain of the eligible rows, best first. kept: the same of rows that are in
+    beforehand, and not among them: `budget` is what they leave, their seats count for the quotas,
+    and rows too similar to them are skipped. Returns the indices of the rows taken, ascending, and
+    for every row why it was passed over (null: beyond the budget, or taken).
 
     The ranking is walked with quotas and the similarity filter until the budget is full. A
     diversity step then walks on for further candidates and chooses among all of them by spread,
@@ -32,15 +38,11 @@ def choose(
         return list(range(min(budget, n))), why_not
     if vectors is None and (recipe.dedupe_similarity or recipe.diversity):
         raise ValueError("dedupe_similarity and diversity need embeddings, which are not given")
-    ids, domains = order["sample_id"].to_list(), order["domain"].to_list()
-    admits: Callable[[int], bool] | None = None
-    on_take: Callable[[int], None] | None = None
-    if vectors is not None and recipe.dedupe_similarity:
-        similar = SimilarityFilter(ids, vectors, recipe.dedupe_similarity)
-        admits, on_take = similar.admits, similar.add
-
+    kept = order.clear() if kept is None else kept
+    domains = order["domain"].to_list()
+    admits, on_take = _similarity(recipe, kept, order, vectors)
     available = Counter(domains)
-    seats = Seats.of(budget, recipe.quotas, available)
+    seats = Seats.of(budget, recipe.quotas, available, kept["domain"].to_list())
     taken, passed, refused = fill(range(n), domains, seats, admits, on_take)
     if recipe.diversity and vectors is not None:
         extra = pool_rows(recipe.diversity.pool, budget) - budget
@@ -62,6 +64,19 @@ def choose(
     for index in taken:
         why_not[index] = None
     return sorted(taken), why_not
+
+
+def _similarity(
+    recipe: Recipe, kept: pl.DataFrame, order: pl.DataFrame, vectors: Vectors | None
+) -> tuple[Callable[[int], bool] | None, Callable[[int], None] | None]:
+    """Whether a row of the order is unlike all taken and kept ones, and what hears of one taken."""
+    if vectors is None or not recipe.dedupe_similarity:
+        return None, None
+    ids = [*kept["sample_id"], *order["sample_id"]]
+    similar, first = SimilarityFilter(ids, vectors, recipe.dedupe_similarity), kept.height
+    for index in range(first):
+        similar.add(index)
+    return lambda index: similar.admits(first + index), lambda index: similar.add(first + index)
 
 
 def _spread(

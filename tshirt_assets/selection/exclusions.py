@@ -22,6 +22,7 @@ class Exclusion(StrEnum):
     QUOTA = "quota"
     TOO_SIMILAR = "too similar"
     NOT_SPREAD = "not spread"
+    JUDGED_DROP = "judged_drop"
 
 
 EXPLANATIONS: Final[Mapping[Exclusion, str]] = {
@@ -34,6 +35,7 @@ EXPLANATIONS: Final[Mapping[Exclusion, str]] = {
     Exclusion.QUOTA: "The seats of its domain, or the free ones, were taken.",
     Exclusion.TOO_SIMILAR: "Its embedding is close to that of a row selected before it.",
     Exclusion.NOT_SPREAD: "The diversity step chose other rows of the candidates.",
+    Exclusion.JUDGED_DROP: "Somebody has read it and dropped it.",
 }
 """What each exclusion says of a row, for people."""
 

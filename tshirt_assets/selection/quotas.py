@@ -1,6 +1,7 @@
 """Shares of the budget reserved for domains that a global ranking would never pick."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,13 +14,25 @@ class Seats:
     reserved: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, budget: int, quotas: Mapping[str, float], available: Mapping[str, int]) -> "Seats":
-        """Reserve floor(share * budget) seats per domain, at most the rows `available` there."""
-        reserved = {
-            domain: min(quota_rows(share, budget), available.get(domain, 0))
-            for domain, share in quotas.items()
-        }
-        return cls(budget - sum(reserved.values()), reserved)
+    def of(
+        cls,
+        budget: int,
+        quotas: Mapping[str, float],
+        available: Mapping[str, int],
+        seated: Sequence[str | None] = (),
+    ) -> "Seats":
+        """Reserve floor(share * budget) seats per domain, at most the rows `available` there.
+
+        seated: the domains of rows that have seats beside the `budget` already. Quotas are shares
+        of all seats, theirs count, and a domain has no more reserved than they leave.
+        """
+        there = Counter(seated)
+        free, reserved = budget, dict[str, int]()
+        for domain, share in quotas.items():
+            wanted = max(0, quota_rows(share, budget + len(seated)) - there[domain])
+            reserved[domain] = min(wanted, available.get(domain, 0), free)
+            free -= reserved[domain]
+        return cls(free, reserved)
 
     @property
     def left(self) -> int:

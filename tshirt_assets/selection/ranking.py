@@ -1,15 +1,18 @@
 """Every recipe's complete ranking of the usable rows: what the budget, quotas and fusion cut from.
 
 A ranking has one line per usable row: sample_id, shard, row, domain, the columns of `SCORES`,
-`score` (the recipe's own), `position` (1 = first choice; null where the recipe rules the row out)
-and `excluded` (why it does; null where it does not).
+`score` (the recipe's own), `position` (1 = first choice; null where the recipe rules the row out,
+and where people keep it), `excluded` (why it is ruled out; null where it is not), and `verdict`,
+`who` and `at` of people's judgements.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import polars as pl
 
 from tshirt_assets.config import Recipe
+from tshirt_assets.selection.judged import KEPT, with_verdicts
 from tshirt_assets.selection.methods import METHODS
 from tshirt_assets.selection.score_tables import ScoreTables, status_column, usable
 from tshirt_assets.selection.scores import OTHERS, SCORES, columns_of
@@ -22,21 +25,25 @@ def rank_rows(
 
     `seed` is the corpus seed, for random recipes without their own. `recipes` holds the parts of
     a fusion by name; the ranking of a fusion has the position in each part, too, as
-    `position_NAME`. ValueError if a table that the recipe needs is not there.
+    `position_NAME`; its parts rank without judgements. ValueError if a table that the recipe needs
+    is not there.
     """
     method = METHODS[recipe.method]
     joined = _joined(recipe, tables)
     if recipe.fuse and recipes is None:
         raise ValueError(f"fusion of {', '.join(recipe.fuse)}: the recipes are not given")
     for name in recipe.fuse:
-        part = rank_rows(recipes[name], tables, seed=seed)  # type: ignore[index]
+        part = rank_rows(recipes[name], replace(tables, judged=None), seed=seed)  # type: ignore[index]
         places = part.select("sample_id", pl.col("position").alias(f"position_{name}"))
         joined = joined.join(places, on="sample_id", how="left")
-    ruled = joined.with_columns(score=method.scored(recipe, seed)).with_columns(
+    scored = joined.with_columns(score=method.scored(recipe, seed)).with_columns(
         excluded=method.excluded
     )
-    eligible = ruled.filter(pl.col("excluded").is_null())
-    ordered = method.order.sort(recipe, eligible, recipe.rows(joined.height))
+    ruled = with_verdicts(scored, tables, recipe)
+    by_hand = KEPT.fill_null(False)
+    eligible = ruled.filter(pl.col("excluded").is_null(), ~by_hand)
+    left = max(0, recipe.rows(joined.height) - ruled.filter(by_hand).height)
+    ordered = method.order.sort(recipe, eligible, left)
     kept = [name for name in ("sample_id", "mean_rank", "in_pool") if name in ordered.columns]
     positions = ordered.select(*kept, position=pl.int_range(1, ordered.height + 1, dtype=pl.Int64))
     return ruled.join(positions, on="sample_id", how="left").sort("sample_id")

@@ -11,6 +11,7 @@ from tshirt_assets.config import Recipe
 from tshirt_assets.selection.choice import choose
 from tshirt_assets.selection.dedupe import Vectors
 from tshirt_assets.selection.exclusions import Exclusion
+from tshirt_assets.selection.judged import judgement_notes, kept_reasons, kept_rows
 from tshirt_assets.selection.methods import METHODS
 from tshirt_assets.selection.quotas import quota_rows
 from tshirt_assets.selection.ranking import rank_rows
@@ -27,14 +28,17 @@ class Selection:
     """What one recipe selected, and what became of every other row.
 
     frame: one line per selected row in order of rank: sample_id, shard, row, domain, recipe, rank
-    (1..b), score, reason, and the columns of `SCORES` (null where not known).
+    (1..b), score, reason, and the columns of `SCORES` (null where not known). Rows that people keep
+    come first, also those that the recipe rules out or has no score for.
     ranking: one line per usable row, sorted by sample_id: sample_id, shard, row, domain, score,
-    position (null where the recipe rules the row out), eligible, selected, excluded (the reason;
-    null on selected rows), kept_at (smallest budget in rows, from this one on, that would select
-    it by rank alone; null where not known), and the columns of SCORES.
+    position (null where the recipe rules the row out, or people keep it), eligible (it has a
+    position), selected, excluded (the reason; null on selected rows), kept_at (smallest budget in
+    rows, from this one on, that would select it by rank alone; null where not known), and the
+    columns of SCORES.
     excluded: rows not selected by reason; with the selected rows they add up to all rows.
     cuts: where robustness decides, the lowest s_ifd_mean of the gamma * b pool and the highest
     s_ifd_std selected from it; for other recipes the last score selected.
+    kept: how many of the selected rows people keep.
     notes: what the user should know (too few eligible rows, a quota not met).
     """
 
@@ -46,6 +50,7 @@ class Selection:
     excluded: dict[str, int] = field(default_factory=dict)
     cuts: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    kept: int = 0
 
 
 def select(
@@ -57,7 +62,7 @@ def select(
     recipes: Mapping[str, Recipe] | None = None,
     vectors: Vectors | None = None,
 ) -> Selection:
-    """Select rows by a recipe.
+    """Select rows by a recipe: those that people keep, and in the rest of the budget the best.
 
     seed: the corpus seed. recipes: all recipes by name, for a fusion. vectors: gives embeddings by
     sample_id; needed for `dedupe_similarity` and `diversity`. ValueError where something the
@@ -66,14 +71,18 @@ def select(
     ranked = rank_rows(recipe, tables, seed=seed, recipes=recipes)
     budget = recipe.rows(ranked.height)
     eligible = ranked.filter(pl.col("position").is_not_null()).sort("position")
-    taken, why_not = choose(recipe, eligible, budget, vectors)
-    chosen = eligible[taken]
-    ranking = _ranking(recipe, ranked, eligible, taken, why_not, budget)
-    cuts = {} if chosen.is_empty() else METHODS[recipe.method].order.cuts(eligible, chosen)
+    kept = kept_rows(ranked)
+    left = max(0, budget - kept.height)
+    taken, why_not = choose(recipe, eligible, left, vectors, kept)
+    best = eligible[taken]
+    ranking = _ranking(recipe, ranked, eligible, taken, why_not, budget, kept)
+    cuts = {} if best.is_empty() else METHODS[recipe.method].order.cuts(eligible, best)
+    why = [*kept_reasons(kept), *reasons(recipe, best, cuts, left, seed)]
+    chosen = pl.concat([kept, best])
     frame = chosen.with_columns(
         recipe=pl.lit(name),
         rank=pl.int_range(1, chosen.height + 1, dtype=pl.Int64),
-        reason=pl.Series(reasons(recipe, chosen, cuts, budget, seed), dtype=pl.String),
+        reason=pl.Series(why, dtype=pl.String),
     )
     return Selection(
         recipe=name,
@@ -83,7 +92,11 @@ def select(
         usable=ranked.height,
         excluded=_excluded(tables.rows, ranking),
         cuts=cuts,
-        notes=_notes(recipe, ranked, eligible, chosen, budget),
+        kept=kept.height,
+        notes=[
+            *judgement_notes(ranked, tables, recipe, budget),
+            *_notes(recipe, ranked, eligible, chosen, budget),
+        ],
     )
 
 
@@ -94,15 +107,27 @@ def _ranking(
     taken: list[int],
     why_not: list[str | None],
     budget: int,
+    kept: pl.DataFrame,
 ) -> pl.DataFrame:
     """The `ranking` of a Selection, from the ranked rows and what `choose` made of them."""
     selected = np.zeros(eligible.height, bool)
     selected[taken] = True
-    outcome = eligible.select("sample_id").with_columns(
+    by_rank = eligible.select("sample_id").with_columns(
         selected=pl.Series(selected), turned_down=pl.Series(why_not, dtype=pl.String)
     )
+    by_hand = kept.select("sample_id", selected=pl.lit(True))
+    outcome = pl.concat([by_rank, by_hand], how="diagonal")
     complete = not ranked["excluded"].eq(Exclusion.NOT_A_CONTENDER.value).any()
-    kept_at = METHODS[recipe.method].order.kept_at(recipe, eligible, budget, complete=complete)
+    left = max(0, budget - kept.height)
+    order = METHODS[recipe.method].order
+    kept_at = pl.concat(
+        [
+            order.kept_at(recipe, eligible, left, complete=complete).select(
+                "sample_id", pl.col("kept_at").cast(pl.Int64) + kept.height
+            ),
+            kept.select("sample_id", kept_at=pl.lit(budget, pl.Int64)),
+        ]
+    )
     reason = pl.coalesce("excluded", "turned_down", pl.lit(Exclusion.OVER_BUDGET.value))
     return (
         ranked.join(outcome, on="sample_id", how="left", maintain_order="left")
@@ -128,11 +153,12 @@ def _notes(
     recipe: Recipe, ranked: pl.DataFrame, eligible: pl.DataFrame, chosen: pl.DataFrame, budget: int
 ) -> list[str]:
     notes = []
+    left = max(0, budget - chosen["position"].null_count())  # beside those that people keep
     if isinstance(recipe.budget, int) and recipe.budget > ranked.height:
         notes.append(f"budget of {recipe.budget} rows, but only {ranked.height} are usable")
     if chosen.height < budget:
         notes.append(f"selected {chosen.height} rows instead of {budget}: no more qualify")
-    notes += METHODS[recipe.method].order.notes(recipe, eligible.height, budget)
+    notes += METHODS[recipe.method].order.notes(recipe, eligible.height, left)
     taken = Counter(chosen["domain"])
     for domain, share in recipe.quotas.items():
         quota = quota_rows(share, budget)

@@ -16,13 +16,15 @@ class ScoreTables:
     `domain` of `samples` (needed for quotas). robust: sample_id, status, s_ifd_mean, s_ifd_std,
     ifd_mean of `robust_scores`, and estimator where recipes name theirs. reference: the same from
     `neighbour_deltas`, with the tau of the perturbed rows, for method=reference. others: by table,
-    sample_id, status and the table's columns in `scores.SCORES`; `miwv_scores`, for one.
+    sample_id, status and the table's columns in `scores.SCORES`; `miwv_scores`, for one. judged:
+    sample_id, verdict (keep or drop), who and at of the rows that people have judged.
     """
 
     rows: pl.DataFrame
     robust: pl.DataFrame | None = None
     reference: pl.DataFrame | None = None
     others: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    judged: pl.DataFrame | None = None
 
     def of(self, table: str) -> pl.DataFrame | None:
         """The scores that come from a stored table, None where they are not given."""

@@ -1,0 +1,159 @@
+// The panel of an open row: texts, colours, neighbour, recipes, and what people say of it.
+
+import * as ask from "./ask.js";
+import { $, el, number, toast, whole } from "./dom.js";
+
+const sentence = (text) => text[0].toUpperCase() + text.slice(1).replaceAll("_", " ");
+const ROLES = { user: "Instruction", assistant: "Response", system: "System", tool: "Tool", input: "Input" };
+
+export class Panel {
+  constructor({ closed, judged }) {
+    Object.assign(this, { closed, judged });
+    this.panel = $("#panel");
+    this.row = null;
+  }
+
+  get isOpen() {
+    return !this.panel.hidden;
+  }
+
+  async open(id, at, whole = false) {
+    this.asked = id;
+    let row;
+    try {
+      row = await ask.row(id, at, whole);
+    } catch (error) {
+      toast(error.message);
+      return null;
+    }
+    if (this.asked !== id) return null; // another one was opened meanwhile
+    const same = this.row?.sample_id === id;
+    this.row = row;
+    this.#draw();
+    this.panel.hidden = false;
+    document.body.classList.add("opened");
+    if (!same) this.panel.scrollTop = 0;
+    return row;
+  }
+
+  close() {
+    this.asked = this.row = null;
+    this.panel.hidden = true;
+    document.body.classList.remove("opened");
+    this.closed();
+  }
+
+  #draw() {
+    const { row } = this;
+    const parts = [this.#head(), this.#judging()];
+    if (row.status !== "ok") parts.push(el("p", { class: "fault" }, el("b", {}, sentence(row.status)), ` ${row.explanation}${row.detail ? ` ${sentence(row.detail)}.` : ""}`));
+    parts.push(this.#scores());
+    if (row.turns.length) parts.push(...row.turns.map((turn, index) => this.#turn(turn, index === row.turns.length - 1)));
+    else parts.push(el("p", { class: "muted" }, "There is no text that could be read."));
+    parts.push(this.#decisions(), this.#neighbour());
+    if (row.extra.text) parts.push(this.#section("Other fields", this.#text(row.extra, "extra")));
+    parts.push(el("p", { class: "where" }, `${row.shard} · row ${whole(row.row)}${row.domain ? ` · ${row.domain}` : ""} · `, el("code", {}, row.sample_id)));
+    this.panel.replaceChildren(...parts.filter(Boolean));
+  }
+
+  #head() {
+    const title = this.row.turns.find(({ role }) => role === "user")?.text ?? this.row.sample_id;
+    return el("header", {}, el("h2", { dir: "auto" }, title.replace(/\s+/g, " ").slice(0, 160)), el("button", { type: "button", class: "quiet close", "aria-label": "Close", title: "Close (Esc)", onclick: () => this.close() }, "×"));
+  }
+
+  #judging() {
+    const { verdict, label, note } = this.row.judgement;
+    const button = (value, text, key) => el("button", { type: "button", class: `verdict ${value}`, "aria-pressed": String(verdict === value), title: `${text} (${key})`, onclick: () => this.judge({ verdict: verdict === value ? null : value }) }, text);
+    const field = (name, value, hint) => el("input", { type: "text", name, value: value ?? "", placeholder: hint, "aria-label": hint, dir: "auto", maxlength: name === "label" ? 200 : 20000, onchange: (event) => this.judge({ [name]: event.target.value.trim() || null }) });
+    return el("div", { class: "judging" }, button("keep", "Keep", "y"), button("drop", "Drop", "d"), field("label", label, "Label"), field("note", note, "Note"));
+  }
+
+  async judge(said) {
+    const { row } = this;
+    if (!row) return;
+    try {
+      await ask.judge(row.sample_id, said);
+    } catch (error) {
+      toast(error.message);
+      return;
+    }
+    Object.assign(row.judgement, said);
+    this.judged(row);
+    const old = $(".judging", this.panel);
+    const focused = old?.contains(document.activeElement) ? document.activeElement.name : null;
+    old?.replaceWith(this.#judging());
+    if (focused) $(`.judging [name="${focused}"]`, this.panel)?.focus();
+  }
+
+  // What another tab said meanwhile.
+  heard(judgement) {
+    if (!this.row || $(".judging", this.panel)?.contains(document.activeElement)) return;
+    this.row.judgement = judgement;
+    $(".judging", this.panel)?.replaceWith(this.#judging());
+  }
+
+  #scores() {
+    const scores = Object.entries(this.row.scores);
+    if (!scores.length) return this.row.status === "ok" ? el("p", { class: "muted" }, "This row has not been scored yet.") : null;
+    return el("dl", { class: "scores" }, scores.map(([name, value]) => el("div", {}, el("dt", {}, this.labels[name] ?? name), el("dd", {}, number(value)))));
+  }
+
+  #section(title, ...body) {
+    return el("section", {}, el("h3", {}, title), ...body);
+  }
+
+  #turn(turn, last) {
+    const name = last && turn.role === "assistant" ? "Response" : ROLES[turn.role] ?? turn.role;
+    const body = [];
+    if (turn.reasoning) body.push(el("p", { class: "muted" }, "Reasoning"), this.#text(turn.reasoning, "reasoning"));
+    const { tokens } = this.row;
+    if (last && tokens.pieces.length) body.push(this.#legend(), this.#coloured(tokens));
+    else {
+      body.push(this.#text(turn, turn.role));
+      if (last && tokens.why && this.row.status === "ok") body.push(el("p", { class: "muted" }, tokens.why));
+    }
+    return this.#section(name, ...body);
+  }
+
+  #text({ text, left }, kind) {
+    return el("div", { class: `text ${kind}`, dir: "auto" }, text || el("i", { class: "muted" }, "empty"), left ? this.#all(`${whole(left)} more characters`) : null);
+  }
+
+  #coloured({ pieces, left, rest }) {
+    const spans = pieces.map(([text, delta, name]) => el("span", { class: name + (text.trim() === "" && text.includes("\n") ? " nl" : ""), title: delta === null ? "no delta" : (delta > 0 ? "+" : "") + number(delta) }, text));
+    return el("div", { class: "text", dir: "auto" }, spans,
+      rest.text ? el("span", { class: "rest", title: "Longer than what the model reads" }, rest.text) : null,
+      left ? this.#all(`${whole(left)} more tokens`) : rest.left ? this.#all(`${whole(rest.left)} more characters`) : null);
+  }
+
+  #all(left) {
+    return el("button", { type: "button", class: "more", onclick: () => this.open(this.row.sample_id, this.row.at, true) }, `Show all: ${left}`);
+  }
+
+  #legend() {
+    const swatches = ["n5", "n3", "n1", "z", "p1", "p3", "p5"].map((name) => el("span", { class: name }));
+    return el("p", { class: "legend" }, "instruction hurts", el("span", { class: "swatches", "aria-hidden": "true" }, swatches), "helps");
+  }
+
+  #decisions() {
+    const lines = this.row.recipes.map((one) => {
+      if (one.state) return el("li", {}, el("b", {}, one.recipe), el("span", { class: "muted" }, one.state));
+      const place = one.rank === null ? "" : `Place ${whole(one.rank)} of ${whole(one.of)}; the budget is ${whole(one.budget)}. `;
+      const then = one.counterfactual ? ` It ${one.counterfactual}.` : one.unknown ? " From which budget on it would be taken is not known: not every row was measured." : "";
+      const why = one.taken ? one.reason : `${sentence(one.why)}: ${one.reason}`;
+      const text = `${place}${why}${/[.]$/.test(why) ? "" : "."}${then}`;
+      return el("li", { title: one.meaning }, el("b", {}, one.recipe), el("span", { class: one.taken ? "taken" : "left" }, one.taken ? "taken" : "left"), el("p", {}, text));
+    });
+    return lines.length ? this.#section("Recipes", el("ul", { class: "decisions" }, lines)) : null;
+  }
+
+  #neighbour() {
+    const { neighbour } = this.row;
+    if (!neighbour) return null;
+    const title = `Neighbour, similarity ${number(neighbour.similarity)}`;
+    if (!neighbour.turns.length) return this.#section(title, el("p", { class: "muted" }, "It is no longer among the rows."));
+    return el("section", { class: "neighbour" }, el("h3", {}, title, el("a", { href: `#row=${neighbour.sample_id}` }, "open")),
+      el("p", { class: "muted" }, "MIWV puts it in front of this row as a solved example."),
+      neighbour.turns.map((turn) => el("div", {}, el("h4", {}, ROLES[turn.role] ?? turn.role), this.#text(turn, turn.role))));
+  }
+}
