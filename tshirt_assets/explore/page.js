@@ -75,7 +75,7 @@ function answered(found) {
     ? "No row has been read yet. `tshirt-assets run` reads and scores the corpus."
     : searching ? "No hit yet." : "No row meets all of these filters.";
   if (searching) again();
-  else if (found.working || found.version !== corpus.version) soon();
+  else if (found.version !== corpus.version) soon();
 }
 
 const again = later(500, () => {
@@ -92,6 +92,7 @@ async function refresh() {
     panel.labels = Object.fromEntries(corpus.columns.map(({ name, label }) => [name, label]));
     $("#search [value=meaning]").disabled = !corpus.searchable;
     $("#search .switch").title = corpus.searchable ? "" : "Search by meaning needs semantic_search: true";
+    if (corpus.working) soon();
     if (before === corpus.version && corpus.working === refresh.working) return;
     refresh.working = corpus.working;
     filters.show(corpus);
