@@ -38,6 +38,7 @@ let opening = null; // the row that the address is about to name
 
 // The filter has changed: the table from its first row on, and the marks in the plot.
 function asked() {
+  if (!corpus) return;
   if (!filters.brush && plot.brush) plot.clear();
   rows.fit();
   rows.reload();
@@ -102,7 +103,9 @@ async function refresh() {
     await plot.show(corpus, filters.query());
     if (panel.isOpen && before !== corpus.version && !panel.panel.contains(document.activeElement)) panel.open(panel.row.sample_id, panel.row.at);
   } catch (error) {
-    toast(error.message);
+    if (!corpus) $("#nothing").textContent = error.message;
+    else toast(error.message);
+    soon();
   }
 }
 
@@ -148,6 +151,7 @@ function rail(open) {
 }
 
 const search = later(300, () => {
+  if (!corpus) return search(); // what is typed while the tables are read is searched for then
   filters.words = $("#words").value.trim();
   filters.by = $("#search [name=by]:checked").value;
   filters.chips();

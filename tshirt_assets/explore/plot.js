@@ -29,6 +29,7 @@ export class Plot {
   async turn(plane) {
     this.plane = plane;
     if (this.brush) this.brushed(null);
+    if (!this.corpus) return;
     await this.show(this.corpus, this.query, true);
   }
 
@@ -44,7 +45,7 @@ export class Plot {
     empty.hidden = about.ready;
     empty.textContent = this.#why(corpus);
     this.canvas.hidden = !about.ready;
-    $("#plot figcaption").textContent = about.note;
+    $("#plot figcaption").textContent = about.ready ? about.note : "";
     if (!about.ready) return;
     if (anew || this.version !== corpus.version || this.drawn !== this.plane) {
       this.points = await ask.points(this.plane);
