@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests import chromium
+from tests.explore.views import served
 from tests.webserver import LOCATION, dagster_dev
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.report.serve import REPORT
@@ -84,12 +85,27 @@ def report(browser: "Browser", _url: str, config: CorpusConfig) -> bytes:
     return opened(browser, path.resolve().as_uri(), 1280, 1000).screenshot()
 
 
+def explore(browser: "Browser", _url: str, config: CorpusConfig) -> bytes:
+    """The row browser: the map, the table by S-IFD mean, and a row that a recipe takes."""
+    with served([config]) as address:
+        page = opened(browser, f"{address}{config.name}/", 1440, 900)
+        page.locator("#working").wait_for(state="hidden")
+        page.locator(".recipes li", has_text=RECIPE).get_by_role("button", name="taken").click()
+        page.locator(".dt-scroll-head th", has_text="S-IFD mean").click()
+        page.locator("th.dt-ordering-desc").wait_for()
+        page.wait_for_timeout(1_000)  # until the rows have come in this order
+        page.locator("#rows tbody tr").nth(3).click()
+        page.locator("#panel .decisions").wait_for()
+        return page.screenshot()
+
+
 PICTURES: dict[str, Callable[["Browser", str, CorpusConfig], bytes]] = {
     "asset_graph": asset_graph,
     "token_scores": token_scores,
     "selected_subset": selected_subset,
     "summary": summary,
     "report": report,
+    "explore": explore,
 }
 
 

@@ -58,6 +58,8 @@ class Explored:
     def _try_view(self) -> None:
         with suppress(Exception):
             self.view()
+        with suppress(Exception):  # the first row that is opened need not wait for it
+            self.tokenizer  # noqa: B018
 
     def view(self) -> View:
         """The present state. Raises `StoreError` where the samples cannot be read."""

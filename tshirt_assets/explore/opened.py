@@ -148,7 +148,8 @@ def _decision(explored: Explored, view: View, name: str, line: Mapping[str, Any]
     about = {"recipe": name, "meaning": METHODS[recipe.method].describe(recipe)}
     choice = view.choices.get(name)
     if not isinstance(choice, Choice):
-        return about | {"state": choice or "This recipe is still being selected."}
+        waits = "Being selected." if view.snapshot.deltas else "Nothing has been scored yet."
+        return about | {"state": choice or waits}
     taken, why = line[outcome(name, "taken")], line[outcome(name, "why")]
     kept_at = line[outcome(name, "kept_at")]
     reason = REASONS.get(why or "", "")

@@ -38,6 +38,7 @@ let opening = null; // the row that the address is about to name
 
 // The filter has changed: the table from its first row on, and the marks in the plot.
 function asked() {
+  if (!corpus) return;
   if (!filters.brush && plot.brush) plot.clear();
   rows.fit();
   rows.reload();
@@ -75,7 +76,7 @@ function answered(found) {
     ? "No row has been read yet. `tshirt-assets run` reads and scores the corpus."
     : searching ? "No hit yet." : "No row meets all of these filters.";
   if (searching) again();
-  else if (found.working || found.version !== corpus.version) soon();
+  else if (found.version !== corpus.version) soon();
 }
 
 const again = later(500, () => {
@@ -92,6 +93,7 @@ async function refresh() {
     panel.labels = Object.fromEntries(corpus.columns.map(({ name, label }) => [name, label]));
     $("#search [value=meaning]").disabled = !corpus.searchable;
     $("#search .switch").title = corpus.searchable ? "" : "Search by meaning needs semantic_search: true";
+    if (corpus.working) soon();
     if (before === corpus.version && corpus.working === refresh.working) return;
     refresh.working = corpus.working;
     filters.show(corpus);
@@ -101,7 +103,9 @@ async function refresh() {
     await plot.show(corpus, filters.query());
     if (panel.isOpen && before !== corpus.version && !panel.panel.contains(document.activeElement)) panel.open(panel.row.sample_id, panel.row.at);
   } catch (error) {
-    toast(error.message);
+    if (!corpus) $("#nothing").textContent = error.message;
+    else toast(error.message);
+    soon();
   }
 }
 
@@ -147,6 +151,7 @@ function rail(open) {
 }
 
 const search = later(300, () => {
+  if (!corpus) return search(); // what is typed while the tables are read is searched for then
   filters.words = $("#words").value.trim();
   filters.by = $("#search [name=by]:checked").value;
   filters.chips();

@@ -19,12 +19,16 @@ export class Panel {
 
   async open(id, at, whole = false) {
     this.asked = id;
+    const waiting = setTimeout(() => this.#wait(), 150);
     let row;
     try {
       row = await ask.row(id, at, whole);
     } catch (error) {
       toast(error.message);
+      if (!this.row && this.isOpen) this.close();
       return null;
+    } finally {
+      clearTimeout(waiting);
     }
     if (this.asked !== id) return null; // another one was opened meanwhile
     const same = this.row?.sample_id === id;
@@ -34,6 +38,14 @@ export class Panel {
     document.body.classList.add("opened");
     if (!same) this.panel.scrollTop = 0;
     return row;
+  }
+
+  // Where a row takes long, the panel opens without it: the first one waits for a tokenizer.
+  #wait() {
+    if (this.isOpen) return;
+    this.panel.replaceChildren(el("p", { class: "empty waiting" }, "Opening the row …"));
+    this.panel.hidden = false;
+    document.body.classList.add("opened");
   }
 
   close() {

@@ -29,6 +29,7 @@ export class Plot {
   async turn(plane) {
     this.plane = plane;
     if (this.brush) this.brushed(null);
+    if (!this.corpus) return;
     await this.show(this.corpus, this.query, true);
   }
 
@@ -44,7 +45,7 @@ export class Plot {
     empty.hidden = about.ready;
     empty.textContent = this.#why(corpus);
     this.canvas.hidden = !about.ready;
-    $("#plot figcaption").textContent = about.note;
+    $("#plot figcaption").textContent = about.ready ? about.note : "";
     if (!about.ready) return;
     if (anew || this.version !== corpus.version || this.drawn !== this.plane) {
       this.points = await ask.points(this.plane);
@@ -147,12 +148,14 @@ export class Plot {
   #dots(pen, scale, colour) {
     const { x, y } = this.points;
     const size = x.length > 5000 ? 1.6 : x.length > 500 ? 2.4 : 4;
+    const few = this.inside && this.inside.reduce((sum, byte) => sum + byte.toString(2).replaceAll("0", "").length, 0) < 200;
     const among = (index) => !this.inside || (this.inside[index >> 3] >> (index & 7)) & 1;
     for (const marked of [false, true]) {
       pen.fillStyle = colour(marked ? "--accent" : "--dot");
-      pen.globalAlpha = marked ? (x.length > 5000 ? 0.45 : 0.7) : 0.55;
+      pen.globalAlpha = marked ? (few ? 1 : x.length > 5000 ? 0.45 : 0.7) : 0.55;
+      const side = marked && few ? size + 2 : size;
       for (let index = 0; index < x.length; index += 1) {
-        if (Boolean(among(index)) === marked) pen.fillRect(scale.px(x[index]) - size / 2, scale.py(y[index]) - size / 2, size, size);
+        if (Boolean(among(index)) === marked) pen.fillRect(scale.px(x[index]) - side / 2, scale.py(y[index]) - side / 2, side, side);
       }
     }
     pen.globalAlpha = 1;

@@ -6,7 +6,7 @@ import { $, el, number, toast, whole } from "./dom.js";
 
 const VERDICTS = { keep: ["✓", "kept"], drop: ["✕", "dropped"] };
 const SHORT = { n_response_tokens: "Tokens" };
-const WIDTHS = { verdict: 30, instruction: 300, response: 210, domain: 100, shard: 110, recipe: 98, num: 80 };
+const WIDTHS = { verdict: 30, instruction: 300, response: 210, domain: 100, shard: 110, recipe: 98, num: 88 };
 const ROOMY = 1300; // pixels of the table from which on it shows responses unasked
 const FIRST = ["n_response_tokens", "ifd", "s_ifd_mean", "s_ifd_std", "miwv"]; // shown unasked
 
