@@ -13,6 +13,7 @@ from typing import Any, Final
 import polars as pl
 
 from tshirt_assets.config import ColumnOptions, CorpusConfig, Recipe
+from tshirt_assets.evidence.baselines import RULES
 from tshirt_assets.evidence.options import SHARES
 from tshirt_assets.evidence.planting import Planting
 from tshirt_assets.export.formats import messages_record
@@ -89,7 +90,8 @@ def copy_folder(config: CorpusConfig, seed: int) -> Path:
 def rules_of(recipes: Mapping[str, Recipe]) -> dict[str, str]:
     """The rule of every recipe: its name without a share; recipes that differ in budget share one.
 
-    The first recipe of a rule lends its name, whole where the short one is another rule's.
+    The first recipe of a rule lends its name, whole where the short one is another rule's. One
+    that is named like a baseline is told apart from it.
     """
     rules: dict[str, str] = {}
     by_recipe: list[tuple[Recipe, str]] = []
@@ -98,7 +100,8 @@ def rules_of(recipes: Mapping[str, Recipe]) -> dict[str, str]:
         known = next((rule for other, rule in by_recipe if other == bare), None)
         if known is None:
             short = re.sub(r"[-_.]\d+(\.\d+)?(pct|p)$", "", name)
-            known = name if short in rules.values() else short
+            known = f"{short} (recipe)" if short in RULES else short
+            known = name if known in rules.values() else known
             by_recipe.append((bare, known))
         rules[name] = known
     return rules

@@ -10,7 +10,9 @@ from typing import Final
 
 import numpy as np
 
-REPEATS: Final = 1_000  # bootstrap
+REPEATS: Final = 1_000  # of the bootstrap
+FEWEST_REPEATS: Final = 200
+NUMBERS: Final = 4_000_000  # drawn at most, of large corpora: what is held in memory
 LEVEL: Final = 0.95
 Z: Final = 1.959964  # of the normal distribution, for the level
 FEW: Final = 5  # rows; of fewer nothing is said in words
@@ -47,9 +49,10 @@ class Marked:
     sources: np.ndarray
 
 
-def draws(sources: int, seed: int, repeats: int = REPEATS) -> np.ndarray:
+def draws(sources: int, seed: int) -> np.ndarray:
     """How often each source is in each bootstrap sample: (repeats, sources), float32."""
     rng = np.random.default_rng(seed)
+    repeats = min(REPEATS, max(FEWEST_REPEATS, NUMBERS // max(1, sources)))
     even = np.full(sources, 1.0 / max(1, sources))
     return rng.multinomial(sources, even, size=repeats).astype(np.float32)
 
