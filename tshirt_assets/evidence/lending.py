@@ -5,11 +5,12 @@ from contextlib import suppress
 from typing import Final
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from tshirt_assets.incremental.soundness import sound_rows
 from tshirt_assets.incremental.writing import write_table
 from tshirt_assets.store.faults import DamagedTableError
-from tshirt_assets.store.frames import to_frame
 from tshirt_assets.store.store import Store
 from tshirt_assets.store.table_info import TableInfo
 
@@ -24,28 +25,29 @@ def lend_scores(store: Store, corpus: str, copy: str, ids: Collection[str]) -> i
     whatever shard holds them. Returns how many token scores were lent. Tables that are not sound
     are passed by.
     """
-    wanted = pl.Series("sample_id", list(ids), pl.String)
+    wanted = pa.array(sorted(ids), pa.string())
     lent = 0
     for asset in LENT:
         for identity, rows in _by_identity(store, corpus, asset, wanted):
-            write_table(store, copy, asset, f"lent-{identity}", rows.to_arrow(), identity=identity)
-            lent += rows.height if asset == "token_scores" else 0
+            write_table(store, copy, asset, f"lent-{identity}", rows, identity=identity)
+            lent += rows.num_rows if asset == "token_scores" else 0
     return lent
 
 
 def _by_identity(
-    store: Store, corpus: str, asset: str, wanted: pl.Series
-) -> Iterator[tuple[str, pl.DataFrame]]:
+    store: Store, corpus: str, asset: str, wanted: pa.Array
+) -> Iterator[tuple[str, pa.Table]]:
     tables: dict[str, list[TableInfo]] = {}
     for info in store.stored(corpus, asset):
-        if info.identity and info.shard is not None:
+        if info.identity:
             tables.setdefault(info.identity, []).append(info)
     for identity, infos in tables.items():
         parts = []
         for info in infos:
             with suppress(DamagedTableError):
-                rows = to_frame(sound_rows(store, info))
-                parts.append(rows.filter(pl.col("sample_id").is_in(wanted.implode())))
+                rows = sound_rows(store, info)
+                parts.append(rows.filter(pc.is_in(rows["sample_id"], wanted)))
         if parts:
-            whole = pl.concat(parts, how="vertical_relaxed")
-            yield identity, whole.unique("sample_id", keep="first", maintain_order=True)
+            whole = pa.concat_tables(parts)
+            first = pl.Series(whole["sample_id"].to_pylist()).is_first_distinct()
+            yield identity, whole.filter(first.to_arrow())

@@ -19,7 +19,7 @@ def evidence_lines(found: Evidence) -> Iterator[str]:
     """The evidence for a terminal."""
     yield from _wrapped(headline(found))
     yield ""
-    yield "chance that a corrupted row scores above a clean one; *: .5 is not in its interval"
+    yield "chance that a corrupted row scores above a clean one; *: .5 outside its interval"
     yield from _auc_lines(found)
     yield ""
     yield f"corrupted share of what is selected; base rate {_short(found.base)}"
