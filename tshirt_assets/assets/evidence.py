@@ -7,9 +7,9 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from tshirt_assets.evidence.files import PAGE, evidence_folder, read_evidence
-from tshirt_assets.evidence.results import Evidence
-from tshirt_assets.evidence.tables import auc_markdown, sentences, shares_markdown
+from tshirt_assets.evidence.evidence_files import PAGE, evidence_folder, read_evidence
+from tshirt_assets.evidence.evidence_tables import auc_markdown, sentences, shares_markdown
+from tshirt_assets.evidence.figures import Evidence
 from tshirt_assets.incremental.catalog import EVIDENCE
 from tshirt_assets.incremental.columns import EVIDENCE as COLUMNS
 from tshirt_assets.incremental.writing import write_table

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Final
 
 from tshirt_assets.config import CorpusConfig
-from tshirt_assets.evidence.errors import EvidenceError
+from tshirt_assets.evidence.evidence_error import EvidenceError
+from tshirt_assets.evidence.evidence_tables import evidence_markdown
+from tshirt_assets.evidence.figures import Evidence
 from tshirt_assets.evidence.plot import shares_svg
-from tshirt_assets.evidence.results import Evidence
-from tshirt_assets.evidence.tables import evidence_markdown
 from tshirt_assets.export.escaping import visible
 from tshirt_assets.incremental.leftovers import staged_file
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import Final
 
+from tshirt_assets.evidence.figures import ALL_KINDS, CLEAN, Evidence
+from tshirt_assets.evidence.intervals import Estimate
 from tshirt_assets.evidence.measure import SCORES
-from tshirt_assets.evidence.results import ALL_KINDS, CLEAN, Evidence
-from tshirt_assets.evidence.statistics import Estimate
 from tshirt_assets.export.escaping import markdown, markdown_lines
 
 COLUMNS: Final = 80
@@ -17,7 +17,7 @@ MARKS: Final = {"more": "+", "fewer": "-", "": " "}
 
 def evidence_lines(found: Evidence) -> Iterator[str]:
     """The evidence for a terminal."""
-    yield from _wrapped(headline(found))
+    yield from _wrapped(planted_sentence(found))
     yield ""
     yield "chance that a corrupted row scores above a clean one; *: .5 outside its interval"
     yield from _auc_lines(found)
@@ -29,7 +29,7 @@ def evidence_lines(found: Evidence) -> Iterator[str]:
     yield from _wrapped(*sentences(found), *found.limits)
 
 
-def headline(found: Evidence) -> str:
+def planted_sentence(found: Evidence) -> str:
     """What was planted, in a sentence."""
     seeds = found.options["seeds"]
     copies = "a copy" if seeds == 1 else f"{seeds} copies"
@@ -53,7 +53,7 @@ def evidence_markdown(found: Evidence) -> str:
     """The evidence as Markdown, with all intervals."""
     parts = [
         f"# Evidence for the corpus {markdown(found.corpus)}",
-        f"{markdown(headline(found))}. Intervals hold 95 %.",
+        f"{markdown(planted_sentence(found))}. Intervals hold 95 %.",
         planted_markdown(found),
         "## What the scores do with corrupted rows",
         "The chance that a corrupted row scores above one that is not (AUC, ties half). "
