@@ -68,7 +68,7 @@ def evidence_command(
         from tshirt_assets.commands.proving import make_evidence, plan_evidence
         from tshirt_assets.commands.run_events import cancel_runs
         from tshirt_assets.commands.text import near
-        from tshirt_assets.evidence.evidence_tables import evidence_lines
+        from tshirt_assets.evidence.evidence_text import evidence_lines
         from tshirt_assets.evidence.kinds import KINDS
 
         named = tuple(name.strip() for text in kinds for name in text.split(","))
