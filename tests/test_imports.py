@@ -17,6 +17,7 @@ LAYERS = (  # from the top; a module imports from its own room and from the laye
     ("orchestration",),
     ("explore",),
     ("report",),
+    ("evidence",),
     ("export",),
     ("preflight",),
     ("incremental",),
@@ -28,7 +29,7 @@ LAYERS = (  # from the top; a module imports from its own room and from the laye
     ("config",),
 )
 FREE_OF_DAGSTER = (
-    *("explore", "preflight", "incremental", "models", "selection"),
+    *("explore", "evidence", "preflight", "incremental", "models", "selection"),
     *("scoring", "corpus", "store", "config"),
 )
 HEAVY = project()["tool"]["ruff"]["lint"]["flake8-tidy-imports"]["banned-module-level-imports"]

@@ -2,6 +2,7 @@
 
 import click
 
+from tshirt_assets.cli.evidence_command import evidence_command
 from tshirt_assets.cli.keeping import judge_command, maintain_command, verify_command
 from tshirt_assets.cli.looking import (
     completion,
@@ -40,6 +41,6 @@ def main() -> None:
 for command in (
     *(init, validate_command, plan, run, push_command),
     *(show, shards, search_command, explore, reports, options, completion),
-    *(judge_command, verify_command, maintain_command),
+    *(judge_command, evidence_command, verify_command, maintain_command),
 ):
     main.add_command(command)

@@ -101,6 +101,17 @@ MIWV_SCORES = pa.schema(
         pa.field("demo_truncated", pa.bool_()),
     ]
 )
+EVIDENCE = pa.schema(
+    [
+        pa.field("rule", pa.string()),
+        pa.field("budget", pa.float64()),
+        pa.field("corrupted_share", pa.float64()),
+        pa.field("low", pa.float64()),
+        pa.field("high", pa.float64()),
+        pa.field("base_rate", pa.float64()),
+        pa.field("finding", pa.string()),
+    ]
+)
 PLAN = pa.schema(
     [
         pa.field("asset", pa.string()),
@@ -210,4 +221,11 @@ DESCRIPTIONS = {
     "note": "A remark; null: left as it was; empty: taken back.",
     "who": "Who said it.",
     "at": "When it was said, UTC.",
+    "rule": "The recipe, whatever its own budget, or a baseline.",
+    "budget": "Share of the usable rows that is selected.",
+    "corrupted_share": "Share of the selected rows that were corrupted on purpose.",
+    "low": "Lower end of the 95 % interval of the corrupted share.",
+    "high": "Upper end of the 95 % interval of the corrupted share.",
+    "base_rate": "Corrupted share of all usable rows: what a random selection has.",
+    "finding": "Fewer or more corrupted rows than random, or not distinguishable.",
 }
