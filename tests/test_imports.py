@@ -16,6 +16,7 @@ LAYERS = (  # from the top; a module imports from its own room and from the laye
     ("assets", "resources"),
     ("orchestration",),
     ("report",),
+    ("evidence",),
     ("export",),
     ("preflight",),
     ("incremental",),
