@@ -28,7 +28,8 @@ LAYERS = (  # from the top; a module imports from its own room and from the laye
     ("config",),
 )
 FREE_OF_DAGSTER = (
-    *("preflight", "incremental", "models", "selection", "scoring", "corpus", "store", "config"),
+    *("evidence", "preflight", "incremental", "models", "selection", "scoring"),
+    *("corpus", "store", "config"),
 )
 HEAVY = project()["tool"]["ruff"]["lint"]["flake8-tidy-imports"]["banned-module-level-imports"]
 MODULES = modules()

@@ -9,6 +9,7 @@ from tshirt_assets.assets import (
     calibration,
     contenders,
     embeddings,
+    evidence,
     miwv_scores,
     neighbours,
     robust_scores,
@@ -32,6 +33,7 @@ BUILDERS: Final[Mapping[str, Callable[[Binding], dg.AssetsDefinition]]] = {
         robust_scores,
         miwv_scores,
         selected_subset,
+        evidence,
     )
 }
 """What builds each asset of the catalogue, by its name: the `build` of the module of that name."""

@@ -5,6 +5,7 @@ import click
 from tshirt_assets.cli.keeping import maintain_command, verify_command
 from tshirt_assets.cli.looking import completion, options, reports, search_command, shards, show
 from tshirt_assets.cli.making import init, plan, push_command, run, validate_command
+from tshirt_assets.cli.proving import evidence_command
 from tshirt_assets.commands.terminal import show_warnings
 
 __all__ = ["main", "run"]
@@ -32,6 +33,6 @@ def main() -> None:
 for command in (
     *(init, validate_command, plan, run, push_command),
     *(show, shards, search_command, reports, options, completion),
-    *(verify_command, maintain_command),
+    *(evidence_command, verify_command, maintain_command),
 ):
     main.add_command(command)

@@ -29,7 +29,8 @@ class AssetRecord:
     of `samples`, in the same order. measures: other tables, by name, that it keeps its
     measurements in; like its own they hold the rows that were measured, not all. needed: whether
     anything that a configuration asks for is made from it; where not, a run passes it by, and it
-    can be materialized by hand. used_by: what asks for it, in words; empty where it always is.
+    can be materialized by hand. used_by: what asks for it, in words; empty where nothing has to,
+    or nothing can.
     """
 
     name: str
@@ -208,6 +209,20 @@ SELECTED_SUBSET = AssetRecord(
     checks=("all_shards_used", "subset_size"),
 )
 
+EVIDENCE = AssetRecord(
+    name="evidence",
+    description="How many corrupted rows a recipe selects from copies of the corpus in which they "
+    "were planted, beside random and other baselines. Measured by `tshirt-assets evidence`, which "
+    "materializes this asset.",
+    unit="recipe",
+    phase=6,
+    code_version="1",
+    kinds=frozenset({"lancedb"}),
+    reads=("selected_subset",),
+    schema=columns.EVIDENCE,
+    needed=needs.by_hand,
+)
+
 ASSETS: Final[Mapping[str, AssetRecord]] = {
     record.name: record
     for record in (
@@ -221,6 +236,7 @@ ASSETS: Final[Mapping[str, AssetRecord]] = {
         ROBUST_SCORES,
         MIWV_SCORES,
         SELECTED_SUBSET,
+        EVIDENCE,
     )
 }
 """All assets by name, in an order in which they can be made."""
@@ -247,7 +263,7 @@ def skipped_assets(config: CorpusConfig) -> str:
     """Which assets a run passes by and what would ask for them, in one line; empty if none."""
     by_use: dict[str, list[str]] = {}
     for record in ASSETS.values():
-        if not record.needed(config):
+        if record.used_by and not record.needed(config):
             by_use.setdefault(record.used_by, []).append(record.name)
     return "; ".join(f"{', '.join(names)} (only for {use})" for use, names in by_use.items())
 

@@ -101,6 +101,17 @@ MIWV_SCORES = pa.schema(
         pa.field("demo_truncated", pa.bool_()),
     ]
 )
+EVIDENCE = pa.schema(
+    [
+        pa.field("rule", pa.string()),
+        pa.field("budget", pa.float64()),
+        pa.field("corrupted_share", pa.float64()),
+        pa.field("low", pa.float64()),
+        pa.field("high", pa.float64()),
+        pa.field("base_rate", pa.float64()),
+        pa.field("verdict", pa.string()),
+    ]
+)
 PLAN = pa.schema(
     [
         pa.field("asset", pa.string()),
@@ -193,4 +204,11 @@ DESCRIPTIONS = {
     "recipe": "The recipe that chose the row.",
     "score": "The value the recipe ranks by.",
     "reason": "Why the row was chosen.",
+    "rule": "The recipe, whatever its own budget, or a baseline.",
+    "budget": "Share of the usable rows that is selected.",
+    "corrupted_share": "Share of the selected rows that were corrupted on purpose.",
+    "low": "Lower end of the 95 % interval of the corrupted share.",
+    "high": "Upper end of the 95 % interval of the corrupted share.",
+    "base_rate": "Corrupted share of all usable rows: what a random selection has.",
+    "verdict": "Fewer or more corrupted rows than random, or not distinguishable.",
 }

@@ -13,6 +13,11 @@ def always(config: CorpusConfig) -> bool:
     return True
 
 
+def by_hand(config: CorpusConfig) -> bool:
+    """What no configuration asks for: it is made when somebody wants it."""
+    return False
+
+
 def decided_by(*tables: str) -> Need:
     """Whether a recipe ranks by the scores of one of these tables."""
 

@@ -9,6 +9,7 @@ import dagster as dg
 
 from tshirt_assets.config import ConfigError
 from tshirt_assets.corpus.errors import CorpusError
+from tshirt_assets.evidence.errors import EvidenceError
 from tshirt_assets.incremental import checks
 from tshirt_assets.incremental.catalog import ASSETS, FILES, AssetRecord
 from tshirt_assets.incremental.errors import UpstreamError, in_words_of_assets
@@ -31,7 +32,15 @@ from tshirt_assets.orchestration.shard_loop import Report, check_result, materia
 from tshirt_assets.store.faults import StoreError
 
 # Their messages name the remedy.
-REMEDIED = (BlockedError, ConfigError, CorpusError, ModelError, StoreError, UpstreamError)
+REMEDIED = (
+    BlockedError,
+    ConfigError,
+    CorpusError,
+    EvidenceError,
+    ModelError,
+    StoreError,
+    UpstreamError,
+)
 
 Body = Callable[[Run, Mapping[str, str]], Iterator[Any]]
 """Makes an asset, given the present versions of `inputs`."""
@@ -97,7 +106,7 @@ def dependencies(binding: Binding, record: AssetRecord) -> list[dg.AssetDep]:
         if by_hand or other.needed(binding.config):
             whole = other.unit == "shard" and record.unit != "shard"
             deps.append(binding.dep(other.name, whole=whole))
-    if record.unit != "shard":
+    if record.unit != "shard" and any(other.unit == "shard" for other in upstream):
         deps.append(inputs_dep(binding, record))
     return deps
 
@@ -157,6 +166,8 @@ def _backfill_policy(binding: Binding, record: AssetRecord) -> dg.BackfillPolicy
 def _description(binding: Binding, record: AssetRecord) -> str:
     if record.needed(binding.config):
         return record.description
+    if not record.used_by:
+        return f"{record.description} No run makes it by itself."
     return (
         f"{record.description} Not needed by this configuration: only {record.used_by} ask for it."
     )

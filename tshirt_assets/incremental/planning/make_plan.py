@@ -64,7 +64,9 @@ def make_plan(store: Store, config: CorpusConfig, clock: Clock = time.perf_count
         exact=outlook.exact,
         start_seconds=round(scale * START_SECONDS, 3),
         assets=tuple(assets),
-        skipped=tuple(name for name, record in ASSETS.items() if not record.needed(config)),
+        skipped=tuple(
+            name for name, one in ASSETS.items() if one.used_by and not one.needed(config)
+        ),
         unreadable=present.unreadable,
         basis=(outlook.basis, *speeds.basis, *outlook.assumptions),
     )

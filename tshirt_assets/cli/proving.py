@@ -1,0 +1,92 @@
+"""The command that measures what recipes buy."""
+
+import sys
+from contextlib import redirect_stdout
+from functools import partial
+
+import click
+
+from tshirt_assets.cli.shared import AS_JSON, CORPUS, DEFINITIONS, one_line_errors, print_json
+from tshirt_assets.commands.interrupts import ending_soon
+from tshirt_assets.commands.terminal import say
+from tshirt_assets.config import CorpusConfig
+
+
+@click.command("evidence")
+@CORPUS
+@click.option(
+    "--kinds",
+    multiple=True,
+    metavar="KIND",
+    help="Plant this kind of corruption alone; repeat, or use commas. By default all.",
+)
+@click.option(
+    "--rate", type=float, default=0.35, show_default=True, help="Corrupted share of the rows."
+)
+@click.option(
+    "--rows",
+    type=click.IntRange(min=10),
+    default=2_000,
+    show_default=True,
+    help="Most rows of a copy; of more as many are drawn.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Copies to plant, with this seed and the next ones: narrower intervals at the same cost "
+    "for each.",
+)
+@click.option("--plan", "only_plan", is_flag=True, help="Say what it would cost, and stop there.")
+@DEFINITIONS
+@AS_JSON
+@one_line_errors
+def evidence_command(
+    corpus: str,
+    kinds: tuple[str, ...],
+    rate: float,
+    rows: int,
+    seed: int,
+    seeds: int,
+    only_plan: bool,
+    as_json: bool,
+) -> None:
+    """Measure what the recipes of CORPUS do with corrupted rows: planted into a copy of its own.
+
+    A copy of the usable rows gets shuffled, truncated, refused, mistranslated and edited responses
+    at a stated rate, and is scored as any corpus is; stored scores of the other rows are reused.
+    Says how each score ranks corrupted rows, and how many of them each recipe and each baseline
+    selects, with intervals. Nothing of CORPUS itself changes. Run again to continue.
+    """
+    from tshirt_assets.evidence.options import EvidenceOptions
+
+    with ending_soon() as ending:
+        from tshirt_assets.commands.evidence import make_evidence, plan_evidence
+        from tshirt_assets.commands.instance import open_instance
+        from tshirt_assets.commands.plan import plan_lines
+        from tshirt_assets.commands.run_events import cancel_runs
+        from tshirt_assets.commands.text import near
+        from tshirt_assets.evidence.kinds import KINDS
+        from tshirt_assets.evidence.tables import evidence_lines
+
+        named = tuple(name.strip() for text in kinds for name in text.split(","))
+        options = EvidenceOptions(named or tuple(KINDS), rate, rows, seed, seeds)
+        config = CorpusConfig.from_yaml(corpus)
+        with open_instance(config) as instance:
+            ending.last = partial(cancel_runs, instance)
+            with redirect_stdout(sys.stderr):  # what the runs say is not the result
+                if only_plan:
+                    plans = plan_evidence(instance, config, options)
+                else:
+                    found, folder = make_evidence(instance, config, options)
+    if only_plan and as_json:
+        print_json([plan.values() for plan in plans])
+    elif only_plan:
+        say("\n".join(line for plan in plans for line in plan_lines(plan)))
+    elif as_json:
+        print_json(found.values())
+    else:
+        say("\n".join(evidence_lines(found)))
+        say(f"\nwritten  {near(folder)}")

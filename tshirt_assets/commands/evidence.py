@@ -1,0 +1,129 @@
+"""Evidence for a corpus: plant corruptions, score the copies like any corpus, measure, write."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import dagster as dg
+
+from tshirt_assets.commands.plan import plan_corpus
+from tshirt_assets.commands.run import run_corpus
+from tshirt_assets.commands.terminal import say
+from tshirt_assets.config import CorpusConfig
+from tshirt_assets.evidence.copy import PlantedCopy, make_copy
+from tshirt_assets.evidence.drift import refuse_drift
+from tshirt_assets.evidence.errors import EvidenceError
+from tshirt_assets.evidence.files import write_evidence
+from tshirt_assets.evidence.kinds import SourceRow
+from tshirt_assets.evidence.lending import lend_scores
+from tshirt_assets.evidence.measure import measure
+from tshirt_assets.evidence.options import EvidenceOptions
+from tshirt_assets.evidence.planting import plant
+from tshirt_assets.evidence.results import Evidence
+from tshirt_assets.evidence.scored import ScoredCopy, scored_copy
+from tshirt_assets.evidence.sources import nearest_rows, source_frame, source_rows
+from tshirt_assets.incremental.catalog import (
+    EMBEDDINGS,
+    EVIDENCE,
+    SAMPLES,
+    SEARCH,
+    SELECTED_SUBSET,
+    needed_assets,
+)
+from tshirt_assets.incremental.corpus_scores import CorpusScores
+from tshirt_assets.incremental.planning.planned import Plan
+from tshirt_assets.incremental.stored_rows import read_samples_by_id
+from tshirt_assets.models.causal_lm import load_causal_lm
+from tshirt_assets.models.embedder import load_embedder
+from tshirt_assets.orchestration.chosen import Chosen
+from tshirt_assets.store.store import Store
+
+logger = logging.getLogger(__name__)
+
+
+def plan_evidence(
+    instance: dg.DagsterInstance, config: CorpusConfig, options: EvidenceOptions
+) -> list[Plan]:
+    """What the scores of each planted copy would cost. The copies are written, and not scored.
+
+    Raises `EvidenceError` where nothing can be planted, and what `plan_corpus` does.
+    """
+    _, copies = planted_copies(instance, config, options)
+    return [plan_corpus(copy.config) for copy in copies]
+
+
+def make_evidence(
+    instance: dg.DagsterInstance, config: CorpusConfig, options: EvidenceOptions
+) -> tuple[Evidence, Path]:
+    """Plant, score and measure; the evidence, and the folder that its files are in.
+
+    Stored scores of rows that were left as they are are reused, and so is all that an interrupted
+    run has finished. The planted copies are corpora of their own, in the same store, which the
+    instance does not know. Ends by materializing the asset `evidence` of every recipe. Raises
+    `EvidenceError` where nothing can be planted, a copy could not be scored, a score is no number,
+    or stored scores are not what the model gives.
+    """
+    rows, copies = planted_copies(instance, config, options)
+    scored = [_scored(copy) for copy in copies]
+    found = measure(config, options, rows, scored)
+    folder = write_evidence(found, config)
+    _run(instance, config, [EVIDENCE.name], "its figures are written, but the asset is not made")
+    return found, folder
+
+
+def planted_copies(
+    instance: dg.DagsterInstance, config: CorpusConfig, options: EvidenceOptions
+) -> tuple[list[SourceRow], list[PlantedCopy]]:
+    """Read and embed the rows of the corpus, and write a planted copy of them for every seed."""
+    read = [SAMPLES.name, EMBEDDINGS.name]
+    _run(instance, config, read, "its rows could not be read and embedded")
+    store = Store(config.store, config.storage_options)
+    scores = CorpusScores(store, config, _registered(instance, config), logger)
+    frame = source_frame(scores, options)
+    rows = source_rows(frame)
+    nearest = nearest_rows(scores, rows)
+    copies = []
+    for seed in options.all_seeds:
+        planting = plant(rows, nearest, kinds=options.kinds, rate=options.rate, seed=seed)
+        if not planting.kinds:
+            raise EvidenceError(
+                f"none of {', '.join(options.kinds)} can be planted in these rows; name other "
+                "kinds, or a higher rate"
+            )
+        copy = make_copy(config, frame, planting)
+        ids = set(frame["sample_id"]) - planting.kinds.keys()
+        lent = lend_scores(store, config.name, copy.config.name, ids)
+        say(
+            f"{copy.config.name}: {frame.height:,} rows, {len(planting.kinds):,} of them corrupted;"
+            f" {lent:,} are scored already"
+        )
+        copies.append(copy)
+    return rows, copies
+
+
+def _scored(copy: PlantedCopy) -> ScoredCopy:
+    """Score a copy through the ordinary assets, and read what came of it."""
+    config = copy.config
+    unused = (SELECTED_SUBSET, SEARCH)  # rows are selected here, and nobody searches a copy
+    names = [record.name for record in needed_assets(config) if record not in unused]
+    with dg.DagsterInstance.ephemeral() as instance:
+        made = dict.fromkeys([*names, EMBEDDINGS.name])
+        _run(instance, config, [*made], "its planted rows could not be scored")
+        store = Store(config.store, config.storage_options)
+        scores = CorpusScores(store, config, _registered(instance, config), logger)
+        found = scored_copy(copy, scores, load_embedder(config.embedder))
+    whole = found.frame.drop_nulls("ifd")
+    samples = read_samples_by_id(store, config.name, whole)
+    refuse_drift(whole, samples, load_causal_lm(config.scorer), config.prompt_format)
+    return found
+
+
+def _run(
+    instance: dg.DagsterInstance, config: CorpusConfig, assets: Sequence[str], failure: str
+) -> None:
+    if not run_corpus(instance, config, chosen=Chosen.of(config, assets)):
+        raise EvidenceError(f"{config.name}: {failure}, see the messages above")
+
+
+def _registered(instance: dg.DagsterInstance, config: CorpusConfig) -> Sequence[str]:
+    return instance.get_dynamic_partitions(config.name)
