@@ -11,12 +11,12 @@ from click.testing import CliRunner
 from tests.corpora import Corpus
 from tests.evidence.conftest import Small
 from tshirt_assets.cli import main
-from tshirt_assets.commands import evidence as command
-from tshirt_assets.commands.evidence import make_evidence, plan_evidence
-from tshirt_assets.evidence.errors import EvidenceError
-from tshirt_assets.evidence.files import evidence_folder, evidence_link, read_evidence
-from tshirt_assets.evidence.options import EvidenceOptions
-from tshirt_assets.evidence.results import Evidence
+from tshirt_assets.commands import proving as command
+from tshirt_assets.commands.proving import make_evidence, plan_evidence
+from tshirt_assets.evidence.asked import EvidenceOptions
+from tshirt_assets.evidence.evidence_error import EvidenceError
+from tshirt_assets.evidence.evidence_files import evidence_folder, evidence_link, read_evidence
+from tshirt_assets.evidence.figures import Evidence
 from tshirt_assets.incremental.score_table import ScoreTable
 from tshirt_assets.store.frames import to_frame
 

@@ -7,9 +7,10 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from tshirt_assets.evidence.files import PAGE, evidence_folder, read_evidence
-from tshirt_assets.evidence.results import Evidence
-from tshirt_assets.evidence.tables import auc_markdown, sentences, shares_markdown
+from tshirt_assets.evidence.evidence_files import PAGE, evidence_folder, read_evidence
+from tshirt_assets.evidence.evidence_tables import auc_table, shares_table
+from tshirt_assets.evidence.evidence_text import sentences
+from tshirt_assets.evidence.figures import Evidence
 from tshirt_assets.incremental.catalog import EVIDENCE
 from tshirt_assets.incremental.columns import EVIDENCE as COLUMNS
 from tshirt_assets.incremental.writing import write_table
@@ -36,7 +37,7 @@ def prepare(run: Run) -> Callable[[str], Report]:
 
 def process(run: Run, found: Evidence, recipe: str) -> Report:
     """Store the figures of one recipe and its baselines, and report on them."""
-    table = shares_table(found, recipe)
+    table = recipe_table(found, recipe)
     info = write_table(run.store, run.config.name, EVIDENCE.name, recipe, table)
     return Report(
         data_version=info.data_version,
@@ -44,7 +45,7 @@ def process(run: Run, found: Evidence, recipe: str) -> Report:
     )
 
 
-def shares_table(found: Evidence, recipe: str) -> pa.Table:
+def recipe_table(found: Evidence, recipe: str) -> pa.Table:
     """The corrupted shares of what a recipe and every baseline select, at each budget."""
     own = found.recipes.get(recipe)
     of_recipes = {*found.recipes.values()}
@@ -72,8 +73,8 @@ def described(run: Run, found: Evidence, recipe: str) -> dict[str, Any]:
     missing = f"{recipe} was not measured: run `tshirt-assets evidence` again"
     return {
         "verdict": verdicts[0] if verdicts else missing,
-        "corrupted": dg.MetadataValue.md(shares_markdown(found)),
-        "auc": dg.MetadataValue.md(auc_markdown(found)),
+        "corrupted": dg.MetadataValue.md(shares_table(found).markdown()),
+        "auc": dg.MetadataValue.md(auc_table(found).markdown()),
         "cannot_tell": dg.MetadataValue.json(list(found.limits)),
         "options": dg.MetadataValue.json(dict(found.options)),
         "page": dg.MetadataValue.path(str(evidence_folder(run.config) / PAGE)),

@@ -2,10 +2,10 @@
 
 import click
 
+from tshirt_assets.cli.evidence_command import evidence_command
 from tshirt_assets.cli.keeping import maintain_command, verify_command
 from tshirt_assets.cli.looking import completion, options, reports, search_command, shards, show
 from tshirt_assets.cli.making import init, plan, push_command, run, validate_command
-from tshirt_assets.cli.proving import evidence_command
 from tshirt_assets.commands.terminal import show_warnings
 
 __all__ = ["main", "run"]

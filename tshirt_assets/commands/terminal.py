@@ -9,7 +9,7 @@ import click
 from tshirt_assets.commands.live_line import other_lines
 from tshirt_assets.config import ConfigError
 from tshirt_assets.corpus.errors import CorpusError
-from tshirt_assets.evidence.errors import EvidenceError
+from tshirt_assets.evidence.evidence_error import EvidenceError
 from tshirt_assets.export.escaping import visible
 from tshirt_assets.export.hub import HubError
 from tshirt_assets.incremental.errors import UpstreamError

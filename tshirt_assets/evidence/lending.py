@@ -8,13 +8,21 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tshirt_assets.config import CorpusConfig
+from tshirt_assets.incremental.catalog import CALIBRATION, CONTENDERS
+from tshirt_assets.incremental.errors import UpstreamError
+from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.incremental.soundness import sound_rows
-from tshirt_assets.incremental.writing import write_table
+from tshirt_assets.incremental.writing import needed_table, write_table
 from tshirt_assets.store.faults import DamagedTableError
 from tshirt_assets.store.store import Store
 from tshirt_assets.store.table_info import TableInfo
 
-LENT: Final = ("embeddings", "token_scores", "neighbour_deltas", "pilot_deltas", "miwv_scores")
+CONSTANTS: Final = (CONTENDERS.name, CALIBRATION.name)
+LENT: Final = (
+    *("embeddings", "token_scores", "miwv_scores"),
+    *("neighbour_deltas", "pilot_deltas", "analytic_scores", "hybrid_scores"),
+)
 """Tables whose rows hold for a row wherever it is: their identity says of what they are made."""
 
 
@@ -32,6 +40,44 @@ def lend_scores(store: Store, corpus: str, copy: str, ids: Collection[str]) -> i
             write_table(store, copy, asset, f"lent-{identity}", rows, identity=identity)
             lent += rows.num_rows if asset == "token_scores" else 0
     return lent
+
+
+def lend_constants(store: Store, config: CorpusConfig, copy: CorpusConfig) -> None:
+    """Give a planted copy the corpus's threshold tau and the constants of its estimator.
+
+    By them the robustness of rows that stay holds for the copy, too. Where the corpus has none,
+    or not both of one tau, the copy finds its own.
+    """
+    contenders, calibration = (_facts(store, config, name) for name in CONSTANTS)
+    tau = contenders.tau
+    if tau is None or contenders.keep_fraction != config.keep_fraction:
+        return
+    if config.needs_calibration and (calibration.calibration is None or calibration.tau != tau):
+        return
+    if _facts(store, copy, CONTENDERS.name).tau != tau:
+        _lend_table(store, config.name, copy.name, CONTENDERS.name)
+    if config.needs_calibration:
+        _lend_table(store, config.name, copy.name, CALIBRATION.name)
+
+
+def has_lent_calibration(store: Store, config: CorpusConfig, copy: CorpusConfig) -> bool:
+    """Whether a planted copy has the calibration of its corpus."""
+    own, lent = (_facts(store, one, CALIBRATION.name) for one in (config, copy))
+    return own.calibration is not None and own == lent
+
+
+def _facts(store: Store, config: CorpusConfig, asset: str) -> TableFacts:
+    with suppress(DamagedTableError, UpstreamError):
+        info = store.info(config.name, asset)
+        if info is not None:
+            return TableFacts.of(info)
+    return TableFacts()
+
+
+def _lend_table(store: Store, corpus: str, copy: str, asset: str) -> None:
+    info = needed_table(store, corpus, asset)
+    rows = sound_rows(store, info)
+    write_table(store, copy, asset, None, rows, identity=info.identity, facts=TableFacts.of(info))
 
 
 def _by_identity(

@@ -9,14 +9,10 @@ import numpy as np
 import polars as pl
 
 from tshirt_assets.config import CorpusConfig
+from tshirt_assets.evidence.asked import SHARES, EvidenceOptions
 from tshirt_assets.evidence.baselines import RULES
-from tshirt_assets.evidence.copy import rules_of
-from tshirt_assets.evidence.kinds import KINDS, SourceRow
-from tshirt_assets.evidence.options import SHARES, EvidenceOptions
-from tshirt_assets.evidence.results import ALL_KINDS, CLEAN, Evidence, PlantedKind
-from tshirt_assets.evidence.score_frame import COLUMNS
-from tshirt_assets.evidence.scored import ScoredCopy
-from tshirt_assets.evidence.statistics import (
+from tshirt_assets.evidence.figures import ALL_KINDS, CLEAN, Evidence, PlantedKind
+from tshirt_assets.evidence.intervals import (
     FEW,
     Estimate,
     Marked,
@@ -25,6 +21,10 @@ from tshirt_assets.evidence.statistics import (
     draws,
     share,
 )
+from tshirt_assets.evidence.kinds import KINDS, SourceRow
+from tshirt_assets.evidence.planted_copy import rules_of
+from tshirt_assets.evidence.score_frame import COLUMNS
+from tshirt_assets.evidence.scored import ScoredCopy
 from tshirt_assets.selection.methods import METHODS
 
 SCORES: Final = {

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from html import escape
 from typing import Final
 
-from tshirt_assets.evidence.results import Evidence
-from tshirt_assets.evidence.statistics import Estimate
+from tshirt_assets.evidence.figures import Evidence
+from tshirt_assets.evidence.intervals import Estimate
 from tshirt_assets.export.escaping import one_line
 
 LEFT, PANEL, GAP, TOP, LINE = 150, 150, 24, 44, 20

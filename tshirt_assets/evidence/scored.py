@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tshirt_assets.config import CorpusConfig
+from tshirt_assets.evidence.asked import SHARES
 from tshirt_assets.evidence.baselines import baselines
-from tshirt_assets.evidence.copy import PlantedCopy
-from tshirt_assets.evidence.errors import EvidenceError
-from tshirt_assets.evidence.options import SHARES
+from tshirt_assets.evidence.evidence_error import EvidenceError
+from tshirt_assets.evidence.planted_copy import PlantedCopy
 from tshirt_assets.evidence.score_frame import COLUMNS, score_frame
 from tshirt_assets.incremental.corpus_scores import CorpusScores
 from tshirt_assets.selection.methods import METHODS

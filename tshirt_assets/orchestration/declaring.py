@@ -9,7 +9,7 @@ import dagster as dg
 
 from tshirt_assets.config import ConfigError
 from tshirt_assets.corpus.errors import CorpusError
-from tshirt_assets.evidence.errors import EvidenceError
+from tshirt_assets.evidence.evidence_error import EvidenceError
 from tshirt_assets.incremental import checks
 from tshirt_assets.incremental.catalog import ASSETS, FILES, AssetRecord
 from tshirt_assets.incremental.errors import UpstreamError, in_words_of_assets

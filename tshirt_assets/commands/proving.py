@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -10,19 +11,21 @@ from tshirt_assets.commands.plan import plan_corpus
 from tshirt_assets.commands.run import run_corpus
 from tshirt_assets.commands.terminal import say
 from tshirt_assets.config import CorpusConfig
-from tshirt_assets.evidence.copy import PlantedCopy, make_copy
-from tshirt_assets.evidence.drift import refuse_drift
-from tshirt_assets.evidence.errors import EvidenceError
-from tshirt_assets.evidence.files import write_evidence
+from tshirt_assets.evidence.asked import EvidenceOptions
+from tshirt_assets.evidence.copied_rows import nearest_questions, source_frame, source_rows
+from tshirt_assets.evidence.evidence_error import EvidenceError
+from tshirt_assets.evidence.evidence_files import write_evidence
+from tshirt_assets.evidence.figures import Evidence
 from tshirt_assets.evidence.kinds import SourceRow
-from tshirt_assets.evidence.lending import lend_scores
+from tshirt_assets.evidence.lending import has_lent_calibration, lend_constants, lend_scores
 from tshirt_assets.evidence.measure import measure
-from tshirt_assets.evidence.options import EvidenceOptions
+from tshirt_assets.evidence.measured_again import refuse_drift
+from tshirt_assets.evidence.planted_copy import PlantedCopy, make_copy
 from tshirt_assets.evidence.planting import plant
-from tshirt_assets.evidence.results import Evidence
 from tshirt_assets.evidence.scored import ScoredCopy, scored_copy
-from tshirt_assets.evidence.sources import nearest_rows, source_frame, source_rows
 from tshirt_assets.incremental.catalog import (
+    ASSETS,
+    CALIBRATION,
     EMBEDDINGS,
     EVIDENCE,
     SAMPLES,
@@ -49,7 +52,13 @@ def plan_evidence(
     Raises `EvidenceError` where nothing can be planted, and what `plan_corpus` does.
     """
     _, copies = planted_copies(instance, config, options)
-    return [plan_corpus(copy.config) for copy in copies]
+    store = Store(config.store, config.storage_options)
+    plans = []
+    for copy in copies:
+        plan, names = plan_corpus(copy.config), scoring_assets(store, config, copy.config)
+        kept = tuple(asset for asset in plan.assets if asset.asset in names)
+        plans.append(replace(plan, assets=kept, skipped=()))
+    return plans
 
 
 def make_evidence(
@@ -64,7 +73,7 @@ def make_evidence(
     or stored scores are not what the model gives.
     """
     rows, copies = planted_copies(instance, config, options)
-    scored = [_scored(copy) for copy in copies]
+    scored = [_scored(config, copy) for copy in copies]
     found = measure(config, options, rows, scored)
     folder = write_evidence(found, config)
     _run(instance, config, [EVIDENCE.name], "its figures are written, but the asset is not made")
@@ -81,7 +90,7 @@ def planted_copies(
     scores = CorpusScores(store, config, _registered(instance, config), logger)
     frame = source_frame(scores, options)
     rows = source_rows(frame)
-    nearest = nearest_rows(scores, rows)
+    nearest = nearest_questions(scores, rows)
     copies = []
     for seed in options.all_seeds:
         planting = plant(rows, nearest, kinds=options.kinds, rate=options.rate, seed=seed)
@@ -93,6 +102,7 @@ def planted_copies(
         copy = make_copy(config, frame, planting)
         ids = set(frame["sample_id"]) - planting.kinds.keys()
         lent = lend_scores(store, config.name, copy.config.name, ids)
+        lend_constants(store, config, copy.config)
         say(
             f"{copy.config.name}: {frame.height:,} rows, {len(planting.kinds):,} of them corrupted;"
             f" {lent:,} are scored already"
@@ -101,21 +111,31 @@ def planted_copies(
     return rows, copies
 
 
-def _scored(copy: PlantedCopy) -> ScoredCopy:
+def _scored(corpus: CorpusConfig, copy: PlantedCopy) -> ScoredCopy:
     """Score a copy through the ordinary assets, and read what came of it."""
     config = copy.config
-    unused = (SELECTED_SUBSET, SEARCH)  # rows are selected here, and nobody searches a copy
-    names = [record.name for record in needed_assets(config) if record not in unused]
+    store = Store(config.store, config.storage_options)
     with dg.DagsterInstance.ephemeral() as instance:
-        made = dict.fromkeys([*names, EMBEDDINGS.name])
-        _run(instance, config, [*made], "its planted rows could not be scored")
-        store = Store(config.store, config.storage_options)
+        names = scoring_assets(store, corpus, config)
+        _run(instance, config, names, "its planted rows could not be scored")
         scores = CorpusScores(store, config, _registered(instance, config), logger)
         found = scored_copy(copy, scores, load_embedder(config.embedder))
     whole = found.frame.drop_nulls("ifd")
     samples = read_samples_by_id(store, config.name, whole)
     refuse_drift(whole, samples, load_causal_lm(config.scorer), config.prompt_format)
     return found
+
+
+def scoring_assets(store: Store, config: CorpusConfig, copy: CorpusConfig) -> list[str]:
+    """The assets that score a copy, without the calibration where the corpus's was lent.
+
+    Rows are selected by what measures them, and nobody searches a copy.
+    """
+    unused = {SELECTED_SUBSET.name, SEARCH.name}
+    if has_lent_calibration(store, config, copy):
+        unused.add(CALIBRATION.name)
+    wanted = {record.name for record in needed_assets(copy)} | {EMBEDDINGS.name}
+    return [name for name in ASSETS if name in wanted - unused]
 
 
 def _run(

@@ -1,14 +1,22 @@
-"""Evidence as tables: lines of at most 80 columns for a terminal, and Markdown with intervals."""
+"""Evidence in words: lines of at most 80 columns for a terminal, and a page of Markdown."""
 
-import math
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import Final
 
+from tshirt_assets.evidence.evidence_tables import (
+    against_table,
+    auc_table,
+    interval,
+    planted_table,
+    ruled_out_table,
+    shares_table,
+    short_share,
+)
+from tshirt_assets.evidence.figures import ALL_KINDS, CLEAN, Evidence
+from tshirt_assets.evidence.intervals import Estimate
 from tshirt_assets.evidence.measure import SCORES
-from tshirt_assets.evidence.results import ALL_KINDS, CLEAN, Evidence
-from tshirt_assets.evidence.statistics import Estimate
-from tshirt_assets.export.escaping import markdown, markdown_lines
+from tshirt_assets.export.escaping import markdown
 
 COLUMNS: Final = 80
 FIRST: Final = 17  # columns of a line's name
@@ -17,19 +25,19 @@ MARKS: Final = {"more": "+", "fewer": "-", "": " "}
 
 def evidence_lines(found: Evidence) -> Iterator[str]:
     """The evidence for a terminal."""
-    yield from _wrapped(headline(found))
+    yield from _wrapped(planted_sentence(found))
     yield ""
     yield "chance that a corrupted row scores above a clean one; *: .5 outside its interval"
     yield from _auc_lines(found)
     yield ""
-    yield f"corrupted share of what is selected; base rate {_short(found.base)}"
+    yield f"corrupted share of what is selected; base rate {short_share(found.base)}"
     yield "- fewer, + more than random, by the 95 % interval in brackets"
     yield from _share_lines(found)
     yield ""
     yield from _wrapped(*sentences(found), *found.limits)
 
 
-def headline(found: Evidence) -> str:
+def planted_sentence(found: Evidence) -> str:
     """What was planted, in a sentence."""
     seeds = found.options["seeds"]
     copies = "a copy" if seeds == 1 else f"{seeds} copies"
@@ -53,74 +61,27 @@ def evidence_markdown(found: Evidence) -> str:
     """The evidence as Markdown, with all intervals."""
     parts = [
         f"# Evidence for the corpus {markdown(found.corpus)}",
-        f"{markdown(headline(found))}. Intervals hold 95 %.",
-        planted_markdown(found),
+        f"{markdown(planted_sentence(found))}. Intervals hold 95 %.",
+        planted_table(found).markdown(),
         "## What the scores do with corrupted rows",
         "The chance that a corrupted row scores above one that is not (AUC, ties half). "
         "1: all corrupted rows above all others; 0: all below; .5: the score does not tell.",
-        auc_markdown(found),
+        auc_table(found).markdown(),
         "Share of rows that the rule `IFD below 1` takes out:",
-        ruled_out_markdown(found),
+        ruled_out_table(found).markdown(),
         "## What is selected",
-        f"The corrupted share of each selection; a random one has {_short(found.base)}. `fewer` "
-        "and `more`: than random, by the interval. Recipes first, then what they have to beat.",
-        shares_markdown(found),
+        f"The corrupted share of each selection; a random one has {short_share(found.base)}. "
+        "fewer, more: than random, by the interval. Recipes first, then what they have to beat.",
+        shares_table(found).markdown(),
         *(f"- {markdown(sentence)}" for sentence in sentences(found)),
         f"## {markdown(found.lead)} against every other rule",
         f"The corrupted share of `{found.lead}` less that of the rule: below 0, it selects fewer. "
         "Intervals are over rows, drawn for both at once.",
-        against_markdown(found),
+        against_table(found).markdown(),
         "## What this cannot tell",
         "\n".join(f"- {markdown(sentence)}" for sentence in found.limits),
     ]
     return "\n\n".join(parts).replace("\n\n- ", "\n- ") + "\n"
-
-
-def planted_markdown(found: Evidence) -> str:
-    """What was planted."""
-    rows = [
-        [f"`{kind.name}`", kind.meaning, f"{kind.planted:,}", f"{kind.possible:,}"]
-        for kind in found.kinds
-    ]
-    return markdown_lines(["kind", "in place of the response", "planted", "possible"], rows)
-
-
-def auc_markdown(found: Evidence) -> str:
-    """AUC by kind and score."""
-    kinds = [*next(iter(found.auc.values()))]
-    rows = [
-        [f"`{kind}`", *(_full(found.auc[score][kind]) for score in found.auc)] for kind in kinds
-    ]
-    return markdown_lines(["kind", *(SCORES[score] for score in found.auc)], rows)
-
-
-def ruled_out_markdown(found: Evidence) -> str:
-    """Rows ruled out by IFD, by kind."""
-    kinds = [*found.ruled_out]
-    return markdown_lines(
-        [f"`{kind}`" for kind in kinds], [[_full(found.ruled_out[kind]) for kind in kinds]]
-    )
-
-
-def shares_markdown(found: Evidence) -> str:
-    """Corrupted shares by rule and budget."""
-    rows = []
-    for rule, meaning in found.rules.items():
-        cells = []
-        for budget in found.budgets:
-            word = found.shares[rule][budget].against(found.base)
-            cells.append(f"{_full(found.shares[rule][budget])} {word}".rstrip())
-        rows.append([f"`{rule}`", markdown(meaning), *cells])
-    return markdown_lines(["rule", "selects", *(f"{b:.0%}" for b in found.budgets)], rows)
-
-
-def against_markdown(found: Evidence) -> str:
-    """Differences from the lead by rule and budget."""
-    rows = [
-        [f"`{rule}`", *(_full(one, signed=True) for one in by_budget.values())]
-        for rule, by_budget in found.against.items()
-    ]
-    return markdown_lines(["rule", *(f"{budget:.0%}" for budget in found.budgets)], rows)
 
 
 def _auc_lines(found: Evidence) -> Iterator[str]:
@@ -135,7 +96,7 @@ def _auc_lines(found: Evidence) -> Iterator[str]:
     for kind in next(iter(found.auc.values())):
         cells = "".join(f"{_starred(found.auc[score][kind]):>{width}}" for score in found.auc)
         yield f"{kind:<{FIRST}}{planted[kind]:>5}{cells}"
-    ruled = {kind: _short(one.value) for kind, one in found.ruled_out.items()}
+    ruled = {kind: short_share(one.value) for kind, one in found.ruled_out.items()}
     others = ", ".join(f"{kind} {text}" for kind, text in ruled.items() if kind != CLEAN)
     yield from _wrapped(f"ruled out by an IFD of 1 or above: clean {ruled[CLEAN]}; {others}")
 
@@ -147,7 +108,9 @@ def _share_lines(found: Evidence) -> Iterator[str]:
         cells = []
         for budget in found.budgets:
             one = found.shares[rule][budget]
-            cells.append(f"{_short(one.value)} [{_range(one)}]{MARKS[one.against(found.base)]}")
+            cells.append(
+                f"{short_share(one.value)} [{interval(one)}]{MARKS[one.against(found.base)]}"
+            )
         name = rule if len(rule) <= FIRST + 2 else f"{rule[: FIRST + 1]}…"
         yield f"{name:<{FIRST + 3}}" + "".join(f"{cell:>{width}}" for cell in cells)
 
@@ -159,29 +122,7 @@ def _in_words(verdict: str) -> str:
 
 
 def _starred(one: Estimate) -> str:
-    return _short(one.value) + ("*" if one.against(0.5) else " ")
-
-
-def _full(one: Estimate, *, signed: bool = False) -> str:
-    if math.isnan(one.value):
-        return "–"
-    value = f"{one.value:+.2f}".replace("-", "−") if signed else _short(one.value)
-    return f"{value} ({_range(one)})"
-
-
-def _range(one: Estimate) -> str:
-    return f"{_short(one.low)}–{_short(one.high)}" if one.low >= 0 else _signed_range(one)
-
-
-def _signed_range(one: Estimate) -> str:
-    return f"{one.low:+.2f} to {one.high:+.2f}".replace("-", "−")
-
-
-def _short(value: float) -> str:
-    """A share with two decimals and no leading zero."""
-    if math.isnan(value):
-        return "–"
-    return f"{value:.2f}".removeprefix("0") if value < 0.995 else "1.0"
+    return short_share(one.value) + ("*" if one.against(0.5) else " ")
 
 
 def _wrapped(*texts: str) -> Sequence[str]:

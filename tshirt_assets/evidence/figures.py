@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from tshirt_assets.evidence.errors import EvidenceError
-from tshirt_assets.evidence.statistics import Estimate
+from tshirt_assets.evidence.evidence_error import EvidenceError
+from tshirt_assets.evidence.intervals import Estimate
 
 FORMAT: Final = 1
 """Of the values; raised when a reader of earlier ones would misread them."""

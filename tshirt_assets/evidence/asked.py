@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from tshirt_assets.config.messages import did_you_mean
-from tshirt_assets.evidence.errors import EvidenceError
+from tshirt_assets.evidence.evidence_error import EvidenceError
 from tshirt_assets.evidence.kinds import KINDS
 
 SHARES: Final = (0.05, 0.10, 0.20)

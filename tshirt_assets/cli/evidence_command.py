@@ -60,16 +60,16 @@ def evidence_command(
     Says how each score ranks corrupted rows, and how many of them each recipe and each baseline
     selects, with intervals. Nothing of CORPUS itself changes. Run again to continue.
     """
-    from tshirt_assets.evidence.options import EvidenceOptions
+    from tshirt_assets.evidence.asked import EvidenceOptions
 
     with ending_soon() as ending:
-        from tshirt_assets.commands.evidence import make_evidence, plan_evidence
         from tshirt_assets.commands.instance import open_instance
         from tshirt_assets.commands.plan import plan_lines
+        from tshirt_assets.commands.proving import make_evidence, plan_evidence
         from tshirt_assets.commands.run_events import cancel_runs
         from tshirt_assets.commands.text import near
+        from tshirt_assets.evidence.evidence_text import evidence_lines
         from tshirt_assets.evidence.kinds import KINDS
-        from tshirt_assets.evidence.tables import evidence_lines
 
         named = tuple(name.strip() for text in kinds for name in text.split(","))
         options = EvidenceOptions(named or tuple(KINDS), rate, rows, seed, seeds)

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binomtest, rankdata
 from sklearn.metrics import roc_auc_score
 
-from tshirt_assets.evidence.statistics import Estimate, Marked, auc, difference, draws, share
+from tshirt_assets.evidence.intervals import Estimate, Marked, auc, difference, draws, share
 
 RNG = np.random.default_rng(3)
 

@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 
 from tshirt_assets.corpus.sample import split_turn_fields
-from tshirt_assets.evidence.errors import EvidenceError
+from tshirt_assets.evidence.asked import FEWEST_ROWS, EvidenceOptions
+from tshirt_assets.evidence.evidence_error import EvidenceError
 from tshirt_assets.evidence.kinds import SourceRow
-from tshirt_assets.evidence.options import FEWEST_ROWS, EvidenceOptions
 from tshirt_assets.incremental.corpus_scores import CorpusScores
 from tshirt_assets.incremental.stored_rows import embedded_text
 from tshirt_assets.selection.methods import random_draw
@@ -50,7 +50,7 @@ def source_rows(frame: pl.DataFrame) -> list[SourceRow]:
     ]
 
 
-def nearest_rows(scores: CorpusScores, rows: Sequence[SourceRow]) -> dict[str, str]:
+def nearest_questions(scores: CorpusScores, rows: Sequence[SourceRow]) -> dict[str, str]:
     """The id of the row with the nearest question, by sample id, without near-duplicates."""
     from tshirt_assets.selection.nearest import nearest
 

@@ -13,8 +13,8 @@ from typing import Any, Final
 import polars as pl
 
 from tshirt_assets.config import ColumnOptions, CorpusConfig, Recipe
+from tshirt_assets.evidence.asked import SHARES
 from tshirt_assets.evidence.baselines import RULES
-from tshirt_assets.evidence.options import SHARES
 from tshirt_assets.evidence.planting import Planting
 from tshirt_assets.export.formats import messages_record
 from tshirt_assets.export.turns import with_tools_text, with_turn_fields_in_messages
@@ -36,6 +36,7 @@ OTHER_OPTIONS: Final[Mapping[str, Any]] = {
     "automation": None,
     "checks": "warn",
     "max_bad_share": 1.0,
+    "tau_tolerance": 0.999,  # tau stays that of the corpus, where it was lent
     "on_incomplete": "fail",
 }
 """What a copy has in place of the options of its corpus."""

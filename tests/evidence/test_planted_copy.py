@@ -10,9 +10,9 @@ from tshirt_assets.config import CorpusConfig, Recipe
 from tshirt_assets.corpus.readers import read_shard
 from tshirt_assets.corpus.sample import to_table
 from tshirt_assets.corpus.shards import discover_shards
-from tshirt_assets.evidence.copy import make_copy, rules_of
+from tshirt_assets.evidence.copied_rows import source_rows
+from tshirt_assets.evidence.planted_copy import make_copy, rules_of
 from tshirt_assets.evidence.planting import Planting
-from tshirt_assets.evidence.sources import source_rows
 from tshirt_assets.store.frames import to_frame
 
 

@@ -1,16 +1,24 @@
 """The files of evidence beside the exports of a corpus, and the way back from them."""
 
 import json
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Final
 
 from tshirt_assets.config import CorpusConfig
-from tshirt_assets.evidence.errors import EvidenceError
+from tshirt_assets.evidence.evidence_error import EvidenceError
+from tshirt_assets.evidence.evidence_tables import (
+    against_table,
+    auc_table,
+    planted_table,
+    ruled_out_table,
+    shares_table,
+)
+from tshirt_assets.evidence.evidence_text import evidence_markdown, planted_sentence, sentences
+from tshirt_assets.evidence.figures import Evidence
 from tshirt_assets.evidence.plot import shares_svg
-from tshirt_assets.evidence.results import Evidence
-from tshirt_assets.evidence.tables import evidence_markdown
-from tshirt_assets.export.escaping import visible
+from tshirt_assets.export.escaping import one_line
 from tshirt_assets.incremental.leftovers import staged_file
 
 FOLDER: Final = "_evidence"  # no recipe's name begins like this
@@ -19,8 +27,10 @@ TABLES: Final = "evidence.md"
 PLOT: Final = "evidence.svg"
 PAGE: Final = "evidence.html"
 STYLE: Final = (
-    ":root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;"
-    "margin:2rem auto;padding:0 1rem}svg{max-width:100%;height:auto}pre{overflow-x:auto}"
+    ":root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:64rem;"
+    "margin:2rem auto;padding:0 1rem}div{overflow-x:auto}table{border-collapse:collapse}"
+    "th,td{padding:.2rem .6rem;text-align:left;border-bottom:1px solid #8884;vertical-align:top;"
+    "font-variant-numeric:tabular-nums}tbody th{font-weight:600;white-space:nowrap}"
 )
 
 
@@ -68,11 +78,32 @@ def read_evidence(config: CorpusConfig) -> Evidence:
 
 
 def evidence_page(found: Evidence) -> str:
-    """One page: the plot, then all tables as they are in the Markdown file."""
+    """One page: what was planted, the plot, the verdicts, all tables, the limits."""
     title = f"Evidence: {found.corpus}"
+    sections = {
+        "What was planted": planted_table(found),
+        "Corrupted share of what is selected": shares_table(found),
+        f"{found.lead} less every other rule": against_table(found),
+        "Chance that a corrupted row scores above one that is not (AUC)": auc_table(found),
+        "What the rule IFD below 1 takes out": ruled_out_table(found),
+    }
+    tables = [
+        f"<h2>{_text(name)}</h2><div>{table.html()}</div>" for name, table in sections.items()
+    ]
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{_text(title)}</title>'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<style>{STYLE}</style><body><h1>{escape(title)}</h1>{shares_svg(found)}"
-        f"<pre>{escape(visible(evidence_markdown(found)))}</pre></body></html>\n"
+        f"<style>{STYLE}</style><body><main><h1>{_text(title)}</h1>"
+        f"<p>{_text(planted_sentence(found))}. Intervals hold 95 %; fewer and more are than a "
+        f"random selection, which has {found.base:.2f}.</p>{_list([*sentences(found)])}"
+        f"<div>{shares_svg(found)}</div>{''.join(tables)}"
+        f"<h2>What this cannot tell</h2>{_list(found.limits)}</main></body></html>\n"
     )
+
+
+def _list(sentences: Sequence[str]) -> str:
+    return f"<ul>{''.join(f'<li>{_text(one)}</li>' for one in sentences)}</ul>"
+
+
+def _text(value: str) -> str:
+    return escape(one_line(value))

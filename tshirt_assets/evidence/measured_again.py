@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from tshirt_assets.corpus.sample import Sample
-from tshirt_assets.evidence.errors import EvidenceError
+from tshirt_assets.evidence.evidence_error import EvidenceError
 from tshirt_assets.incremental.stored_rows import tokenize_rows
 from tshirt_assets.selection.methods import random_draw
 

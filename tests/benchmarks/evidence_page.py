@@ -1,0 +1,139 @@
+"""Evidence for the sample corpus, and for real rows where there are some: docs/evidence.md.
+
+    make evidence                              # the sample corpus: minutes on two idle cores
+    make evidence EVIDENCE_ROWS=folder         # and every .jsonl file there, a corpus of its own
+    make evidence EVIDENCE="--rows 200"        # fewer rows of each; says so
+
+FOLDER/corpus.yaml gives the options of its corpora. Everything that is run is on the page, with the
+hypotheses of `evidence_hypotheses`, which were there before. Running it again reuses all scores.
+"""
+
+import argparse
+import resource
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.benchmarks.evidence_hypotheses import HYPOTHESES
+from tshirt_assets.commands.instance import open_instance
+from tshirt_assets.commands.proving import make_evidence
+from tshirt_assets.config import CorpusConfig, Recipe
+from tshirt_assets.evidence.asked import EvidenceOptions
+from tshirt_assets.evidence.evidence_tables import (
+    against_table,
+    auc_table,
+    planted_table,
+    ruled_out_table,
+    shares_table,
+)
+from tshirt_assets.evidence.evidence_text import planted_sentence, sentences
+from tshirt_assets.evidence.figures import Evidence
+from tshirt_assets.evidence.plot import shares_svg
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "evidence.md"
+IMAGES = ROOT / "docs" / "images"
+BEGIN, END = "<!-- figures: make evidence -->\n", "<!-- end of figures -->\n"
+SAMPLED_ROWS = 60
+SAMPLED = {
+    "tshirt-sampled": Recipe(method="tshirt", budget=0.05, estimator="sampled"),
+    "tshirt": Recipe(method="tshirt", budget=0.05, estimator="analytic"),
+}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A corpus with its title, what it is run with, and whether hypotheses are about it."""
+
+    title: str
+    config: CorpusConfig
+    options: EvidenceOptions
+    judged: bool = True
+
+
+def trials(folder: Path | None, rows: int, seeds: int, sampled: bool) -> Iterator[Trial]:
+    """The corpora of the page."""
+    sample = CorpusConfig.from_yaml(ROOT / "data" / "corpus.yaml")
+    yield Trial("The sample corpus", sample, EvidenceOptions(rows=rows, seeds=seeds))
+    if sampled:
+        config = sample.model_copy(
+            update={
+                "recipes": SAMPLED,
+                "robustness": sample.robustness.model_copy(update={"neighbours": 10}),
+            }
+        )
+        options = EvidenceOptions(rows=min(rows, SAMPLED_ROWS), seed=100)
+        yield Trial("Sampled against analytic", config, options, judged=False)
+    if folder is None:
+        return
+    config = CorpusConfig.from_yaml(folder / "corpus.yaml")
+    for file in sorted(folder.glob("*.jsonl")):
+        named = {"name": f"{config.name}_{file.stem}", "paths": (str(file),)}
+        own = config.model_copy(update=named)
+        yield Trial(f"Real rows: {file.stem}", own, EvidenceOptions(rows=rows, seeds=seeds))
+
+
+def section(trial: Trial, found: Evidence, seconds: float) -> str:
+    """The section of a corpus on the page; its plot is written beside it."""
+    image = IMAGES / f"evidence_{found.corpus}{'' if trial.judged else '_sampled'}.svg"
+    image.write_text(shares_svg(found) + "\n", encoding="utf-8")
+    parts = [
+        f"### {trial.title}",
+        f"{planted_sentence(found)}. Seconds of CPU for what was not stored yet: {seconds:,.0f}.",
+        planted_table(found).markdown(),
+        f"![Corrupted share of every selection, at each budget](images/{image.name})",
+        "Corrupted share of what is selected; `fewer` and `more` are than random:",
+        shares_table(found).markdown(),
+        "\n".join(f"- {sentence}" for sentence in sentences(found)),
+        f"Corrupted share of `{found.lead}` less that of another rule (below 0: fewer):",
+        against_table(found).markdown(),
+        "AUC, the chance that a corrupted row scores above one that is not:",
+        auc_table(found).markdown(),
+        "Share of rows with an IFD of 1 or above, which the filter takes out:",
+        ruled_out_table(found).markdown(),
+        "\n".join(f"- {sentence}" for sentence in found.limits),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def hypotheses(found: Sequence[tuple[Trial, Evidence]]) -> str:
+    """The hypotheses, and what became of them in each corpus."""
+    judged = [(trial, one) for trial, one in found if trial.judged]
+    head = ["hypothesis", *(trial.title for trial, _ in judged)]
+    rows = [[one.text, *(one.outcome(figures) for _, figures in judged)] for one in HYPOTHESES]
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def main() -> None:
+    """Run all trials and write the page's figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", nargs="?", type=Path, help="of real rows and a corpus.yaml")
+    parser.add_argument("--rows", type=int, default=2_000, help="most rows of a copy")
+    parser.add_argument("--seeds", type=int, default=1, help="copies of each corpus")
+    parser.add_argument("--no-sampled", action="store_true", help="leave the sampled trial out")
+    asked = parser.parse_args()
+    found, sections = [], []
+    for trial in trials(asked.folder, asked.rows, asked.seeds, not asked.no_sampled):
+        before = _cpu()
+        with open_instance(trial.config) as instance:
+            figures, _ = make_evidence(instance, trial.config, trial.options)
+        found.append((trial, figures))
+        sections.append(section(trial, figures, _cpu() - before))
+        _write("\n".join([hypotheses(found), *sections]))
+
+
+def _write(figures: str) -> None:
+    """Put the figures between the page's marks; all else on it is written by hand."""
+    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
+    _, after = rest.split(END)
+    PAGE.write_text(f"{before}{BEGIN}\n{figures}\n{END}{after}", encoding="utf-8")
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+if __name__ == "__main__":
+    main()
