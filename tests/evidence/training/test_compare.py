@@ -14,9 +14,9 @@ import torch
 
 from tests.corpora import RECIPES, Corpus, make_rows
 from tshirt_assets.config import CausalLMOptions
-from tshirt_assets.evidence.errors import EvidenceError
+from tshirt_assets.evidence.evidence_error import EvidenceError
 from tshirt_assets.evidence.training import compare, lab
-from tshirt_assets.evidence.training.contestants import Contestant, line_up, nearest_rows
+from tshirt_assets.evidence.training.contestants import Contestant, line_up, most_similar
 from tshirt_assets.evidence.training.held_out import hold_out
 from tshirt_assets.evidence.training.lab import Lab
 from tshirt_assets.evidence.training.training_plan import TrainingPlan
@@ -77,15 +77,15 @@ def test_nobody_selects_held_out_rows_and_everyone_selects(scores: CorpusScores)
     assert len(oracle.sample_ids) == 5
 
 
-def test_the_oracle_takes_the_nearest_rows_of_each_in_turn() -> None:
+def test_the_oracle_takes_the_most_similar_of_each_in_turn() -> None:
     at = {"x": 0, "y": 90, "a": 5, "b": 10, "c": 44, "d": 80, "e": 300}  # degrees
 
     def vectors(ids: Sequence[str]) -> np.ndarray:
         angles = np.radians([at[i] for i in ids])
         return np.stack([np.cos(angles), np.sin(angles)], axis=1) * [[len(ids)]]
 
-    assert nearest_rows(vectors, ["x", "y"], list("abcde"), 4) == ("a", "d", "b", "c")
-    assert nearest_rows(vectors, ["x"], list("abcde"), 9) == tuple("abced")
+    assert most_similar(vectors, ["x", "y"], list("abcde"), 4) == ("a", "d", "b", "c")
+    assert most_similar(vectors, ["x"], list("abcde"), 9) == tuple("abced")
 
 
 def test_the_comparison_is_matched_and_says_what_it_found(

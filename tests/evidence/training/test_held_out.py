@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tshirt_assets.evidence.errors import EvidenceError
+from tshirt_assets.evidence.evidence_error import EvidenceError
 from tshirt_assets.evidence.training.held_out import hold_out, stratified
 
 ROWS = st.lists(

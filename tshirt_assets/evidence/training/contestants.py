@@ -62,14 +62,14 @@ def line_up(
     if planted:
         chosen.append(control("oracle", "oracle", {*held_out.ids, *planted}, seed=0))
     elif _has_embeddings(scores):
-        nearest = nearest_rows(scores.vectors, held_out.validation, ids, count)
+        nearest = most_similar(scores.vectors, held_out.validation, ids, count)
         chosen.append(Contestant("oracle", nearest, "oracle"))
     if full:
         chosen.append(Contestant("full", tuple(ids), "full"))
     return chosen
 
 
-def nearest_rows(
+def most_similar(
     vectors: Vectors, wanted: Sequence[str], candidates: Sequence[str], count: int
 ) -> tuple[str, ...]:
     """The `count` candidates that are most similar to the wanted rows, by cosine.

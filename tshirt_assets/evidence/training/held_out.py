@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from tshirt_assets.evidence.errors import EvidenceError
+from tshirt_assets.evidence.evidence_error import EvidenceError
 
 LENGTHS: Final = 3  # classes of length with equally many rows
 LARGEST_SHARE: Final = 4  # at most one row in so many is held out

@@ -12,7 +12,7 @@ from tshirt_assets.corpus.files import read_records
 from tshirt_assets.corpus.rows import samples_of
 from tshirt_assets.corpus.sample import Sample
 from tshirt_assets.corpus.status import Status
-from tshirt_assets.evidence.errors import EvidenceError
+from tshirt_assets.evidence.evidence_error import EvidenceError
 from tshirt_assets.evidence.training.held_out import stratified
 
 MOST_RECORDS: Final = 10_000  # of the file that are looked at

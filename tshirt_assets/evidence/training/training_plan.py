@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tshirt_assets.evidence.errors import EvidenceError
+from tshirt_assets.evidence.evidence_error import EvidenceError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +18,7 @@ class TrainingPlan:
     """
 
     seeds: int = 3
-    learning_rates: tuple[float, ...] = (2e-4, 6e-4, 2e-3)
+    learning_rates: tuple[float, ...] = (2e-4, 6e-4)
     epochs: int = 2
     layers: int = 2
     held_out: int = 60

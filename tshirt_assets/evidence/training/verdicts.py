@@ -136,7 +136,7 @@ class TrainingEvidence:
             if v.part == "test"
         )
         tests = sum(v.part == "test" for v in compared)
-        if at_edge and len(plan.learning_rates) > 1:
+        if at_edge and len(plan.learning_rates) > 2:
             yield f"the best rate was the lowest or highest tried in {at_edge} of {tests} lines"
         yield f"of {len(compared)} intervals about {len(compared) / 20:.1f} miss 0 by chance alone"
         yield from self.notes
