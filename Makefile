@@ -3,6 +3,7 @@
 # make test-machines  several processes with PostgreSQL, and a Ray cluster of this machine alone
 # make bench  speed and exactness beside the reference method
 # make bench-host  what a run takes of the CPU where models cost nothing
+# make evidence  what recipes do with corrupted rows, into docs/evidence.md
 # make gpu    what a GPU does, if there is one: right, how fast, how much memory
 PYTHON ?= python3
 VENV   := .venv
@@ -11,7 +12,8 @@ LOWEST := build/lowest
 export DAGSTER_HOME ?= $(CURDIR)/.tshirt/dagster
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: demo test test-all test-lowest test-machines ui lint typecheck bench bench-host gpu clean
+.PHONY: demo test test-all test-lowest test-machines ui lint typecheck bench bench-host evidence gpu \
+	clean
 
 # One stamp per set of extras; the first install takes minutes, later ones nothing.
 $(VENV)/demo.stamp: pyproject.toml constraints.txt
@@ -73,6 +75,10 @@ bench: $(VENV)/dev.stamp
 # 5,000 and 52,000 rows in about half an hour; options: make bench-host HOST="--million"
 bench-host: $(VENV)/dev.stamp
 	env -u DAGSTER_HOME $(BIN)/python -m tests.benchmarks.host $(HOST)
+
+# The figures of docs/evidence.md; real rows: make evidence EVIDENCE_ROWS=folder EVIDENCE="--rows 500"
+evidence: $(VENV)/demo.stamp
+	env -u DAGSTER_HOME $(BIN)/python -m tests.benchmarks.evidence_page $(EVIDENCE_ROWS) $(EVIDENCE)
 
 # About ten minutes on a card, one line without; options: make gpu GPU="--only noise,parity"
 gpu: $(VENV)/dev.stamp

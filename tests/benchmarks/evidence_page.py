@@ -1,11 +1,11 @@
 """Evidence for the sample corpus, and for real rows where there are some: docs/evidence.md.
 
     make evidence                              # the sample corpus: minutes on two idle cores
-    make evidence EVIDENCE_ROWS=folder         # and every .jsonl file there, a corpus of its own
+    make evidence EVIDENCE_ROWS=folder         # and the corpus of folder/corpus.yaml
     make evidence EVIDENCE="--rows 200"        # fewer rows of each; says so
 
-FOLDER/corpus.yaml gives the options of its corpora. Everything that is run is on the page, with the
-hypotheses of `evidence_hypotheses`, which were there before. Running it again reuses all scores.
+Everything that is run is on the page, with the hypotheses of `evidence_hypotheses`, which were
+there before. Running it again reuses all scores.
 """
 
 import argparse
@@ -66,11 +66,8 @@ def trials(folder: Path | None, rows: int, seeds: int, sampled: bool) -> Iterato
         yield Trial("Sampled against analytic", config, options, judged=False)
     if folder is None:
         return
-    config = CorpusConfig.from_yaml(folder / "corpus.yaml")
-    for file in sorted(folder.glob("*.jsonl")):
-        named = {"name": f"{config.name}_{file.stem}", "paths": (str(file),)}
-        own = config.model_copy(update=named)
-        yield Trial(f"Real rows: {file.stem}", own, EvidenceOptions(rows=rows, seeds=seeds))
+    real = CorpusConfig.from_yaml(folder / "corpus.yaml")
+    yield Trial("Real rows", real, EvidenceOptions(rows=rows, seeds=seeds))
 
 
 def section(trial: Trial, found: Evidence, seconds: float) -> str:

@@ -50,9 +50,8 @@ def test_verdicts_are_in_words() -> None:
 def test_the_terminal_has_80_columns() -> None:
     lines = [*evidence_lines(FIGURES)]
     assert max(map(len, lines)) <= 80
-    assert (
-        "refusal            35                          .90*                          .04*" in lines
-    )
+    [line] = [line for line in lines if line.startswith("refusal")]
+    assert line.split() == ["refusal", "35", ".90*", ".04*"]
     [line] = [line for line in lines if line.startswith("tshirt  ")]
     assert line.split() == ["tshirt", ".04", "[.01–.10]-", ".50", "[.30–.70]", ".90", "[.80–.97]+"]
 

@@ -94,6 +94,7 @@ def test_languages_change_within_and_across_scripts(script: str) -> None:
         assert script_of(text) == script
         across = corrupted("other_script", text)
         assert across is not None
+        assert len(across.encode()) <= len(text.encode())
         assert script_of(across) != script
         within = corrupted("other_language", text, question="")
         assert (within is None) is (len(TEXTS[script]) == 1)

@@ -120,6 +120,10 @@ def _by_share(found: Mapping[str, Any]) -> dict[float, Estimate]:
 
 def _estimates(found: Mapping[str, Any]) -> dict[str, Estimate]:
     return {
-        name: Estimate(*(math.nan if number is None else number for number in numbers))
-        for name, numbers in found.items()
+        name: Estimate(_number(value), _number(low), _number(high), n)
+        for name, (value, low, high, n) in found.items()
     }
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

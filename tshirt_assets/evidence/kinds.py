@@ -15,6 +15,7 @@ from tshirt_assets.evidence.texts import FOLLOW_UPS, REFUSALS, TEXTS
 
 KEPT: Final = (0.3, 0.6)  # share of a truncated response
 SHORTEST_CUT: Final = 24  # characters; of less, little would be left to be broken off
+SHORTEST_TEXT: Final = 24  # bytes: in another language even a short response says something
 TRIES: Final = 8
 CAPITALISED_NOUNS: Final = ("de",)  # languages whose capitals do not tell names
 
@@ -89,14 +90,14 @@ def other_language(row: SourceRow, others: Others, draw: Random) -> str | None:
     languages = [language for language in known if language != own]
     if own is None or not languages:
         return None
-    return _of_length(known[draw.choice(languages)], len(row.response), draw)
+    return _as_long(known[draw.choice(languages)], row.response, draw)
 
 
 def other_script(row: SourceRow, others: Others, draw: Random) -> str | None:
     """A text of ours in another script."""
     scripts = [script for script in TEXTS if script != row.script]
     languages = TEXTS[draw.choice(scripts)]
-    return _of_length(languages[draw.choice([*languages])], len(row.response), draw)
+    return _as_long(languages[draw.choice([*languages])], row.response, draw)
 
 
 def refusal(row: SourceRow, others: Others, draw: Random) -> str | None:
@@ -156,14 +157,16 @@ KINDS: Final[Mapping[str, Kind]] = {kind.name: kind for kind in _ALL}
 """Every kind of corruption by its name."""
 
 
-def _of_length(sentences: Sequence[str], length: int, draw: Random) -> str:
-    """Sentences in an order drawn by lot, as many as come near the length; at least one."""
-    text = ""
-    for sentence in draw.sample(sentences, len(sentences)):
-        if text and len(text) + len(sentence) / 2 > length:
-            break
-        text = f"{text} {sentence}".lstrip()
-    return text
+def _as_long(sentences: Sequence[str], response: str, draw: Random) -> str:
+    """Sentences in an order drawn by lot, cut to the bytes of a response.
+
+    Bytes, because a tokenizer makes of other scripts many more tokens than of as many letters.
+    """
+    text = " ".join(draw.sample(sentences, len(sentences)))
+    length = max(SHORTEST_TEXT, len(response.encode()))
+    cut = text.encode()[:length].decode(errors="ignore")
+    whole = cut.rsplit(None, 1)[0] if cut != text and " " in cut else cut
+    return whole.strip()
 
 
 def _other_number(number: str, draw: Random) -> str:
