@@ -2,14 +2,17 @@
 
 import sys
 from contextlib import redirect_stdout
+from dataclasses import asdict
 from functools import partial
 
 import click
 
 from tshirt_assets.cli.shared import AS_JSON, CORPUS, DEFINITIONS, one_line_errors, print_json
+from tshirt_assets.cli.training_options import training_options
 from tshirt_assets.commands.interrupts import ending_soon
 from tshirt_assets.commands.terminal import say
 from tshirt_assets.config import CorpusConfig
+from tshirt_assets.evidence.training.training_plan import TrainingPlan
 
 
 @click.command("evidence")
@@ -43,6 +46,7 @@ from tshirt_assets.config import CorpusConfig
 @DEFINITIONS
 @AS_JSON
 @one_line_errors
+@training_options
 def evidence_command(
     corpus: str,
     kinds: tuple[str, ...],
@@ -52,6 +56,7 @@ def evidence_command(
     seeds: int,
     only_plan: bool,
     as_json: bool,
+    train: TrainingPlan | None,
 ) -> None:
     """Measure what the recipes of CORPUS do with corrupted rows: planted into a copy of its own.
 
@@ -59,7 +64,12 @@ def evidence_command(
     at a stated rate, and is scored as any corpus is; stored scores of the other rows are reused.
     Says how each score ranks corrupted rows, and how many of them each recipe and each baseline
     selects, with intervals. Nothing of CORPUS itself changes. Run again to continue.
+
+    With --train the target model is trained instead, on what every recipe selects.
     """
+    if train:
+        _train(corpus, train, only_plan=only_plan, as_json=as_json)
+        return
     from tshirt_assets.evidence.asked import EvidenceOptions
 
     with ending_soon() as ending:
@@ -90,3 +100,24 @@ def evidence_command(
     else:
         say("\n".join(evidence_lines(found)))
         say(f"\nwritten  {near(folder)}")
+
+
+def _train(corpus: str, plan: TrainingPlan, *, only_plan: bool, as_json: bool) -> None:
+    """`evidence --train`: what trainings on the selections find, or would cost."""
+    from tshirt_assets.commands.comparing import compare_trainings, plan_trainings
+    from tshirt_assets.commands.instance import open_instance
+
+    config = CorpusConfig.from_yaml(corpus)
+    with open_instance(config) as instance, redirect_stdout(sys.stderr):
+        if only_plan:
+            cost = plan_trainings(instance, config, plan)
+        else:
+            found = compare_trainings(instance, config, plan)
+    if only_plan and as_json:
+        print_json(asdict(cost))
+    elif only_plan:
+        say(cost.line)
+    elif as_json:
+        print_json(found.values())
+    else:
+        say(f"\n{found.table()}")

@@ -15,6 +15,7 @@ from pydantic import Field
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.sample import raw_id
 from tshirt_assets.definitions import corpus_files
+from tshirt_assets.evidence.training import fit
 from tshirt_assets.examples import results, training
 from tshirt_assets.export.load import load_subset
 from tshirt_assets.incremental.dataset import open_dataset
@@ -125,8 +126,8 @@ def _sft_model(corpus: CorpusConfig, binding: Binding, folder: Path) -> dg.Asset
             training.tokenize_rows(rows, tokenizer, corpus.prompt_format, longest)
             for rows in (_subset(corpus, recipe), pl.read_parquet(folder / HELD_OUT))
         )
-        before = training.row_losses(model, test)
-        steps = training.fine_tune(
+        before = fit.row_losses(model, test)
+        steps = fit.fine_tune(
             model,
             train,
             **config.model_dump(exclude={"max_length"}),
@@ -140,12 +141,12 @@ def _sft_model(corpus: CorpusConfig, binding: Binding, folder: Path) -> dg.Asset
             tokens=sum(len(row.response_ids) for row in train),
             held_out=[row.sample_id for row in test],
             before=before.tolist(),
-            after=training.row_losses(model, test).tolist(),
+            after=fit.row_losses(model, test).tolist(),
             steps=steps,
         )
         target = folder / recipe
         target.mkdir(parents=True, exist_ok=True)
-        weights = training.thaw_last_layers(model, config.layers)
+        weights = fit.thaw_last_layers(model, config.layers)
         save_file({name: weight.detach() for name, weight in weights.items()}, target / WEIGHTS)
         result.save(target)
         change, error = results.mean_and_error(result.changes)
