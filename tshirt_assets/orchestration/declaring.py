@@ -172,9 +172,7 @@ def _description(binding: Binding, record: AssetRecord) -> str:
         said.append(asked if record.used_by else "No run makes it by itself.")
     if record.name in NEXT:
         said.append(f"**Next:** {NEXT[record.name]}")
-    return "
-
-".join(said)
+    return "\n\n".join(said)
 
 
 @contextmanager
