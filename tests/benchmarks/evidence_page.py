@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "evidence.md"
 IMAGES = ROOT / "docs" / "images"
 BEGIN, END = "<!-- figures: make evidence -->\n", "<!-- end of figures -->\n"
-SAMPLED_ROWS = 60
+SAMPLED_ROWS = 150
 SAMPLED = {
     "tshirt-sampled": Recipe(method="tshirt", budget=0.05, estimator="sampled"),
     "tshirt": Recipe(method="tshirt", budget=0.05, estimator="analytic"),
