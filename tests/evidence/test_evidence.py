@@ -11,13 +11,17 @@ from click.testing import CliRunner
 from tests.corpora import Corpus
 from tests.evidence.conftest import Small
 from tshirt_assets.cli import main
-from tshirt_assets.commands import proving as command
-from tshirt_assets.commands.proving import make_evidence, plan_evidence
+from tshirt_assets.commands.proving import make_evidence
 from tshirt_assets.evidence.asked import EvidenceOptions
 from tshirt_assets.evidence.evidence_error import EvidenceError
 from tshirt_assets.evidence.evidence_files import evidence_folder, evidence_link, read_evidence
 from tshirt_assets.evidence.figures import Evidence
+from tshirt_assets.evidence.measured_again import refuse_drift
+from tshirt_assets.evidence.score_frame import COLUMNS
+from tshirt_assets.evidence.scored import refuse_no_numbers
 from tshirt_assets.incremental.score_table import ScoreTable
+from tshirt_assets.incremental.stored_rows import read_samples_by_id
+from tshirt_assets.models.causal_lm import load_causal_lm
 from tshirt_assets.store.frames import to_frame
 
 OPTIONS = EvidenceOptions(seeds=2)
@@ -74,7 +78,7 @@ def test_an_interrupted_run_continues_and_gives_the_same_again(small: Small, mon
     monkeypatch.setattr(ScoreTable, "score", counted)
     with pytest.raises(KeyboardInterrupt):
         make_evidence(corpus.instance, corpus.config, EvidenceOptions())
-    assert (computed["embeddings"], computed["token_scores"]) == (27, 7)
+    assert (computed["embeddings"], computed["token_scores"]) == (20, 7)
     before = dict(corpus.frame("token_scores").select("sample_id", "ifd").rows())
     now = dict(score_table(corpus, "tiny_evidence_0").select("sample_id", "ifd").rows())
     assert len(before.keys() & now.keys()) == 13
@@ -93,37 +97,39 @@ def test_too_few_rows_are_refused_and_the_asset_says_what_to_do(small: Small) ->
     corpus = small(9)
     with pytest.raises(EvidenceError, match="9 usable rows; 10 are the fewest"):
         make_evidence(corpus.instance, corpus.config, EvidenceOptions())
-    corpus.materialize("samples")
     result = corpus.materialize("evidence", partitions=["tshirt"], succeeds=False)
-    [failure] = [e for e in result.all_events if e.is_step_failure]
+    [failure] = [event for event in result.all_events if event.is_step_failure]
     assert "tshirt-assets evidence" in str(failure.step_failure_data.error)
 
 
-def test_scores_that_are_not_what_the_model_gives_are_refused(small: Small, monkeypatch) -> None:
-    corpus = small(12, recipes={"ifd": {"method": "ifd", "budget": 0.2}})
-    read = command.scored_copy
-
-    def moved(copy, scores, embedder):
-        found = read(copy, scores, embedder)
-        frame = found.frame.with_columns(ifd=pl.col("ifd") + 0.01)
-        return type(found)(found.copy, frame, found.picks)
-
-    monkeypatch.setattr(command, "scored_copy", moved)
+def test_scores_that_are_not_what_the_model_gives_are_refused(small: Small) -> None:
+    corpus = small(10)
+    corpus.register()
+    corpus.materialize("samples", "token_scores")
+    stored = corpus.frame("token_scores").filter(pl.col("status") == "ok").unique("sample_id")
+    stored = stored.select("sample_id", "shard", "ifd", "n_response_tokens")
+    samples = read_samples_by_id(corpus.store, corpus.config.name, stored)
+    model = load_causal_lm(corpus.config.scorer)
+    refuse_drift(stored, samples, model, "plain")
     with pytest.raises(EvidenceError, match="measured again"):
-        make_evidence(corpus.instance, corpus.config, EvidenceOptions(kinds=("refusal",)))
+        refuse_drift(stored.with_columns(pl.col("ifd") + 0.01), samples, model, "plain")
 
 
-def test_a_plan_scores_nothing(small: Small) -> None:
-    corpus = small(12)
-    [plan] = plan_evidence(corpus.instance, corpus.config, EvidenceOptions())
-    assert plan.for_asset("token_scores").rows == 12
-    assert corpus.store.stored("tiny_evidence_0", "token_scores") == []
-    assert not evidence_folder(corpus.config).exists()
+def test_scores_that_are_no_numbers_are_refused() -> None:
+    frame = pl.DataFrame({name: [1.0, None] for name in COLUMNS} | {"sample_id": ["a", "b"]})
+    refuse_no_numbers(frame, "mine")
+    with pytest.raises(EvidenceError, match="miwv of 1 rows of 'mine' is no finite number"):
+        refuse_no_numbers(frame.with_columns(miwv=pl.Series([1.0, float("nan")])), "mine")
 
 
 def test_the_command_prints_tables_of_80_columns_or_json(small: Small) -> None:
     corpus = small(20, recipes={"ifd-5pct": {"method": "ifd", "budget": 0.2}})
     runner = CliRunner(env={"DAGSTER_HOME": str(corpus.home)})
+    planned = runner.invoke(main, ["evidence", str(corpus.file), "--plan", "--json"])
+    [plan] = json.loads(planned.stdout)
+    assert [one["rows"] for one in plan["assets"] if one["asset"] == "token_scores"] == [20]
+    assert corpus.store.stored("tiny_evidence_0", "token_scores") == []
+    assert not evidence_folder(corpus.config).exists()
     ran = runner.invoke(main, ["evidence", str(corpus.file), "--kinds", "refusal,truncated"])
     assert ran.exit_code == 0, ran.stderr
     assert max(len(line) for line in ran.stdout.splitlines()[:-1]) <= 80  # then the folder

@@ -83,14 +83,13 @@ def make_evidence(
 def planted_copies(
     instance: dg.DagsterInstance, config: CorpusConfig, options: EvidenceOptions
 ) -> tuple[list[SourceRow], list[PlantedCopy]]:
-    """Read and embed the rows of the corpus, and write a planted copy of them for every seed."""
-    read = [SAMPLES.name, EMBEDDINGS.name]
-    _run(instance, config, read, "its rows could not be read and embedded")
+    """Read the rows of the corpus, and write a planted copy of them for every seed."""
+    _run(instance, config, [SAMPLES.name], "its rows could not be read")
     store = Store(config.store, config.storage_options)
     scores = CorpusScores(store, config, _registered(instance, config), logger)
     frame = source_frame(scores, options)
     rows = source_rows(frame)
-    nearest = nearest_questions(scores, rows)
+    nearest = nearest_questions(scores, rows, load_embedder(config.embedder))
     copies = []
     for seed in options.all_seeds:
         planting = plant(rows, nearest, kinds=options.kinds, rate=options.rate, seed=seed)

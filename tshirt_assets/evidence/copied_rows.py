@@ -1,6 +1,7 @@
 """The rows of a corpus that a planted copy is made of, and which of them are near each other."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -10,9 +11,14 @@ from tshirt_assets.evidence.asked import FEWEST_ROWS, EvidenceOptions
 from tshirt_assets.evidence.evidence_error import EvidenceError
 from tshirt_assets.evidence.kinds import SourceRow
 from tshirt_assets.incremental.corpus_scores import CorpusScores
+from tshirt_assets.incremental.errors import UpstreamError
+from tshirt_assets.incremental.identity import embeddings_identity
 from tshirt_assets.incremental.stored_rows import embedded_text
 from tshirt_assets.selection.methods import random_draw
 from tshirt_assets.selection.score_tables import usable
+
+if TYPE_CHECKING:
+    from tshirt_assets.models.embedder import LoadedEmbedder
 
 NEAR_DUPLICATE = 0.95
 """Cosine of two questions from which on the answer to one may well be right for the other."""
@@ -50,27 +56,45 @@ def source_rows(frame: pl.DataFrame) -> list[SourceRow]:
     ]
 
 
-def nearest_questions(scores: CorpusScores, rows: Sequence[SourceRow]) -> dict[str, str]:
-    """The id of the row with the nearest question, by sample id, without near-duplicates."""
+def nearest_questions(
+    scores: CorpusScores, rows: Sequence[SourceRow], embedder: "LoadedEmbedder"
+) -> dict[str, str]:
+    """The id of the row with the nearest question, by sample id, without near-duplicates.
+
+    Questions are embedded unless the corpus has their vectors.
+    """
     from tshirt_assets.selection.nearest import nearest
 
-    wanted = {row.sample_id for row in rows}
-    dataset = scores.dataset("embeddings")
-
-    def blocks() -> Iterator[tuple[list[str], np.ndarray]]:
-        for _, batch in dataset.batches(["sample_id", "vector"], "status = 'ok'"):
-            ids = batch.column("sample_id").to_pylist()
-            there = [place for place, one in enumerate(ids) if one in wanted]
-            vectors = batch.column("vector")
-            flat = vectors.flatten().to_numpy().reshape(len(vectors), -1)
-            yield [ids[place] for place in there], flat[there]
-
     config = scores.config
+    known = _stored_vectors(scores, {row.sample_id for row in rows}, embedder)
+    new = [row for row in rows if row.sample_id not in known]
+    if new:
+        vectors = embedder.encode([row.question for row in new])
+        known |= zip((row.sample_id for row in new), vectors, strict=True)
     found = nearest(
-        blocks,
+        lambda: [([*known], np.stack([*known.values()]))],
         exact_up_to=config.exact_neighbours_up_to,
         seed=config.seed,
         device=config.embedder.device,
     )
     pairs = found.frame.filter(pl.col("similarity") < NEAR_DUPLICATE)
     return dict(pairs.select("sample_id", "neighbour_id").iter_rows())
+
+
+def _stored_vectors(
+    scores: CorpusScores, wanted: Collection[str], embedder: "LoadedEmbedder"
+) -> dict[str, np.ndarray]:
+    """The vectors that the corpus has of this embedder, by sample id."""
+    try:
+        dataset = scores.dataset("embeddings")
+    except UpstreamError:  # no recipe needs them
+        return {}
+    if dataset.identity != embeddings_identity(embedder.identity):
+        return {}
+    found: dict[str, np.ndarray] = {}
+    for _, batch in dataset.batches(["sample_id", "vector"], "status = 'ok'"):
+        vectors = batch.column("vector")
+        flat = vectors.flatten().to_numpy().reshape(len(vectors), -1)
+        ids = batch.column("sample_id").to_pylist()
+        found |= {one: flat[at] for at, one in enumerate(ids) if one in wanted}
+    return found

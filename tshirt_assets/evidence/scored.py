@@ -38,7 +38,7 @@ def scored_copy(copy: PlantedCopy, scores: CorpusScores, embedder: "LoadedEmbedd
     missing.
     """
     frame = score_frame(scores, embedder).join(copy.who, on="row", how="inner")
-    _refuse_no_numbers(frame, copy.config.name)
+    refuse_no_numbers(frame, copy.config.name)
     picks: dict[str, dict[float, list[list[str]]]] = {
         rule: {
             share: [scores.selection(name).frame["sample_id"].to_list()]
@@ -59,7 +59,8 @@ def pool_gamma(config: CorpusConfig) -> float:
     return next(gammas, GAMMA)
 
 
-def _refuse_no_numbers(frame: pl.DataFrame, corpus: str) -> None:
+def refuse_no_numbers(frame: pl.DataFrame, corpus: str) -> None:
+    """Raise `EvidenceError` for a score that is neither null nor a finite number."""
     for column in COLUMNS:
         strange = frame.filter(pl.col(column).is_not_null() & ~pl.col(column).is_finite())
         if strange.height:
