@@ -221,6 +221,14 @@ class Recipe(Options):
     diversity: DiversityOptions | SkipJsonSchema[None] = Field(
         default=None, description="Spread the selection over the embedding space."
     )
+    min_relevance: float | None = Field(
+        default=None,
+        ge=0.0,
+        le=1.0,
+        description="Leave out a row whose response fits its instruction no better than this share "
+        "of shuffled pairs (an instruction with another row's response) does, by the cosine of "
+        "their embeddings: 0.95, for one. By default no row is left out for it.",
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
