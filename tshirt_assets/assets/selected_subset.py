@@ -189,6 +189,8 @@ def described(
         "provenance": dg.MetadataValue.json(origin.shown()),
         "dagster/column_schema": column_schema(table.schema),
     }
+    if selection.guard:
+        metadata["guard"] = dg.MetadataValue.json(selection.guard)
     for meaning, share in (origin.stability or {}).items():
         metadata["stability"] = f"{share:.0%} {meaning}"
     return metadata

@@ -20,7 +20,11 @@ from tshirt_assets.incremental.catalog import (
     TOKEN_SCORES,
 )
 from tshirt_assets.incremental.estimates import robust_identity
-from tshirt_assets.incremental.identity import embeddings_identity, loss_identity, relevance_identity
+from tshirt_assets.incremental.identity import (
+    embeddings_identity,
+    loss_identity,
+    relevance_identity,
+)
 from tshirt_assets.models.causal_lm import load_tokenizer
 from tshirt_assets.models.model_files import (
     ModelError,

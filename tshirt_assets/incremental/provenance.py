@@ -5,7 +5,7 @@ from importlib.metadata import version
 from typing import Any
 
 from tshirt_assets import __version__
-from tshirt_assets.config import CorpusConfig
+from tshirt_assets.config import CorpusConfig, Recipe
 from tshirt_assets.incremental.catalog import (
     CALIBRATION,
     CONTENDERS,
@@ -62,6 +62,12 @@ def recorded_options(config: CorpusConfig) -> dict[str, Any]:
     }
 
 
+def _recipe_options(recipe: Recipe) -> dict[str, Any]:
+    """The options of a recipe; those that earlier versions had not only where they are set."""
+    unset = {"min_relevance"} if recipe.min_relevance is None else set()
+    return recipe.model_dump(mode="json", exclude=unset)
+
+
 def recorded_inputs(scores: CorpusScores, name: str) -> dict[str, dict[str, RecordedTable]]:
     """By asset and shard: the version of every table that a recipe's subset was made from."""
     return {
@@ -95,9 +101,7 @@ def made_from(scores: CorpusScores, name: str) -> str:
             if by_robustness and record.needed(config)
         },
         tau=scores.tau,
-        recipes={
-            part: config.recipes[part].model_dump(mode="json") for part in (name, *recipe.fuse)
-        },
+        recipes={part: _recipe_options(config.recipes[part]) for part in (name, *recipe.fuse)},
         options=recorded_options(config),
         exports=[
             *(config.exports, config.export_token_weights, config.report_url),

@@ -15,6 +15,7 @@ from tshirt_assets.selection.methods import METHODS
 from tshirt_assets.selection.quotas import quota_rows
 from tshirt_assets.selection.ranking import rank_rows
 from tshirt_assets.selection.reasons import reasons
+from tshirt_assets.selection.relevance import remarks
 from tshirt_assets.selection.score_tables import ScoreTables
 from tshirt_assets.selection.scores import SCORES
 
@@ -35,6 +36,8 @@ class Selection:
     excluded: rows not selected by reason; with the selected rows they add up to all rows.
     cuts: where robustness decides, the lowest s_ifd_mean of the gamma * b pool and the highest
     s_ifd_std selected from it; for other recipes the last score selected.
+    guard: with `min_relevance`, the relevance that rows must exceed (floor), and what it means
+    here, see `relevance.Pairings.facts`.
     notes: what the user should know (too few eligible rows, a quota not met).
     """
 
@@ -45,6 +48,7 @@ class Selection:
     usable: int
     excluded: dict[str, int] = field(default_factory=dict)
     cuts: dict[str, float] = field(default_factory=dict)
+    guard: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -70,6 +74,9 @@ def select(
     chosen = eligible[taken]
     ranking = _ranking(recipe, ranked, eligible, taken, why_not, budget)
     cuts = {} if chosen.is_empty() else METHODS[recipe.method].order.cuts(eligible, chosen)
+    guard = {}
+    if recipe.min_relevance is not None and tables.pairings is not None:
+        guard = tables.pairings.facts(recipe.min_relevance)
     frame = chosen.with_columns(
         recipe=pl.lit(name),
         rank=pl.int_range(1, chosen.height + 1, dtype=pl.Int64),
@@ -83,7 +90,11 @@ def select(
         usable=ranked.height,
         excluded=_excluded(tables.rows, ranking),
         cuts=cuts,
-        notes=_notes(recipe, ranked, eligible, chosen, budget),
+        guard=guard,
+        notes=[
+            *_notes(recipe, ranked, eligible, chosen, budget),
+            *(remarks(tables.pairings) if guard and tables.pairings is not None else []),
+        ],
     )
 
 

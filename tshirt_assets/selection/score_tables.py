@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tshirt_assets.corpus.status import Status
+
+if TYPE_CHECKING:
+    from tshirt_assets.selection.relevance import Pairings
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +21,14 @@ class ScoreTables:
     ifd_mean of `robust_scores`, and estimator where recipes name theirs. reference: the same from
     `neighbour_deltas`, with the tau of the perturbed rows, for method=reference. others: by table,
     sample_id, status and the table's columns in `scores.SCORES`; `miwv_scores`, for one.
+    pairings: what relevance is held to, for recipes with `min_relevance`.
     """
 
     rows: pl.DataFrame
     robust: pl.DataFrame | None = None
     reference: pl.DataFrame | None = None
     others: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    pairings: "Pairings | None" = None
 
     def of(self, table: str) -> pl.DataFrame | None:
         """The scores that come from a stored table, None where they are not given."""
