@@ -4,7 +4,7 @@
 
 FOLDER holds the files that STRATA names (Alpaca JSON, prompt and response JSONL, ShareGPT). Prints
 a Markdown table per quantile: share left out with a 95 % Wilson interval, each stratum calibrated
-on its own. Needs the embedder of the sample corpus (all-MiniLM-L6-v2); about two minutes on two cores.
+on its own. Needs the embedder of the sample corpus (all-MiniLM-L6-v2); a few minutes on two cores.
 """
 
 import argparse

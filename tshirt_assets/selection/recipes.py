@@ -28,7 +28,8 @@ class Selection:
     """What one recipe selected, and what became of every other row.
 
     frame: one line per selected row in order of rank: sample_id, shard, row, domain, recipe, rank
-    (1..b), score, reason, and the columns of `SCORES` (null where not known).
+    (1..b), score, reason, and the columns of `SCORES` (null where not known; relevance only where a
+    recipe has `min_relevance`).
     ranking: one line per usable row, sorted by sample_id: sample_id, shard, row, domain, score,
     position (null where the recipe rules the row out), eligible, selected, excluded (the reason;
     null on selected rows), kept_at (smallest budget in rows, from this one on, that would select
@@ -74,7 +75,9 @@ def select(
     chosen = eligible[taken]
     ranking = _ranking(recipe, ranked, eligible, taken, why_not, budget)
     cuts = {} if chosen.is_empty() else METHODS[recipe.method].order.cuts(eligible, chosen)
-    guard = {}
+    guard, columns = {}, [*SCORES]
+    if recipe.min_relevance is None:  # without it subsets are what they were in earlier versions
+        columns.remove("relevance")
     if recipe.min_relevance is not None and tables.pairings is not None:
         guard = tables.pairings.facts(recipe.min_relevance)
     frame = chosen.with_columns(
@@ -84,7 +87,7 @@ def select(
     )
     return Selection(
         recipe=name,
-        frame=frame.select(*PLACE, "recipe", "rank", "score", "reason", *SCORES),
+        frame=frame.select(*PLACE, "recipe", "rank", "score", "reason", *columns),
         ranking=ranking,
         budget=budget,
         usable=ranked.height,
