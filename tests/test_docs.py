@@ -36,7 +36,11 @@ from tshirt_assets.config import CorpusConfig, parse_config
 from tshirt_assets.corpus.readers import read_shard
 from tshirt_assets.corpus.shards import discover_shards
 
-SERVERS = ("explore", "reports", "push")  # commands of tshirt-assets that do not end, or want another server
+SERVERS = (
+    "explore",
+    "reports",
+    "push",
+)  # commands of tshirt-assets that do not end, or want another server
 SEVERAL = {"--workers", "--queued"}  # processes: tests/runs and test_machines.py start them
 # Programs whose lines a slow test of its own runs, word for word.
 ELSEWHERE = {

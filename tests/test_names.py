@@ -17,6 +17,7 @@ SAME_THING = {
     "errors",
     "files",
     "recipes",
+    "relevance",
     "rows",
     "scores",
     "search",

@@ -30,7 +30,7 @@ def test_every_needed_asset_is_in_exactly_one_phase() -> None:
     config = CorpusConfig(name="c", paths=("x",))
     made = [record for phase in phases(config) for record in phase]
     assert made == needed_assets(config)
-    assert {record.name for record in made} == set(ASSETS) - BY_HAND
+    assert {record.name for record in made} == set(ASSETS) - BY_HAND - {"relevance"}
 
 
 @pytest.mark.parametrize(("estimator", "needed"), [("sampled", False), ("analytic", True)])
@@ -54,6 +54,7 @@ VECTORS = {"embeddings", "search"}
         ({"method": "ifd", "dedupe_similarity": 0.9}, {}, VECTORS),
         ({"method": "longest"}, {"semantic_search": True}, VECTORS),
         ({"method": "miwv"}, {}, VECTORS | {"neighbours", "miwv_scores"}),
+        ({"method": "ifd", "min_relevance": 0.9}, {}, VECTORS | {"relevance"}),
         ({"method": "tshirt"}, {}, ROBUST),
         ({"method": "tshirt", "estimator": "sampled"}, {}, ROBUST - {"calibration"}),
         ({"method": "reference"}, {}, ROBUST - {"calibration"}),
@@ -77,7 +78,7 @@ def test_what_is_needed_reads_only_what_is_needed_too(method: str) -> None:
     needed = needed_assets(CorpusConfig(name="c", paths=("x",), recipes=recipes))
     names = {FILES, *(record.name for record in needed)}
     for record in needed[:-1]:  # a selection reads what its recipes rank by
-        assert set(record.reads) - {"calibration"} <= names
+        assert set(record.reads) - {"calibration", "relevance"} <= names
 
 
 def test_what_is_not_needed_is_skipped_and_can_be_made_by_hand(corpus: Corpus, capsys) -> None:

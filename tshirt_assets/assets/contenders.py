@@ -14,6 +14,7 @@ from tshirt_assets.incremental.columns import CONTENDERS as COLUMNS
 from tshirt_assets.incremental.dataset import Dataset
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.facts import TableFacts
+from tshirt_assets.incremental.shuffled_pairs import Guard, open_guard
 from tshirt_assets.incremental.tolerance import kept_tau
 from tshirt_assets.incremental.unusable import why_unusable
 from tshirt_assets.incremental.writing import write_table
@@ -44,7 +45,8 @@ def make(run: Run) -> Report:
     samples = run.dataset("samples") if any(r.quotas for r in config.recipes.values()) else None
     quantile = find_tau(dataset, config.keep_fraction)
     tau = kept_tau(run.store, config, quantile)
-    table = contender_table(dataset, samples, config, tau)
+    guard = open_guard(run.dataset, config.recipes.values())
+    table = contender_table(dataset, samples, config, tau, guard)
     info = write_table(
         run.store,
         config.name,
@@ -98,11 +100,16 @@ def find_tau(dataset: Dataset, keep_fraction: float) -> float:
 
 
 def contender_table(
-    dataset: Dataset, samples: Dataset | None, config: CorpusConfig, tau: float
+    dataset: Dataset,
+    samples: Dataset | None,
+    config: CorpusConfig,
+    tau: float,
+    guard: Guard | None = None,
 ) -> pa.Table:
     """Every row with its clean S-IFD, best first, and whether it can still be selected.
 
-    dataset: `token_scores`; samples: where a recipe has quotas, the rows' domains.
+    dataset: `token_scores`; samples: where a recipe has quotas, the rows' domains; guard: where one
+    has `min_relevance`.
     """
     from tshirt_assets.selection.contenders import contenders
 
@@ -110,7 +117,14 @@ def contender_table(
     if samples is not None:
         domains = samples.frame(["sample_id", "domain"]).unique("sample_id", keep="first")
         clean = clean.join(domains, on="sample_id", how="left", maintain_order="left")
-    chosen = contenders(clean, config.recipes.values(), margin=config.robustness.margin)
+    floors = {}
+    if guard is not None:
+        relevances = guard.relevance.frame(["sample_id", "relevance"]).unique("sample_id")
+        clean = clean.join(relevances, on="sample_id", how="left", maintain_order="left")
+        floors = guard.floors
+    chosen = contenders(
+        clean, config.recipes.values(), margin=config.robustness.margin, floors=floors
+    )
     place = ["sample_id", "shard", "row"]
     marked = chosen.select(*place, contender=pl.lit(True))
     ranks = pl.when(pl.col("s_ifd").is_not_null()).then(pl.int_range(1, pl.len() + 1))

@@ -226,6 +226,8 @@ def described(
         ),
         "dagster/column_schema": column_schema(table.schema),
     }
+    if selection.guard:
+        metadata["guard"] = dg.MetadataValue.json(selection.guard)
     for meaning, share in (origin.stability or {}).items():
         metadata["stability"] = f"{share:.0%} {meaning}"
     return metadata

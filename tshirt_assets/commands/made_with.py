@@ -13,6 +13,7 @@ from tshirt_assets.incremental.catalog import (
     CONTENDERS,
     EMBEDDINGS,
     MIWV_SCORES,
+    RELEVANCE,
     ROBUST_SCORES,
     SELECTED_SUBSET,
     TOKEN_SCORES,
@@ -26,6 +27,7 @@ from tshirt_assets.store.table_info import TableInfo
 # What of a provenance goes into the scores of an asset; the first names its model.
 SETTINGS = {
     EMBEDDINGS.name: ("embedder",),
+    RELEVANCE.name: ("embedder",),
     TOKEN_SCORES.name: ("scorer", "prompt_format"),
     MIWV_SCORES.name: ("target", "prompt_format"),
     ROBUST_SCORES.name: ("scorer", "prompt_format", "robustness", "seed"),

@@ -180,7 +180,7 @@ class DiversityOptions(Options):
     )
 
 
-LATER: Final = {"judgements": "honour"}
+LATER: Final = {"judgements": "honour", "min_relevance": None}
 """Options of a recipe that earlier versions did not have, with their defaults."""
 
 
@@ -226,6 +226,14 @@ class Recipe(Options):
     )
     diversity: DiversityOptions | SkipJsonSchema[None] = Field(
         default=None, description="Spread the selection over the embedding space."
+    )
+    min_relevance: float | None = Field(
+        default=None,
+        ge=0.0,
+        le=1.0,
+        description="Leave out a row whose response fits its instruction no better than this share "
+        "of shuffled pairs (an instruction with another row's response) does, by the cosine of "
+        "their embeddings: 0.95, for one. By default no row is left out for it.",
     )
 
     judgements: Literal["honour", "ignore"] = Field(

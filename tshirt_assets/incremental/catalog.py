@@ -80,7 +80,7 @@ EMBEDDINGS = AssetRecord(
     on_gpu=True,
     holds_every_sample=True,
     needed=needs.vectors,
-    used_by="miwv, dedupe_similarity, diversity or semantic_search",
+    used_by="miwv, min_relevance, dedupe_similarity, diversity or semantic_search",
 )
 TOKEN_SCORES = AssetRecord(
     name="token_scores",
@@ -103,16 +103,32 @@ TOKEN_SCORES = AssetRecord(
     on_gpu=True,
     holds_every_sample=True,
 )
+RELEVANCE = AssetRecord(
+    name="relevance",
+    description="Cosine of every response and its instruction, with the vector of the response: "
+    "recipes with min_relevance leave rows out whose response fits as little as a shuffled one.",
+    unit="shard",
+    phase=3,
+    code_version="1",
+    kinds=frozenset({"lancedb", "huggingface"}),
+    reads=("samples", "embeddings"),
+    resources=("store", "embedder"),
+    checks=("rows_carried_through", "vectors_normalised"),
+    on_gpu=True,
+    holds_every_sample=True,
+    needed=needs.relevance,
+    used_by="min_relevance",
+)
 CONTENDERS = AssetRecord(
     name="contenders",
     description="Threshold tau on abs(token delta) over the whole corpus, clean S-IFD of every "
     "row, and the contenders: the rows whose robustness must be measured because a recipe can "
     "still select them.",
     unit="corpus",
-    phase=3,
+    phase=4,
     code_version="2",
     kinds=frozenset({"lancedb", "polars"}),
-    reads=("token_scores",),
+    reads=("token_scores", "relevance"),
     checks=("all_shards_used",),
     schema=columns.CONTENDERS,
     needed=needs.tau,
@@ -123,7 +139,7 @@ CALIBRATION = AssetRecord(
     description="Constants of the analytic estimator of robustness (width of the smooth "
     "threshold), and how far it is off, from a few dozen rows that are also sampled.",
     unit="corpus",
-    phase=3,
+    phase=4,
     code_version="2",
     kinds=frozenset({"lancedb", "pytorch", "huggingface"}),
     reads=("samples", "token_scores", "contenders"),
@@ -139,7 +155,7 @@ NEIGHBOURS = AssetRecord(
     description="For every sample the other sample with the most similar instruction and input: "
     "the demo of its MIWV. Exact; a new shard is compared with what is there.",
     unit="corpus",
-    phase=3,
+    phase=4,
     code_version="1",
     kinds=frozenset({"lancedb", "polars"}),
     reads=("embeddings",),
@@ -154,20 +170,20 @@ SEARCH = AssetRecord(
     "is large: semantic search over the corpus, by `tshirt_assets.search` or `tshirt-assets "
     "search`.",
     unit="corpus",
-    phase=3,
+    phase=4,
     code_version="1",
     kinds=frozenset({"lancedb"}),
     reads=("embeddings", "samples"),
     checks=("all_shards_used",),
     needed=needs.vectors,
-    used_by="miwv, dedupe_similarity, diversity or semantic_search",
+    used_by="miwv, min_relevance, dedupe_similarity, diversity or semantic_search",
 )
 ROBUST_SCORES = AssetRecord(
     name="robust_scores",
     description="Mean and std of S-IFD, and mean IFD, under noise on the embeddings of each "
     "contender (or of every row, with scope: all). A row is chosen for a high mean and a low std.",
     unit="shard",
-    phase=4,
+    phase=5,
     code_version="2",
     kinds=frozenset({"lancedb", "pytorch", "huggingface"}),
     reads=("samples", "contenders", "calibration"),
@@ -184,7 +200,7 @@ MIWV_SCORES = AssetRecord(
     description="One-shot minus zero-shot response loss under the target model, with the nearest "
     "neighbour as the demo. High: the model is weak there, train on it.",
     unit="shard",
-    phase=4,
+    phase=5,
     code_version="2",
     kinds=frozenset({"lancedb", "pytorch", "huggingface"}),
     reads=("samples", "token_scores", "neighbours"),
@@ -201,10 +217,10 @@ SELECTED_SUBSET = AssetRecord(
     description="The rows that a recipe selected, best first, with the reason for each. The "
     "exported files and the report are linked in the metadata.",
     unit="recipe",
-    phase=5,
+    phase=6,
     code_version="1",
     kinds=frozenset({"lancedb", "polars"}),
-    reads=("samples", "token_scores", "robust_scores", "miwv_scores"),
+    reads=("samples", "token_scores", "relevance", "robust_scores", "miwv_scores"),
     resources=("store", "scorer"),
     checks=("all_shards_used", "subset_size"),
 )
@@ -229,6 +245,7 @@ ASSETS: Final[Mapping[str, AssetRecord]] = {
         SAMPLES,
         EMBEDDINGS,
         TOKEN_SCORES,
+        RELEVANCE,
         CONTENDERS,
         CALIBRATION,
         NEIGHBOURS,

@@ -159,6 +159,19 @@ def embeddings_schema(width: int) -> pa.Schema:
     )
 
 
+def relevance_schema(width: int) -> pa.Schema:
+    """Columns of `relevance` for vectors of `width` numbers."""
+    vector = pa.list_(pa.float32(), width)
+    return pa.schema(
+        [
+            *SCORED_ROW,
+            pa.field("relevance", pa.float32()),
+            pa.field("vector", vector),
+            pa.field("turn_vector", vector),
+        ]
+    )
+
+
 def search_schema(width: int) -> pa.Schema:
     """Columns of `search` for vectors of `width` numbers."""
     texts = [SAMPLES_SCHEMA.field(n) for n in ("instruction", "input", "response", "domain")]
@@ -179,7 +192,10 @@ DESCRIPTIONS = {
     "n_turns": "Number of messages, the scored one included.",
     "domain": "Domain from the configured column.",
     "extra": "All other source fields, and under turn_fields those of turns, as JSON.",
-    "vector": "L2-normalised embedding of instruction and input.",
+    "vector": "L2-normalised embedding of instruction and input; in relevance of the response.",
+    "turn_vector": "L2-normalised embedding of the last turn before the response, of a "
+    "conversation: what relevance compares in place of the whole prompt.",
+    "relevance": "Cosine of the embeddings of the response and of its prompt.",
     "model": "Fingerprint of the embedding model.",
     "n_prompt_tokens": "Tokens before the response.",
     "n_response_tokens": "Scored response tokens.",

@@ -19,10 +19,12 @@ from tshirt_assets.incremental.judgements import (
     verdicts_version,
 )
 from tshirt_assets.incremental.needs import decisive_tables
+from tshirt_assets.incremental.shuffled_pairs import corpus_pairings
 from tshirt_assets.incremental.stored_rows import read_texts
 from tshirt_assets.selection.agreement import RecipeComparison, compare_recipes
 from tshirt_assets.selection.methods import METHODS
 from tshirt_assets.selection.recipes import Selection, select
+from tshirt_assets.selection.relevance import Pairings
 from tshirt_assets.selection.score_tables import ScoreTables
 from tshirt_assets.selection.scores import OTHERS, columns_of
 from tshirt_assets.selection.stability import stability
@@ -49,6 +51,7 @@ class CorpusScores:
         self._selections: dict[str, Selection] = {}  # made for the comparison
         self._comparison: RecipeComparison | None = None
         self._reference_tau: float | None = None
+        self._pairings: Pairings | None = None
 
     def dataset(self, asset: str) -> Dataset:
         """The pinned tables of an asset over all shards."""
@@ -74,6 +77,7 @@ class CorpusScores:
             reference=self.reference() if DELTAS in needed else None,
             others={table: self.other(table) for table in OTHERS if self._has(table, needed)},
             judged=verdicts(self.judged()),
+            pairings=self.pairings() if "relevance" in needed else None,
         )
 
     def judged(self) -> pl.DataFrame:
@@ -85,6 +89,12 @@ class CorpusScores:
     def judgements_version(self, recipe: Recipe) -> str:
         """Version of the verdicts that a recipe honours; empty where there are none."""
         return "" if recipe.judgements == "ignore" else verdicts_version(self.judged())
+
+    def pairings(self) -> Pairings:
+        """What the relevance of the rows is held to."""
+        if self._pairings is None:
+            self._pairings = corpus_pairings(self.dataset("embeddings"), self.dataset("relevance"))
+        return self._pairings
 
     def _has(self, asset: str, needed: Collection[str]) -> bool:
         if not ASSETS[owner(asset)].needed(self.config):

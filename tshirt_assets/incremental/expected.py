@@ -12,9 +12,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from tshirt_assets.config import CausalLMOptions, CorpusConfig, EmbedderOptions
-from tshirt_assets.incremental.catalog import EMBEDDINGS, MIWV_SCORES, ROBUST_SCORES, TOKEN_SCORES
+from tshirt_assets.incremental.catalog import (
+    EMBEDDINGS,
+    MIWV_SCORES,
+    RELEVANCE,
+    ROBUST_SCORES,
+    TOKEN_SCORES,
+)
 from tshirt_assets.incremental.estimates import robust_identity
-from tshirt_assets.incremental.identity import embeddings_identity, loss_identity
+from tshirt_assets.incremental.identity import (
+    embeddings_identity,
+    loss_identity,
+    relevance_identity,
+)
 from tshirt_assets.models.causal_lm import load_tokenizer
 from tshirt_assets.models.model_files import (
     ModelError,
@@ -58,7 +68,9 @@ def expected_identities(config: CorpusConfig, asset: str) -> Collection[str] | N
     """
     try:
         if asset == EMBEDDINGS.name:
-            return _embedding_identities(config.embedder)
+            return {embeddings_identity(_embedder_facts(config.embedder))}
+        if asset == RELEVANCE.name:
+            return {relevance_identity(_embedder_facts(config.embedder))}
         if asset == TOKEN_SCORES.name:
             return {loss_identity(asset, config, model) for model in _models(config.scorer)}
         if asset == MIWV_SCORES.name:
@@ -70,9 +82,8 @@ def expected_identities(config: CorpusConfig, asset: str) -> Collection[str] | N
     return None
 
 
-def _embedding_identities(options: EmbedderOptions) -> set[str]:
-    model = fingerprint(_located(options))
-    return {embeddings_identity({"model": model, "pooling": options.pooling})}
+def _embedder_facts(options: EmbedderOptions) -> dict[str, str]:
+    return {"model": fingerprint(_located(options)), "pooling": options.pooling}
 
 
 def _models(options: CausalLMOptions) -> "Iterator[LoadedCausalLM]":

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.chat_template import template_facts
-from tshirt_assets.incremental.catalog import ASSETS, EMBEDDINGS
+from tshirt_assets.incremental.catalog import ASSETS, EMBEDDINGS, RELEVANCE
 
 if TYPE_CHECKING:
     from tshirt_assets.models.causal_lm import LoadedCausalLM
@@ -40,6 +40,11 @@ def loss_identity(asset: str, config: CorpusConfig, model: "LoadedCausalLM", **p
 def embeddings_identity(embedder: Mapping[str, Any]) -> str:
     """Identity of vectors, by the facts of their model; see `LoadedEmbedder.identity`."""
     return identity_hash(EMBEDDINGS.name, **embedder)
+
+
+def relevance_identity(embedder: Mapping[str, Any]) -> str:
+    """Identity of relevances, by the facts of the model and by how prompts were embedded."""
+    return identity_hash(RELEVANCE.name, prompts=embeddings_identity(embedder), **embedder)
 
 
 def data_version(table: pa.Table) -> str:

@@ -38,10 +38,15 @@ def tau(config: CorpusConfig) -> bool:
     return robustness(config) or config.export_token_weights
 
 
+def relevance(config: CorpusConfig) -> bool:
+    """Whether a recipe leaves out rows of low relevance."""
+    return any(recipe.min_relevance is not None for recipe in config.recipes.values())
+
+
 def vectors(config: CorpusConfig) -> bool:
-    """Whether vectors are asked for: by MIWV, by a recipe's last steps, or by search."""
+    """Whether vectors are asked for: by MIWV, relevance, a recipe's last steps, or by search."""
     last_steps = any(r.dedupe_similarity or r.diversity for r in config.recipes.values())
-    return miwv(config) or last_steps or config.semantic_search
+    return miwv(config) or relevance(config) or last_steps or config.semantic_search
 
 
 def decisive_tables(config: CorpusConfig, recipe: Recipe) -> list[str]:
@@ -49,6 +54,7 @@ def decisive_tables(config: CorpusConfig, recipe: Recipe) -> list[str]:
     parts = [recipe, *(config.recipes[name] for name in recipe.fuse)]
     tables = ["samples", "token_scores"]
     tables += sorted({METHODS[part.method].decided_by for part in parts} - set(tables))
-    if recipe.dedupe_similarity or recipe.diversity:
+    guarded = any(part.min_relevance is not None for part in parts)
+    if recipe.dedupe_similarity or recipe.diversity or guarded:
         tables.append("embeddings")
-    return tables
+    return [*tables, *(["relevance"] if guarded else [])]

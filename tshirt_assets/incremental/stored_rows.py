@@ -35,6 +35,16 @@ def embedded_text(instruction: str | None, input_text: str | None) -> str:
     return f"{instruction}\n{input_text}" if input_text else instruction or ""
 
 
+def last_turn() -> pl.Expr:
+    """What a response answers to, of a column `messages`: the turn before it.
+
+    Null where that is the whole prompt, as `embedded_text` has it.
+    """
+    turns = pl.col("messages")
+    content = turns.list.get(-2, null_on_oob=True).struct.field("content")
+    return pl.when(turns.list.len() > 2).then(content)
+
+
 def samples_by_id(table: pa.Table) -> dict[str, Sample]:
     """The usable samples of a samples table; of duplicates the first."""
     samples: dict[str, Sample] = {}

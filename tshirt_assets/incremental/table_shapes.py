@@ -10,13 +10,14 @@ from tshirt_assets.incremental.catalog import ASSETS, CALIBRATION, ROBUST_SCORES
 from tshirt_assets.incremental.judgements import JUDGEMENTS
 from tshirt_assets.incremental.soundness import other_columns
 
-VECTORS: Final = ("embeddings", "search")
+VECTORS: Final = ("embeddings", "relevance", "search")
 TABLES: Final[dict[str, pa.Schema]] = {
     **{record.name: record.schema for record in ASSETS.values() if record.schema is not None},
     **dict.fromkeys(CALIBRATION.measures, columns.NEIGHBOUR_DELTAS),
     **dict.fromkeys(ROBUST_SCORES.measures, columns.ROBUSTNESS),
     "neighbour_deltas": columns.NEIGHBOUR_DELTAS,
     "embeddings": pa.schema([*columns.SCORED_ROW, pa.field("model", pa.string())]),
+    "relevance": pa.schema([*columns.SCORED_ROW, pa.field("relevance", pa.float32())]),
     "search": pa.schema([f for f in columns.search_schema(1) if f.name != "vector"]),
     "plan": columns.PLAN,
     JUDGEMENTS: columns.JUDGEMENTS,

@@ -5,7 +5,8 @@ only the rows near the top of the clean ranking need the 30 noisy passes.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import polars as pl
 
@@ -30,11 +31,18 @@ Of 1,000 real rows a margin of 1.5 alone kept all of the selection at budgets of
 """
 
 
-def contenders(clean: pl.DataFrame, recipes: Iterable[Recipe], *, margin: float) -> pl.DataFrame:
+def contenders(
+    clean: pl.DataFrame,
+    recipes: Iterable[Recipe],
+    *,
+    margin: float,
+    floors: Mapping[float, float] = MappingProxyType({}),
+) -> pl.DataFrame:
     """The contenders of all recipes that select through contenders, together, best first.
 
     clean: sample_id, status (of `token_scores`, or no_informative_token), ifd, s_ifd (clean, with
-    the dataset's tau) of every row, and `domain` if a recipe has quotas. Each recipe takes the
+    the dataset's tau) of every row, `domain` if a recipe has quotas, and `relevance` with `floors`:
+    what it must exceed, by the `min_relevance` of recipes (they count no others). Each takes the
     `margin * gamma * b + SPARE_ROWS` rows of highest S-IFD with IFD below 1, and as many times each
     quota's share within its domain; rows with an IFD between 1 and 1 + IFD_SLACK join where their
     S-IFD reaches that cut, without using up the number. Ties break by sample_id. Larger margins and
@@ -53,22 +61,25 @@ def contenders(clean: pl.DataFrame, recipes: Iterable[Recipe], *, margin: float)
         .with_row_index("rank", offset=1)
         .with_columns(pl.col("rank").cast(pl.Int64), _below_1=pl.col("ifd") < 1.0)
     )
-    below_1 = pl.col("_below_1")
-    place = below_1.cum_sum() - below_1.cast(pl.UInt32)  # number of better rows with IFD < 1
-    wanted: dict[str | None, int] = {}
+    wanted: dict[tuple[float | None, str | None], int] = {}
     for recipe in recipes:
         if not METHODS[recipe.method].through_contenders:
             continue
         pool = recipe.diversity.pool if recipe.diversity else 1.0
         depth = margin * max(recipe.gamma, pool) * recipe.rows(n_usable) + SPARE_ROWS
+        floor = None if recipe.min_relevance is None else floors.get(recipe.min_relevance)
         shares: list[tuple[str | None, float]] = [(None, 1.0), *recipe.quotas.items()]
         for domain, share in shares:
             rows = math.ceil(depth * share - 1e-9)
-            wanted[domain] = max(rows, wanted.get(domain, 0))
+            wanted[floor, domain] = max(rows, wanted.get((floor, domain), 0))
     keep = pl.lit(False)
-    for domain, rows in wanted.items():
+    for (floor, domain), rows in wanted.items():
+        relevant = pl.lit(True) if floor is None else (pl.col("relevance") > floor).fill_null(False)
+        counted = pl.col("_below_1") & relevant
+        place = counted.cum_sum() - counted.cast(pl.UInt32)  # better rows that count
         if domain is None:
-            keep = keep | (place < rows)
+            keep = keep | (relevant & (place < rows))
         elif "domain" in ranked.columns:
-            keep = keep | ((pl.col("domain") == domain) & (place.over("domain") < rows))
+            in_domain = pl.col("domain") == domain
+            keep = keep | (relevant & in_domain & (place.over("domain") < rows))
     return ranked.filter(keep.fill_null(False)).drop("_below_1")

@@ -15,6 +15,7 @@ class Exclusion(StrEnum):
     """Why a row was not selected, beside the statuses of `Status`."""
 
     DUPLICATE = "duplicate"
+    LOW_RELEVANCE = "low_relevance"
     IFD = "ifd >= 1"
     NOT_A_CONTENDER = "not a contender"
     NO_SCORE = "no score"
@@ -27,6 +28,8 @@ class Exclusion(StrEnum):
 
 EXPLANATIONS: Final[Mapping[Exclusion, str]] = {
     Exclusion.DUPLICATE: "The same content is already in the corpus.",
+    Exclusion.LOW_RELEVANCE: "Its response fits the instruction hardly better than those of other "
+    "rows do (min_relevance).",
     Exclusion.IFD: "The instruction makes the response less likely, so it may not fit it.",
     Exclusion.NOT_A_CONTENDER: "Its clean S-IFD is too low to reach the selection; it was not "
     "perturbed.",
@@ -56,6 +59,12 @@ def not_in(table: str, absent: Exclusion) -> pl.Expr:
         pl.when(status != Status.OK.value).then(status),
         _no_number(*columns_of(table)),
     )
+
+
+def not_relevant(floor: float) -> pl.Expr:
+    """Rules out the rows whose relevance does not exceed `floor`, and those that have none."""
+    low = _where(pl.col("relevance") <= floor, Exclusion.LOW_RELEVANCE)
+    return pl.coalesce(not_in("relevance", absent=Exclusion.NO_SCORE), low)
 
 
 def not_below_1(ifd: str) -> pl.Expr:

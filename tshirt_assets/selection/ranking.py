@@ -12,6 +12,7 @@ from dataclasses import replace
 import polars as pl
 
 from tshirt_assets.config import Recipe
+from tshirt_assets.selection.exclusions import not_relevant
 from tshirt_assets.selection.judged import KEPT, with_verdicts
 from tshirt_assets.selection.methods import METHODS
 from tshirt_assets.selection.score_tables import ScoreTables, status_column, usable
@@ -37,7 +38,7 @@ def rank_rows(
         places = part.select("sample_id", pl.col("position").alias(f"position_{name}"))
         joined = joined.join(places, on="sample_id", how="left")
     scored = joined.with_columns(score=method.scored(recipe, seed)).with_columns(
-        excluded=method.excluded
+        excluded=_ruled_out(recipe, tables)
     )
     ruled = with_verdicts(scored, tables, recipe)
     by_hand = KEPT.fill_null(False)
@@ -47,6 +48,16 @@ def rank_rows(
     kept = [name for name in ("sample_id", "mean_rank", "in_pool") if name in ordered.columns]
     positions = ordered.select(*kept, position=pl.int_range(1, ordered.height + 1, dtype=pl.Int64))
     return ruled.join(positions, on="sample_id", how="left").sort("sample_id")
+
+
+def _ruled_out(recipe: Recipe, tables: ScoreTables) -> pl.Expr:
+    """Why a row is ruled out: by `min_relevance`, whatever else speaks for it, or by the method."""
+    excluded = METHODS[recipe.method].excluded
+    if recipe.min_relevance is None:
+        return excluded
+    if tables.pairings is None or tables.of("relevance") is None:
+        raise ValueError("min_relevance needs the relevance of the rows, which is not given")
+    return pl.coalesce(not_relevant(tables.pairings.floor(recipe.min_relevance)), excluded)
 
 
 def _joined(recipe: Recipe, tables: ScoreTables) -> pl.DataFrame:

@@ -16,6 +16,7 @@ from tshirt_assets.selection.methods import METHODS
 from tshirt_assets.selection.quotas import quota_rows
 from tshirt_assets.selection.ranking import rank_rows
 from tshirt_assets.selection.reasons import reasons
+from tshirt_assets.selection.relevance import remarks
 from tshirt_assets.selection.score_tables import ScoreTables
 from tshirt_assets.selection.scores import SCORES
 
@@ -28,8 +29,9 @@ class Selection:
     """What one recipe selected, and what became of every other row.
 
     frame: one line per selected row in order of rank: sample_id, shard, row, domain, recipe, rank
-    (1..b), score, reason, and the columns of `SCORES` (null where not known). Rows that people keep
-    come first, also those that the recipe rules out or has no score for.
+    (1..b), score, reason, and the columns of `SCORES` (null where not known; relevance only where a
+    recipe has `min_relevance`). Rows that people keep come first, also those that the recipe rules
+    out or has no score for.
     ranking: one line per usable row, sorted by sample_id: sample_id, shard, row, domain, score,
     position (null where the recipe rules the row out, or people keep it), eligible (it has a
     position), selected, excluded (the reason; null on selected rows), kept_at (smallest budget in
@@ -39,6 +41,8 @@ class Selection:
     cuts: where robustness decides, the lowest s_ifd_mean of the gamma * b pool and the highest
     s_ifd_std selected from it; for other recipes the last score selected.
     kept: how many of the selected rows people keep.
+    guard: with `min_relevance`, the relevance that rows must exceed (floor), and what it means
+    here, see `relevance.Pairings.facts`.
     notes: what the user should know (too few eligible rows, a quota not met).
     """
 
@@ -49,6 +53,7 @@ class Selection:
     usable: int
     excluded: dict[str, int] = field(default_factory=dict)
     cuts: dict[str, float] = field(default_factory=dict)
+    guard: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     kept: int = 0
 
@@ -79,6 +84,11 @@ def select(
     cuts = {} if best.is_empty() else METHODS[recipe.method].order.cuts(eligible, best)
     why = [*kept_reasons(kept), *reasons(recipe, best, cuts, left, seed)]
     chosen = pl.concat([kept, best])
+    guard, columns = {}, [*SCORES]
+    if recipe.min_relevance is None:  # without it subsets are what they were in earlier versions
+        columns.remove("relevance")
+    if recipe.min_relevance is not None and tables.pairings is not None:
+        guard = tables.pairings.facts(recipe.min_relevance)
     frame = chosen.with_columns(
         recipe=pl.lit(name),
         rank=pl.int_range(1, chosen.height + 1, dtype=pl.Int64),
@@ -86,16 +96,18 @@ def select(
     )
     return Selection(
         recipe=name,
-        frame=frame.select(*PLACE, "recipe", "rank", "score", "reason", *SCORES),
+        frame=frame.select(*PLACE, "recipe", "rank", "score", "reason", *columns),
         ranking=ranking,
         budget=budget,
         usable=ranked.height,
         excluded=_excluded(tables.rows, ranking),
         cuts=cuts,
         kept=kept.height,
+        guard=guard,
         notes=[
             *judgement_notes(ranked, tables, recipe, budget),
             *_notes(recipe, ranked, eligible, chosen, budget),
+            *(remarks(tables.pairings) if guard and tables.pairings is not None else []),
         ],
     )
 

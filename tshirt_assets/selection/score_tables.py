@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tshirt_assets.corpus.status import Status
+
+if TYPE_CHECKING:
+    from tshirt_assets.selection.relevance import Pairings
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +22,8 @@ class ScoreTables:
     `neighbour_deltas`, with the tau of the perturbed rows, for method=reference. others: by table,
     sample_id, status and the table's columns in `scores.SCORES`; `miwv_scores`, for one. judged:
     sample_id, verdict (keep or drop), who and at of the rows that people have judged.
+    sample_id, status and the table's columns in `scores.SCORES`; `miwv_scores`, for one.
+    pairings: what relevance is held to, for recipes with `min_relevance`.
     """
 
     rows: pl.DataFrame
@@ -25,6 +31,7 @@ class ScoreTables:
     reference: pl.DataFrame | None = None
     others: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     judged: pl.DataFrame | None = None
+    pairings: "Pairings | None" = None
 
     def of(self, table: str) -> pl.DataFrame | None:
         """The scores that come from a stored table, None where they are not given."""

@@ -83,6 +83,14 @@ _ALL = (
         "does not help, the model has something to learn.",
         threshold=0.0,
     ),
+    Score(
+        "relevance",
+        "relevance",
+        "relevance",
+        "Relevance",
+        "Cosine of the embeddings of instruction and response. Low: the response may belong to "
+        "another instruction.",
+    ),
 )
 SCORES: Final[Mapping[str, Score]] = MappingProxyType({score.column: score for score in _ALL})
 """Every score by its column, in the order of the columns of a ranking."""

@@ -37,6 +37,7 @@ def disk_bytes(
     tables, row = {
         "samples": (shards, text),
         "embeddings": (shards, width * NUMBER),
+        "relevance": (shards, width * NUMBER),
         "token_scores": (shards, 2 * numbers),
         "calibration": (2, 8 * numbers),
         "search": (1, text / 2 + width * NUMBER),

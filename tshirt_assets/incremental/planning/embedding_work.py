@@ -1,7 +1,7 @@
 """What is left to embed, in the tokens of the embedding model."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from tshirt_assets.config import EmbedderOptions
 from tshirt_assets.corpus.sample import Sample
-from tshirt_assets.incremental.identity import embeddings_identity
+from tshirt_assets.incremental.identity import embeddings_identity, relevance_identity
 from tshirt_assets.incremental.planning.present_rows import PresentRows
 from tshirt_assets.incremental.planning.row_tokens import COUNTED_ROWS
 from tshirt_assets.incremental.planning.stored_ids import StoredIds
@@ -24,8 +24,25 @@ from tshirt_assets.models.model_size import ModelSize
 def embedding_work(present: PresentRows, stored: StoredIds, embedder: LoadedEmbedder) -> Work:
     """The rows without a vector, and their tokens. Raises `ModelError`."""
     identity = embeddings_identity(embedder.identity)
+    return _missing(present, stored, embedder, "embeddings", identity, _prompt)
+
+
+def relevance_work(present: PresentRows, stored: StoredIds, embedder: LoadedEmbedder) -> Work:
+    """The rows without a relevance, and the tokens of their responses. Raises `ModelError`."""
+    identity = relevance_identity(embedder.identity)
+    return _missing(present, stored, embedder, "relevance", identity, lambda row: row.response)
+
+
+def _missing(
+    present: PresentRows,
+    stored: StoredIds,
+    embedder: LoadedEmbedder,
+    asset: str,
+    identity: str,
+    text: Callable[[Sample], str],
+) -> Work:
     keys = [shard.key for shard in present.shards]
-    known = set(stored.under("embeddings", identity, keys)["sample_id"])
+    known = set(stored.under(asset, identity, keys)["sample_id"])
     left: list[Sample] = []
     weights: list[float] = []
     total = 0.0
@@ -38,7 +55,7 @@ def embedding_work(present: PresentRows, stored: StoredIds, embedder: LoadedEmbe
     if not left:
         return Work(reused=total)
     step = -(-len(left) // COUNTED_ROWS)
-    lengths = _lengths(left[::step], embedder.options)
+    lengths = _lengths(left[::step], embedder.options, text)
     weight = np.array(weights[::step])
     weight *= rows / weight.sum()
     flops = _flops(lengths, embedder.options)
@@ -47,14 +64,20 @@ def embedding_work(present: PresentRows, stored: StoredIds, embedder: LoadedEmbe
 
 def embedding_flops(samples: Sequence[Sample], options: EmbedderOptions) -> np.ndarray:
     """(N,) floating-point operations that embedding each of these samples takes."""
-    return _flops(_lengths(samples, options), options)
+    return _flops(_lengths(samples, options, _prompt), options)
+
+
+def _prompt(sample: Sample) -> str:
+    return embedded_text(sample.instruction, sample.input)
 
 
 def _flops(lengths: np.ndarray, options: EmbedderOptions) -> np.ndarray:
     return _size(options).flops(lengths, np.zeros(len(lengths)))
 
 
-def _lengths(samples: Sequence[Sample], options: EmbedderOptions) -> np.ndarray:
+def _lengths(
+    samples: Sequence[Sample], options: EmbedderOptions, text: Callable[[Sample], str]
+) -> np.ndarray:
     """(N,) tokens of what is embedded of each sample, as far as the model looks at it."""
     from transformers import AutoTokenizer
 
@@ -63,8 +86,9 @@ def _lengths(samples: Sequence[Sample], options: EmbedderOptions) -> np.ndarray:
         tokenizer: Any = AutoTokenizer.from_pretrained(
             folder, trust_remote_code=options.trust_remote_code, local_files_only=True
         )
-        texts = [embedded_text(sample.instruction, sample.input) for sample in samples]
-        ids = tokenizer(texts, truncation=False, verbose=False)["input_ids"]
+        ids = tokenizer([text(sample) for sample in samples], truncation=False, verbose=False)[
+            "input_ids"
+        ]
     except Exception as error:
         raise ModelError(
             f"embedder {options.path!r}: no usable tokenizer: {first_line(error)}"

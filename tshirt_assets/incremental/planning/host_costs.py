@@ -23,6 +23,7 @@ RECIPE_SECONDS: Final = 0.2
 ROW_SECONDS: Final[Mapping[str, float]] = {
     "samples": 80e-6,
     "embeddings": 50e-6,
+    "relevance": 60e-6,
     "token_scores": 700e-6,
     "contenders": 15e-6,
     "calibration": 10e-6,

@@ -10,7 +10,7 @@ from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.incremental.catalog import ASSETS, needed_assets
 from tshirt_assets.incremental.planning.demo_work import miwv_work
 from tshirt_assets.incremental.planning.disk_bytes import disk_bytes
-from tshirt_assets.incremental.planning.embedding_work import embedding_work
+from tshirt_assets.incremental.planning.embedding_work import embedding_work, relevance_work
 from tshirt_assets.incremental.planning.host_costs import START_SECONDS, host_seconds, yardstick
 from tshirt_assets.incremental.planning.materialized_rows import materialized_rows
 from tshirt_assets.incremental.planning.model_speeds import ModelSpeeds
@@ -138,6 +138,9 @@ class _Outlook:
                 return self._scored.robust_scores()
             case "embeddings":
                 return self._embeddings
+            case "relevance":
+                embedder = load_embedder(self._config.embedder)
+                return relevance_work(self._present, self._stored, embedder)
             case "neighbours":
                 return Work(self._embeddings.rows, self._embeddings.reused)
             case "miwv_scores":

@@ -76,7 +76,7 @@ class ModelSpeeds:
             embedder = load_embedder(config.embedder)
             device = device_name(config.embedder.device)
             kept = KeptSpeeds(config.embedder, embedder.fingerprint, device)
-            rows = works["embeddings"].rows
+            rows = max(work.rows for work in works.values() if "embedding" in work.flops)
             self._speeds["embedding"] = self._probe.embedder(embedder, kept, rows)
             loads["embedding"] = kept.load_seconds() or 0.0
         return loads
