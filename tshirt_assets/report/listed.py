@@ -41,7 +41,7 @@ def listed_rows(selection: Selection, scores: CorpusScores) -> pl.DataFrame:
         frame.select(name for name in columns if name in frame.columns)
         for frame in (chosen, left_out, rejected)
     ]
-    return _with_texts(pl.concat(frames, how="diagonal"), scores)
+    return _with_texts(pl.concat(frames, how="diagonal_relaxed"), scores)
 
 
 def script_mix(selection: Selection, scores: CorpusScores) -> dict[str, tuple[float, float]]:
