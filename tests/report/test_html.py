@@ -134,9 +134,9 @@ def test_colours_by_hand(delta: float | None, expected: str) -> None:
 
 def test_a_very_long_row_is_collapsed_and_cut_with_a_count(text: str) -> None:
     data = Page(text).data
-    assert "Show 4,500 more tokens" in data
+    assert "Show 4,850 more tokens" in data
     assert "1,000 more tokens are not in this report" in data
-    assert "Show 48,500 more characters" in data
+    assert "Show 49,300 more characters" in data
     assert "30,000 more characters are not in this report" in data
     assert data.count("word ") == 4_000
     assert len(text) < 600_000

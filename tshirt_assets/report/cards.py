@@ -12,10 +12,10 @@ from tshirt_assets.report.markup import text as escaped
 from tshirt_assets.report.numbers import number, signed
 
 LEVELS: Final = (0.25, 0.75, 1.5, 3.0)  # nats; where the next darker colour begins
-FIRST_TOKENS: Final = 500  # shown at once; the rest behind an expander
+FIRST_TOKENS: Final = 150  # shown at once; the rest behind an expander
 MAX_TOKENS: Final = 4_000  # written to the page at all
 MAX_CHARACTERS: Final = 20_000  # of an instruction, an input or an uncoloured response
-FIRST_CHARACTERS: Final = 1_500
+FIRST_CHARACTERS: Final = 700
 STRIP_BINS: Final = 60
 
 

@@ -42,7 +42,9 @@ class ReportData:
     `tshirt_assets.selection.recipes.Selection` has it. n_rows: rows of any status. excluded: rows
     not selected, by reason or status. cuts: where the selection ends, by score. notes: what the
     reader should know first. files: name, rows and bytes of the exported files. config: the
-    configuration as YAML.
+    configuration as YAML. listed: rows for search and sort, see `report.listed.listed_rows`.
+    scripts: by writing system its shares of the usable and of the selected rows. links: name and
+    relative address of pages beside this one.
     """
 
     corpus: str
@@ -62,6 +64,9 @@ class ReportData:
     files: Sequence[tuple[str, int, int]] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     config: str = ""
+    listed: pl.DataFrame | None = None
+    scripts: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    links: Sequence[tuple[str, str]] = ()
     created: str = ""
 
     @property

@@ -12,6 +12,8 @@ from tshirt_assets.report.svg import histogram_svg
 from tshirt_assets.selection.scores import Score, in_section
 
 SCORES: Final = in_section("scores")
+UNITS: Final = {"miwv": "nats"}
+"""Of the scores that are no ratios or counts."""
 LENGTHS: Final = in_section("drift")
 
 
@@ -29,6 +31,7 @@ def distribution(data: ReportData, score: Score) -> Html:
         threshold=score.threshold,
         threshold_label=score.threshold_label,
         log=score.log,
+        x_name=axis_title(score),
     )
     lines = [
         el("tr", el("th", key(name), name, scope="row"), *_quantiles(values))
@@ -41,6 +44,12 @@ def distribution(data: ReportData, score: Score) -> Html:
     table = el("table", el("thead", head), el("tbody", *lines), class_="quantiles")
     caption = el("figcaption", el("h3", score.title), score.note)
     return el("figure", caption, chart, table)
+
+
+def axis_title(score: Score) -> str:
+    """What a score's axis shows, with its unit where it has one."""
+    unit = UNITS.get(score.column)
+    return f"{score.label}, {unit}" if unit else score.label
 
 
 def median(values: np.ndarray) -> float | None:

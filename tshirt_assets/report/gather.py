@@ -13,6 +13,7 @@ from tshirt_assets.export.exported import ExportedFile
 from tshirt_assets.incremental.corpus_scores import CorpusScores
 from tshirt_assets.incremental.facts import Provenance
 from tshirt_assets.report.data import ReportData, ReportRow
+from tshirt_assets.report.listed import listed_rows, script_mix
 from tshirt_assets.report.notable import notable_rows, report_row
 from tshirt_assets.report.tokens import token_pieces
 from tshirt_assets.selection.agreement import RecipeComparison
@@ -27,6 +28,7 @@ def report_data(
     comparison: RecipeComparison | None,
     exported: Sequence[ExportedFile],
     provenance: Provenance,
+    links: Sequence[tuple[str, str]] = (),
 ) -> ReportData:
     """Everything the report of one selected subset shows."""
     config = scores.config
@@ -54,6 +56,9 @@ def report_data(
             config.model_dump(mode="json", exclude_defaults=True, exclude=OPTIONS_WITH_CREDENTIALS),
             sort_keys=False,
         ),
+        listed=listed_rows(selection, scores),
+        scripts=script_mix(selection, scores),
+        links=links,
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
 

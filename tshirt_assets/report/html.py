@@ -10,6 +10,7 @@ from typing import Final
 from tshirt_assets.incremental.leftovers import staged_file
 from tshirt_assets.report.data import ReportData
 from tshirt_assets.report.markup import Html, el, join, text
+from tshirt_assets.report.parts import NOTHING
 from tshirt_assets.report.sections import SECTIONS
 from tshirt_assets.report.sections.headline import headline
 from tshirt_assets.report.signing import signed_page
@@ -46,7 +47,7 @@ def body(data: ReportData) -> Html:
     built = [(section, section.build(data)) for section in SECTIONS]
     links = [el("a", section.name, href=f"#{section.anchor}") for section, part in built if part]
     return join(
-        el("header", _title(data), headline(data)),
+        el("header", _title(data), _links(data), headline(data)),
         el("nav", *links, aria_label="Sections"),
         el("main", *(part for _, part in built)),
     )
@@ -58,6 +59,11 @@ def _title(data: ReportData) -> Html:
     return join(
         el("p", data.corpus, class_="eyebrow"), el("h1", data.recipe), el("p", lead, class_="lead")
     )
+
+
+def _links(data: ReportData) -> Html:
+    links = [el("a", name, href=address) for name, address in data.links]
+    return el("p", *links, class_="links") if links else NOTHING
 
 
 def _asset(name: str) -> str:

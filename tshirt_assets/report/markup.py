@@ -6,7 +6,7 @@ from typing import Final
 
 from tshirt_assets.export.escaping import INVISIBLE, visible
 
-VOID: Final = frozenset({"br", "col", "line", "path", "circle", "rect"})
+VOID: Final = frozenset({"br", "col", "line", "path", "circle", "rect", "input"})
 
 
 _CHANGED: Final = re.compile(f"{INVISIBLE.pattern}|[&<>\"']")

@@ -11,7 +11,7 @@ from tshirt_assets.report.markup import Html, el, join
 from tshirt_assets.report.numbers import number, tick
 
 WIDTH: Final = 400
-HEIGHT: Final = 220
+HEIGHT: Final = 232
 LEFT, RIGHT, TOP, BOTTOM = 40, 380, 14, 186  # of the plot area
 N_BINS: Final = 36
 MAX_POINTS: Final = 2_500
@@ -73,6 +73,7 @@ def histogram_svg(
     threshold: float | None = None,
     threshold_label: str = "",
     log: bool = False,
+    x_name: str = "",
 ) -> Html:
     """Corpus (n,) and subset (m,) as shares of their own rows, without far outliers."""
     x = _value_axis(corpus, subset, threshold, log=log)
@@ -85,6 +86,9 @@ def histogram_svg(
             parts.append(el("path", class_=f"area {name}", d=_steps(edges, share, x, y)))
     if threshold is not None:
         parts.append(_vertical(x.at(threshold), threshold_label))
+    if x_name:
+        parts.append(axis_name(f"{x_name} →", RIGHT, HEIGHT - 6, "end"))
+        parts.append(axis_name("↑ share of rows", 2, TOP - 4, "start"))
     return chart(parts, label)
 
 
@@ -118,7 +122,7 @@ def plane_svg(
         dots = [f"M{across} {up}h0" for across, up in places]
         few = " few" if len(dots) < FEW_POINTS else ""
         parts.append(el("path", class_=f"dots {name}{few}", d="".join(dots)))
-    parts.append(axis_name("S-IFD mean →", RIGHT, HEIGHT - 3, "end"))
+    parts.append(axis_name("S-IFD mean →", RIGHT, HEIGHT - 6, "end"))
     parts.append(axis_name("↑ S-IFD std", 2, TOP - 4, "start"))
     return chart(parts, label)
 

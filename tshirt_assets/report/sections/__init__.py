@@ -4,6 +4,7 @@ from typing import Final
 
 from tshirt_assets.report.parts import Section
 from tshirt_assets.report.sections import (
+    browse,
     drift,
     dropped,
     plane,
@@ -19,6 +20,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
     drift.SECTION,
     recipes.SECTION,
     dropped.SECTION,
+    browse.SECTION,
     rows.SECTION,
     reproduce.SECTION,
 )

@@ -20,8 +20,22 @@ def drift(data: ReportData) -> Html:
         "drift",
         "Length and domain",
         "What the selection does to the mix of the corpus.",
-        [*figures, _domains(data)],
+        [*figures, _domains(data), _scripts(data)],
     )
+
+
+def _scripts(data: ReportData) -> Html:
+    """The mix of writing systems: a model would be needed to tell languages apart."""
+    if not data.scripts:
+        return NOTHING
+    shares = [(name, *both) for name, both in data.scripts.items()]
+    most = max(max(corpus, subset) for _, corpus, subset in shares)
+    lines = [_line(name, corpus, subset, most) for name, corpus, subset in shares[:MAX_DOMAINS]]
+    note = (
+        "Share of the rows by the writing system of most of their letters (of many rows, a draw of "
+        "2,000). It does not tell apart languages that share one."
+    )
+    return _table("Writing systems", "script", note, lines)
 
 
 def _domains(data: ReportData) -> Html:
@@ -37,25 +51,27 @@ def _domains(data: ReportData) -> Html:
         _share(counts["corpus"].max(), data.usable), _share(counts["subset"].max(), data.n_selected)
     )
     lines = [
-        el(
-            "tr",
-            el("th", el("bdi", domain), scope="row"),
-            el(
-                "td",
-                bar(_share(corpus, data.usable) / most, "corpus"),
-                bar(_share(subset, data.n_selected) / most, "subset"),
-                class_="bars",
-            ),
-            el("td", percent(corpus, data.usable), class_="num"),
-            el("td", percent(subset, data.n_selected), class_="num"),
-        )
+        _line(domain, _share(corpus, data.usable), _share(subset, data.n_selected), most)
         for domain, corpus, subset in counts.head(MAX_DOMAINS).iter_rows()
     ]
-    names = ("domain", "", "corpus", "subset")
-    head = el("tr", *(el("th", name, scope="col") for name in names))
     left_out = counts.height - MAX_DOMAINS
     note = f" The {left_out:,} smallest domains are not shown." if left_out > 0 else ""
-    caption = el("figcaption", el("h3", "Domains"), "Share of the rows.", note)
+    return _table("Domains", "domain", "Share of the rows." + note, lines)
+
+
+def _line(name: str, corpus: float, subset: float, most: float) -> Html:
+    return el(
+        "tr",
+        el("th", el("bdi", name), scope="row"),
+        el("td", bar(corpus / most, "corpus"), bar(subset / most, "subset"), class_="bars"),
+        el("td", percent(corpus, 1), class_="num"),
+        el("td", percent(subset, 1), class_="num"),
+    )
+
+
+def _table(title: str, kind: str, note: str, lines: list[Html]) -> Html:
+    head = el("tr", *(el("th", name, scope="col") for name in (kind, "", "corpus", "subset")))
+    caption = el("figcaption", el("h3", title), note)
     table = el("table", el("thead", head), el("tbody", *lines), class_="domains")
     return el("figure", caption, table)
 

@@ -8,11 +8,13 @@ from tshirt_assets.report.data import ReportData, ReportRow
 from tshirt_assets.report.markup import Html, el
 from tshirt_assets.report.numbers import number
 from tshirt_assets.report.parts import Section
+from tshirt_assets.report.staged import two_stages
 
 
 def rows(data: ReportData) -> Html:
     """Groups of rows, each with its response coloured by the deltas of its tokens."""
     tau = data.tau or 0.0
+    staged = two_stages(data)
     groups = [
         _group("best", "best rows", "First in the recipe's order.", data.best, tau),
         _group(
@@ -44,6 +46,7 @@ def rows(data: ReportData) -> Html:
         "section",
         el("h2", "Rows, token by token"),
         el("p", lead, class_="lead"),
+        el("p", staged, class_="lead") if staged else Html(""),
         legend(data.tau),
         *groups,
         id="rows",

@@ -1,0 +1,21 @@
+"""The writing system of a text."""
+
+import pytest
+
+from tshirt_assets.report.scripts import script_of
+
+
+@pytest.mark.parametrize(
+    ("text", "script"),
+    [
+        ("How are you? 你好", "Latin"),
+        ("你好，世界", "Han"),
+        ("日本語を話します", "Japanese"),
+        ("שלום עולם", "Hebrew"),
+        ("Привет, мир", "Cyrillic"),
+        ("1 + 1 = 2", "no letters"),
+        ("", "no letters"),
+    ],
+)
+def test_the_script_of_most_letters_counts(text: str, script: str) -> None:
+    assert script_of(text) == script
