@@ -1,6 +1,6 @@
 """contenders: the dataset-wide threshold tau, every row's clean S-IFD, and who can still win."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import dagster as dg
 import numpy as np
@@ -117,7 +117,7 @@ def contender_table(
     if samples is not None:
         domains = samples.frame(["sample_id", "domain"]).unique("sample_id", keep="first")
         clean = clean.join(domains, on="sample_id", how="left", maintain_order="left")
-    floors = {}
+    floors: Mapping[float, float] = {}
     if guard is not None:
         relevances = guard.relevance.frame(["sample_id", "relevance"]).unique("sample_id")
         clean = clean.join(relevances, on="sample_id", how="left", maintain_order="left")

@@ -77,7 +77,7 @@ def most_similar(
     The wanted rows take turns, each taking the most similar candidate that is left, so that what
     is taken is spread as they are.
     """
-    aims, rows = (_unit(vectors(ids)) for ids in (wanted, candidates))
+    aims, rows = (_unit(vectors([*ids])) for ids in (wanted, candidates))
     order = np.argsort(-(aims @ rows.T), axis=1, kind="stable")[:, :count]  # (aims, count)
     taken: dict[int, None] = {}
     queues = [iter(row.tolist()) for row in order]
