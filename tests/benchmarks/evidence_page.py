@@ -14,9 +14,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dagster import DagsterInstance
+
 from tests.benchmarks.evidence_hypotheses import HYPOTHESES
 from tshirt_assets.commands.instance import open_instance
-from tshirt_assets.commands.proving import make_evidence
+from tshirt_assets.commands.proving import make_evidence, scored_copies
 from tshirt_assets.config import CorpusConfig, Recipe
 from tshirt_assets.evidence.asked import EvidenceOptions
 from tshirt_assets.evidence.evidence_tables import (
@@ -28,8 +30,10 @@ from tshirt_assets.evidence.evidence_tables import (
 )
 from tshirt_assets.evidence.evidence_text import planted_sentence, sentences
 from tshirt_assets.evidence.figures import Evidence
+from tshirt_assets.evidence.measure import measure
 from tshirt_assets.evidence.planted_copy import rules_of
 from tshirt_assets.evidence.plot import shares_svg
+from tshirt_assets.evidence.strata import by_length, only
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "evidence.md"
@@ -45,12 +49,14 @@ SAMPLED = {
 
 @dataclass(frozen=True)
 class Trial:
-    """A corpus with its title, what it is run with, and whether hypotheses are about it."""
+    """A corpus with its title, what it is run with, whether hypotheses are about it, and whether
+    its short and long rows are looked at apart."""
 
     title: str
     config: CorpusConfig
     options: EvidenceOptions
     judged: bool = True
+    in_strata: bool = False
 
 
 def trials(folder: Path | None, rows: int, seeds: int, sampled: bool) -> Iterator[Trial]:
@@ -69,7 +75,8 @@ def trials(folder: Path | None, rows: int, seeds: int, sampled: bool) -> Iterato
     if folder is None:
         return
     real = CorpusConfig.from_yaml(folder / "corpus.yaml")
-    yield Trial("Real rows", guarded(real), EvidenceOptions(rows=rows, seeds=seeds))
+    options = EvidenceOptions(rows=rows, seeds=seeds)
+    yield Trial("Real rows", guarded(real), options, in_strata=True)
 
 
 def guarded(config: CorpusConfig) -> CorpusConfig:
@@ -107,6 +114,20 @@ def section(trial: Trial, found: Evidence, seconds: float) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def strata(trial: Trial, instance: DagsterInstance) -> Iterator[str]:
+    """The shares and chances of the short and of the long rows, from what is stored by now."""
+    rows, copies = scored_copies(instance, trial.config, trial.options)
+    for name, half in by_length(rows).items():
+        found = measure(trial.config, trial.options, half, [only(copy, half) for copy in copies])
+        yield (
+            f"#### The {name} rows of them\n\n{found.rows} rows, {found.base:.0%} of them "
+            "corrupted. Of what is selected from all rows, the corrupted share among those of this "
+            "length:\n\n"
+            f"{shares_table(found).markdown()}\n\nAUC among the rows of this length:\n\n"
+            f"{auc_table(found).markdown()}\n"
+        )
+
+
 def hypotheses(found: Sequence[tuple[Trial, Evidence]]) -> str:
     """The hypotheses, and what became of them in each corpus."""
     judged = [(trial, one) for trial, one in found if trial.judged]
@@ -129,8 +150,10 @@ def main() -> None:
         before = _cpu()
         with open_instance(trial.config) as instance:
             figures, _ = make_evidence(instance, trial.config, trial.options)
+            sections.append(section(trial, figures, _cpu() - before))
+            if trial.in_strata:
+                sections += strata(trial, instance)
         found.append((trial, figures))
-        sections.append(section(trial, figures, _cpu() - before))
         _write("\n".join([hypotheses(found), *sections]))
 
 

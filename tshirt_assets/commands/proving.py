@@ -72,12 +72,22 @@ def make_evidence(
     `EvidenceError` where nothing can be planted, a copy could not be scored, a score is no number,
     or stored scores are not what the model gives.
     """
-    rows, copies = planted_copies(instance, config, options)
-    scored = [_scored(config, copy) for copy in copies]
+    rows, scored = scored_copies(instance, config, options)
     found = measure(config, options, rows, scored)
     folder = write_evidence(found, config)
     _run(instance, config, [EVIDENCE.name], "its figures are written, but the asset is not made")
     return found, folder
+
+
+def scored_copies(
+    instance: dg.DagsterInstance, config: CorpusConfig, options: EvidenceOptions
+) -> tuple[list[SourceRow], list[ScoredCopy]]:
+    """Plant the copies and score them; the rows of the corpus, and the copies.
+
+    Raises `EvidenceError` as `make_evidence` does.
+    """
+    rows, copies = planted_copies(instance, config, options)
+    return rows, [_scored(config, copy) for copy in copies]
 
 
 def planted_copies(

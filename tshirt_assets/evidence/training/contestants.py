@@ -51,7 +51,8 @@ def line_up(
     count = max(len(contestant.sample_ids) for contestant in chosen)
 
     def control(name: str, role: Role, without: Collection[str], **options: object) -> Contestant:
-        recipe = Recipe.model_validate({"method": "random", "budget": max(count, 1), **options})
+        asked = {"method": "random", "budget": max(count, 1), "judgements": "ignore", **options}
+        recipe = Recipe.model_validate(asked)
         return Contestant(name, _selected(scores, recipe, name, without), role)
 
     for number in range(1, randoms + 1):
