@@ -119,3 +119,18 @@ def test_a_new_shard_moves_tau_and_selection_goes_on(corpus: Corpus) -> None:
     corpus.materialize("robust_scores", partitions=new)
     corpus.materialize("selected_subset", partitions=["fast"])
     assert corpus.frame("selected_subset", "fast").height == 4
+
+
+def test_too_few_rows_for_a_pilot_are_said_where_people_look(
+    tmp_path: Path, tiny_models: Path
+) -> None:
+    few = Corpus(tmp_path / "corpus", tiny_models)
+    few.configure(recipes={"tshirt": {"method": "tshirt", "budget": 2}})
+    few.write("a.jsonl", make_rows(0, 3))
+    few.register()
+    few.materialize("samples", "token_scores")
+    few.materialize("contenders", "calibration")
+    said = few.metadata("calibration")["not_calibrated"]
+    assert said.startswith(
+        "3 rows are too few for a pilot: the constants are those of another model"
+    )

@@ -73,10 +73,12 @@ def make(run: Run) -> Report:
         )
         metadata = describe_work(drawn)
     if calibration.errors is None:
-        run.log.warning(
-            f"{table.num_rows} rows are too few for a pilot: the estimator is not calibrated and "
-            "assumes the usual noise. With so few rows, estimator: sampled costs little"
+        few = (
+            f"{table.num_rows} rows are too few for a pilot: the constants are those of another "
+            "model. With so few rows, estimator: sampled costs little"
         )
+        run.log.warning(few)
+        metadata["not_calibrated"] = few
     metadata = describe_table(info, table, PREVIEW) | metadata | calibration.facts()
     metadata |= {
         "tau_nats": tau,

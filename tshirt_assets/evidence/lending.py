@@ -20,7 +20,7 @@ from tshirt_assets.store.table_info import TableInfo
 
 CONSTANTS: Final = (CONTENDERS.name, CALIBRATION.name)
 LENT: Final = (
-    *("embeddings", "token_scores", "miwv_scores"),
+    *("embeddings", "relevance", "token_scores", "miwv_scores"),
     *("neighbour_deltas", "pilot_deltas", "analytic_scores", "hybrid_scores"),
 )
 """Tables whose rows hold for a row wherever it is: their identity says of what they are made."""

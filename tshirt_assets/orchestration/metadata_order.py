@@ -10,6 +10,7 @@ FIRST: Final = (
     "row_browser",
     "summary",
     "notes",
+    "not_calibrated",
     "dagster/row_count",
     "rows_by_status",
     "incomplete",
