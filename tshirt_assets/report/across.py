@@ -97,12 +97,9 @@ def _domain_shares(rows: pl.DataFrame) -> dict[str, float]:
 
 def _side_by_side(shares: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
     """By name its share in each of these, those most frequent in the first (the corpus) first."""
-    names = sorted(
-        {name for one in shares for name in one}, key=lambda n: (-shares[0].get(n, 0), n)
-    )
-    return {
-        name: [one.get(name, 0.0) for one in shares] for _, name in sorted((-s, n) for n, s in ())
-    }
+    names = {name for one in shares for name in one}
+    order = sorted(names, key=lambda name: (-shares[0].get(name, 0.0), name))
+    return {name: [one.get(name, 0.0) for one in shares] for name in order}
 
 
 def _placed_rows(lines: pl.DataFrame, scores: CorpusScores) -> dict[str, PlacedRow]:
