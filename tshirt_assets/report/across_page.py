@@ -7,7 +7,7 @@ from typing import Final
 
 from tshirt_assets.report.across import CORPUS, AcrossData, PlacedRow
 from tshirt_assets.report.markup import Html, el, join
-from tshirt_assets.report.matrix import agreement, matrix, share_cell
+from tshirt_assets.report.matrix import agreement_figures, matrix, share_cell
 from tshirt_assets.report.numbers import number
 from tshirt_assets.report.page import page_html, page_links, write_page
 from tshirt_assets.report.parts import NOTHING, section
@@ -72,7 +72,7 @@ def _agreement(data: AcrossData) -> Html:
     if len(data.comparison.names) < 2:
         return NOTHING
     lead = "Recipes of similar size with a high overlap would train much the same model."
-    return section("agreement", "Where recipes agree", lead, agreement(data.comparison))
+    return section("agreement", "Where recipes agree", lead, agreement_figures(data.comparison))
 
 
 def _disputed(data: AcrossData) -> Html:

@@ -9,7 +9,7 @@ from tshirt_assets.report.numbers import signed
 from tshirt_assets.selection.agreement import RecipeComparison
 
 
-def agreement(comparison: RecipeComparison) -> list[Html]:
+def agreement_figures(comparison: RecipeComparison) -> list[Html]:
     """The figures of overlap and of rank correlation."""
     names = comparison.names
     lines = [f"{name} ({size:,})" for name, size in zip(names, comparison.sizes, strict=True)]
