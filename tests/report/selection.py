@@ -8,6 +8,7 @@ import polars as pl
 
 from tshirt_assets.report.data import ReportData, ReportRow
 from tshirt_assets.selection.agreement import compare_recipes
+from tshirt_assets.selection.scores import SCORES
 
 USABLE, SELECTED = 200, 10
 RNG = np.random.default_rng(7)
@@ -108,4 +109,24 @@ def reverse(table: pl.DataFrame) -> pl.DataFrame:
     """The same rows, ranked the other way round."""
     return table.with_columns(
         position=USABLE + 1 - pl.col("position"), selected=pl.col("position") > USABLE - SELECTED
+    )
+
+
+NOT_KNOWN = pl.lit(None, pl.Float64)
+
+
+def listed() -> pl.DataFrame:
+    """Rows as `report.listed.listed_rows` gives them: all selected, and fifty of the others."""
+    table = ranking().head(SELECTED + 50)
+    said = pl.Series([f"say {i} {'word ' * (i % 3 * 20)}".strip() for i in table["row"]])
+    return table.select(
+        *("sample_id", "shard", "row", "domain", "position"),
+        *(pl.col(name) if name in table.columns else NOT_KNOWN.alias(name) for name in SCORES),
+        outcome=pl.when("selected").then(pl.lit("selected")).otherwise(pl.lit("over_budget")),
+        mean_place=pl.col("position"),
+        instruction=said,
+        response=said,
+        instruction_length=said.str.len_chars(),
+        response_length=said.str.len_chars(),
+        script=pl.when(pl.col("row") % 5 == 0).then(pl.lit("Han")).otherwise(pl.lit("Latin")),
     )

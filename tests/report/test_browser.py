@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.report.selection import report_data
+from tests.report.selection import listed, report_data
 from tshirt_assets.report.html import write_report
 
 pytestmark = pytest.mark.browser
@@ -17,7 +17,7 @@ LAPTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "report.html"
-    write_report(report_data(), path)
+    write_report(report_data(listed=listed()), path)
     return path
 
 
@@ -93,6 +93,27 @@ def test_sections_are_reached_by_their_links(page: Any) -> None:
     page.locator("nav a", has_text="Dropped").click()
     assert 0 < page.locator("#dropped h2").bounding_box()["y"] < 200
     assert page.locator("nav").bounding_box()["y"] == 0  # it stays in sight
+
+
+def test_rows_are_searched_filtered_sorted_and_unfolded(page: Any) -> None:
+    lines, found = page.locator("#browse tbody tr"), page.locator("#found")
+    assert found.text_content() == "60 of 60 listed rows match; 50 are shown."
+    page.get_by_role("button", name="Show more rows").click()
+    assert lines.count() == 60
+    long = lines.nth(1).locator("td.said").first
+    folded = long.text_content()
+    assert folded.endswith("… show all")
+    assert len(folded.removesuffix("… show all")) <= 110  # characters, about two lines
+    long.get_by_role("button", name="show all").click()
+    assert long.text_content() == f"say 2 {'word ' * 40}show less"
+    assert lines.nth(2).locator("td.said button").count() == 0  # short enough
+    page.get_by_label("Outcome").select_option("selected")
+    assert found.text_content() == "10 of 60 listed rows match; 10 are shown."
+    page.locator("#browse th button", has_text="place").first.click()
+    page.locator("#browse th button", has_text="place").first.click()
+    assert lines.first.locator("td").first.text_content() == "10"
+    page.get_by_label("Search").fill("SAY 3")
+    assert lines.count() == 1
 
 
 CONTRAST_SCRIPT = """() => {

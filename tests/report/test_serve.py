@@ -74,6 +74,18 @@ def test_a_report_written_later_is_there_at_once(tmp_path: Path, server: ReportS
     assert f'<a href="{address}">tiny/random-5pct</a>' in get(server, "/")[1]
 
 
+@pytest.mark.parametrize("address", ["/tiny/report.html", "/tiny/_evidence/evidence.html"])
+def test_what_reports_link_to_is_served_too(
+    tmp_path: Path, server: ReportServer, address: str
+) -> None:
+    assert get(server, address)[0] == 404
+    file = tmp_path / "exports" / address[1:]
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("of all recipes")
+    assert get(server, address) == (200, "of all recipes")
+    assert f'<a href="{address}">' in get(server, "/")[1]
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -1,5 +1,6 @@
 """selected_subset: the rows a recipe chose, exported, with everything needed to reproduce them."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ import dagster as dg
 import pyarrow as pa
 
 from tshirt_assets.config import CorpusConfig
+from tshirt_assets.evidence.evidence_files import evidence_link
 from tshirt_assets.explore.serving import explore_link
 from tshirt_assets.export.card import dotted
 from tshirt_assets.export.escaping import markdown
@@ -25,7 +27,12 @@ from tshirt_assets.incremental.corpus_scores import CorpusScores
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.facts import Provenance, TableFacts
 from tshirt_assets.incremental.identity import data_version
-from tshirt_assets.incremental.provenance import made_from, provenance, recorded_inputs
+from tshirt_assets.incremental.provenance import (
+    made_from,
+    made_from_all,
+    provenance,
+    recorded_inputs,
+)
 from tshirt_assets.incremental.soundness import sound_rows
 from tshirt_assets.incremental.writing import write_table
 from tshirt_assets.orchestration.asset_run import Run
@@ -34,6 +41,7 @@ from tshirt_assets.orchestration.declaring import partitioned_asset
 from tshirt_assets.orchestration.metadata_order import counts_table, facts_table
 from tshirt_assets.orchestration.recording import column_schema, describe_table
 from tshirt_assets.orchestration.shard_loop import Report
+from tshirt_assets.report.across import across_data
 from tshirt_assets.report.data import ReportData
 from tshirt_assets.report.gather import report_data
 from tshirt_assets.report.serve import REPORT, report_link
@@ -66,6 +74,7 @@ def process(run: Run, scores: CorpusScores, name: str) -> Report:
     if info is not None and known:
         run.log.info(f"{name}: unchanged")
         version, rows, metadata = info.data_version, info.rows, known | {"unchanged": True}
+        compared(run, scores)
     else:
         version, rows, metadata = made(run, scores, name, source)
     budget = metadata["budget"]
@@ -155,6 +164,7 @@ def made(run: Run, scores: CorpusScores, name: str, source: str) -> tuple[str, i
         comparison=scores.comparison(),
         exported=exported,
         provenance=origin,
+        links=links(run, scores, folder),
     )
     metadata = (
         summarised(config, data, folder / REPORT)
@@ -162,6 +172,34 @@ def made(run: Run, scores: CorpusScores, name: str, source: str) -> tuple[str, i
         | described(selection, table, folder, exported, origin)
     )
     return info.data_version, info.rows, metadata
+
+
+def compared(run: Run, scores: CorpusScores) -> Path | None:
+    """The report across recipes, written where it is not of the present state of all of them.
+
+    None where it cannot be made: a recipe's own report is there without it.
+    """
+    from tshirt_assets.report.across_page import made_across, write_across
+
+    page = Path(run.config.export_dir) / run.config.name / REPORT
+    try:
+        source = made_from_all(scores)
+        if made_across(page) != source:
+            write_across(across_data(scores, source), page)
+    except (DamagedTableError, UpstreamError) as error:
+        run.log.warning(f"The report across recipes is not up to date: {error}")
+        return page if page.is_file() else None
+    return page
+
+
+def links(run: Run, scores: CorpusScores, folder: Path) -> list[tuple[str, str]]:
+    """Pages beside the report in `folder`: name and relative address."""
+    pages = {"Recipes compared": compared(run, scores), "Evidence": evidence_link(run.config)}
+    return [
+        (name, Path(os.path.relpath(page, folder)).as_posix())
+        for name, page in pages.items()
+        if page is not None
+    ]
 
 
 def summarised(config: CorpusConfig, data: ReportData, page: Path) -> dict[str, Any]:

@@ -61,6 +61,7 @@ def verify(
     _check_origins(checked, config, there, recorded or {})
     for recipe in config.recipes:
         _check_subset(checked, config, recipe)
+    _check_across(config, found)
     checked.rest()
     _check_leftovers(config, found)
     unsealed = sum(not info.sealed for info in tables.values())
@@ -182,6 +183,15 @@ def _check_subset(checked: CheckedTables, config: CorpusConfig, recipe: str) -> 
     elif not is_signed(report):
         found.notes.append(f"{report} is of an earlier version: it cannot be told if it changed")
     found.bytes += _size(report)
+
+
+def _check_across(config: CorpusConfig, found: Verification) -> None:
+    """The report across recipes, which earlier versions did not write, is as it was written."""
+    page = Path(config.export_dir) / config.name / REPORT
+    if page.exists():
+        broken = page_fault(page)
+        found.add_all(str(page), SUBSET, [broken] if broken else [])
+        found.bytes += _size(page)
 
 
 def _size(path: Path) -> int:

@@ -144,18 +144,28 @@ class CorpusScores:
     def comparison(self) -> RecipeComparison:
         """Overlap and rank correlation of all recipes whose scores are there."""
         if self._comparison is None:
-            for name in self.config.recipes:
-                if name not in self._rankings:
-                    try:
-                        selection = self.selection(name)
-                    except UpstreamError as missing:
-                        self._log.info(f"{name} is left out of the comparison: {missing}")
-                        continue
-                    size = selection.ranking.estimated_size() * len(self.config.recipes)
-                    if size <= KEPT_BYTES:  # its turn may come
-                        self._selections[name] = selection
-            self._comparison = compare_recipes(self._rankings)
+            self._comparison = compare_recipes(self.rankings())
         return self._comparison
+
+    def rankings(self) -> dict[str, pl.DataFrame]:
+        """sample_id, position and selected of every usable row, by recipe in their order.
+
+        Recipes whose scores are not there are left out.
+        """
+        for name in self.config.recipes:
+            if name in self._rankings:
+                continue
+            try:
+                selection = self.selection(name)
+            except UpstreamError as missing:
+                self._log.info(f"{name} is left out of the comparison: {missing}")
+                continue
+            size = selection.ranking.estimated_size() * len(self.config.recipes)
+            if size <= KEPT_BYTES:  # its turn may come
+                self._selections[name] = selection
+        return {
+            name: self._rankings[name] for name in self.config.recipes if name in self._rankings
+        }
 
     def rows(self) -> pl.DataFrame:
         """sample_id, shard, row, status, domain and the clean scores of every row.

@@ -1,6 +1,7 @@
 """What a subset was made from and with: recorded with its table, and written to its manifest."""
 
 import platform
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -13,6 +14,7 @@ from tshirt_assets.incremental.catalog import (
     SELECTED_SUBSET,
 )
 from tshirt_assets.incremental.corpus_scores import CorpusScores
+from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.facts import Provenance, RecordedTable
 from tshirt_assets.incremental.identity import identity_hash
 from tshirt_assets.incremental.writing import upstream_version
@@ -110,3 +112,12 @@ def made_from(scores: CorpusScores, name: str) -> str:
         package=__version__,
         **({"judgements": judged} if judged else {}),
     )
+
+
+def made_from_all(scores: CorpusScores) -> str:
+    """Hash of what every recipe selects from whose scores are there; see `made_from`."""
+    sources: dict[str, str] = {}
+    for name in scores.config.recipes:
+        with suppress(UpstreamError):
+            sources[name] = made_from(scores, name)
+    return identity_hash(SELECTED_SUBSET.name, recipes=sources)

@@ -41,7 +41,7 @@ def listed_rows(selection: Selection, scores: CorpusScores) -> pl.DataFrame:
         frame.select(name for name in columns if name in frame.columns)
         for frame in (chosen, left_out, rejected)
     ]
-    return _with_texts(pl.concat(frames, how="diagonal_relaxed"), scores)
+    return with_texts(pl.concat(frames, how="diagonal_relaxed"), scores)
 
 
 def script_mix(selection: Selection, scores: CorpusScores) -> dict[str, tuple[float, float]]:
@@ -50,14 +50,16 @@ def script_mix(selection: Selection, scores: CorpusScores) -> dict[str, tuple[fl
     Of many rows a draw of `MIX_ROWS` is looked at.
     """
     ranking = selection.ranking.sort("sample_id")
-    corpus = _scripts(ranking.head(MIX_ROWS), scores)
-    subset = _scripts(ranking.filter("selected").head(MIX_ROWS), scores)
+    corpus = script_shares(ranking, scores)
+    subset = script_shares(ranking.filter("selected"), scores)
     names = sorted(corpus | subset, key=lambda name: (-corpus.get(name, 0.0), name))
     return {name: (corpus.get(name, 0.0), subset.get(name, 0.0)) for name in names}
 
 
-def _scripts(rows: pl.DataFrame, scores: CorpusScores) -> dict[str, float]:
-    counts = _with_texts(rows.select(PLACE), scores)["script"].value_counts(normalize=True)
+def script_shares(rows: pl.DataFrame, scores: CorpusScores) -> dict[str, float]:
+    """By script its share of rows that are sorted by sample_id; of many, a draw of `MIX_ROWS`."""
+    drawn = with_texts(rows.select(PLACE).head(MIX_ROWS), scores)
+    counts = drawn["script"].value_counts(normalize=True)
     return dict(counts.iter_rows())
 
 
@@ -67,7 +69,7 @@ def _some_of_each(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _with_texts(rows: pl.DataFrame, scores: CorpusScores) -> pl.DataFrame:
+def with_texts(rows: pl.DataFrame, scores: CorpusScores) -> pl.DataFrame:
     """The rows with instruction, response, their lengths and script; rows without text stay."""
     texts = scores.texts(rows).select("shard", "row", "instruction", "response")
     joined = rows.join(

@@ -7,12 +7,14 @@ server. This one answers on this machine only and has nothing but reports to giv
 import http.server
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from tshirt_assets.config import ConfigError, CorpusConfig
+from tshirt_assets.evidence.evidence_files import FOLDER as EVIDENCE
+from tshirt_assets.evidence.evidence_files import PAGE
 from tshirt_assets.report.markup import Html, el
 
 HOST: Final = "127.0.0.1"
@@ -35,9 +37,9 @@ def report_server(corpora: Sequence[CorpusConfig], port: int) -> "ReportServer":
     Port 0 takes a free one. Raises `ConfigError` when the port cannot be had.
     """
     reports = {
-        _address(config, recipe): _Report(Path(config.export_dir), Path(config.name) / recipe)
+        f"/{page.as_posix()}": _Report(Path(config.export_dir), page)
         for config in corpora
-        for recipe in config.recipes
+        for page in _pages(config)
     }
     try:
         return ReportServer(reports, port)
@@ -50,19 +52,19 @@ def report_server(corpora: Sequence[CorpusConfig], port: int) -> "ReportServer":
 
 @dataclass(frozen=True)
 class _Report:
-    """A report that may not exist yet, in a folder of the exports."""
+    """A page that may not exist yet, below the exports."""
 
     exports: Path
-    folder: Path  # below the exports
+    page: Path  # below the exports
 
     def file(self) -> Path | None:
-        """The report's file; None where there is none, or a link leads to something else."""
+        """The page's file; None where there is none, or a link leads to something else."""
         try:
-            file = (self.exports / self.folder / REPORT).resolve(strict=True)
+            file = (self.exports / self.page).resolve(strict=True)
             inside = file.is_relative_to(self.exports.resolve())
         except (OSError, RuntimeError):  # missing, or links in a circle
             return None
-        return file if inside and file.name == REPORT and file.is_file() else None
+        return file if inside and file.name == self.page.name and file.is_file() else None
 
 
 class ReportServer(http.server.ThreadingHTTPServer):
@@ -141,6 +143,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """No line per request: the terminal is Dagster's."""
+
+
+def _pages(config: CorpusConfig) -> Iterator[Path]:
+    """The pages of a corpus, below the exports: across recipes, evidence, and of each recipe."""
+    folder = Path(config.name)
+    yield folder / REPORT
+    yield folder / EVIDENCE / PAGE
+    for recipe in config.recipes:
+        yield folder / recipe / REPORT
 
 
 def _address(config: CorpusConfig, recipe: str) -> str:
