@@ -20,13 +20,16 @@ SCORE: Final = 9  # columns of a score, with the space before it
 def summary(instance: dg.DagsterInstance, config: CorpusConfig, source: str) -> str:
     """Rows by status, tau, each recipe's first and last row, overlaps, and where things are.
 
-    `source` is the path of the corpus.yaml, for the command that opens the UI. No line is longer
-    than 80 columns, but for what cannot be broken: paths and names of shards.
+    `source` is the path of the corpus.yaml, for the command that opens the UI.
     """
-    return "\n".join(_lines(corpus_state(instance, config), config, source))
+    return "\n".join(summary_lines(corpus_state(instance, config), config, source))
 
 
-def _lines(state: CorpusState, config: CorpusConfig, source: str) -> Iterator[str]:
+def summary_lines(state: CorpusState, config: CorpusConfig, source: str) -> Iterator[str]:
+    """The summary of a state.
+
+    No line is longer than 80 columns, but for what cannot be broken: paths and names of shards.
+    """
     yield from wrapped(f"corpus {state.corpus}: {state.rows:,} rows in {state.shards:,} shards")
     for remark in _remarks(state, config, source):
         yield from wrapped(remark, "  ")

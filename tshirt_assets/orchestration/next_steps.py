@@ -9,7 +9,7 @@ NEXT: Final[Mapping[str, str]] = {
     "embeddings": "Materialize neighbours and search when all shards are embedded.",
     "token_scores": "Look at ifd_plot: where most rows are above 1, another prompt_format may suit "
     "the scorer. Materialize contenders when all shards are scored.",
-    "relevance": "Look at how many rows fall below the limit before you trust it, then materialize "
+    "relevance": "Look at relevance_plot: rows far left answer something else. Materialize "
     "contenders when all shards are measured.",
     "contenders": "Materialize calibration, then robust_scores, which measures these rows alone.",
     "calibration": "Materialize robust_scores. Where the agreement is poor, choose the estimator "
