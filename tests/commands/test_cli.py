@@ -193,7 +193,7 @@ def test_show_says_which_scores_belong_to_another_configuration(materialized: Co
         recipes=RECIPES | {"ifd": {"method": "ifd", "budget": 6}},
         keep_fraction=0.5,
     )
-    said = call(corpus, "show", str(corpus.file)).stdout
+    said = " ".join(call(corpus, "show", str(corpus.file)).stdout.split())
     assert (
         f"token_scores: stored scores were made with scorer.path {before}; corpus.yaml says "
         f"scorer.path {after}: run again to compute them"

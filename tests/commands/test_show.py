@@ -57,7 +57,7 @@ def test_no_line_is_longer_than_80_columns() -> None:
     said = lines(busy)
     assert max(map(cell_len, said)) <= 80
     assert cell_len(next(line for line in said if line.startswith("  top"))) in (79, 80)
-    assert f"{names[-1]}: 1 rows, by a phrase a phrase a phrase" in "\n".join(said)
+    assert sum(line.startswith(f"{names[-1]}: 1 rows, by a phrase") for line in said) == 1
 
 
 def test_prompts_in_a_template_show_their_own_part() -> None:
@@ -79,6 +79,5 @@ def test_what_is_pasted_is_quoted_where_it_must_be() -> None:
         *("dagster", "dev", "-m", "tshirt_assets.definitions"),
     ]
     unread = replace(EMPTY, shards=0, new_shards=3)
-    assert "tshirt-assets run 'my rows/corpus.yaml'" in "\n".join(
-        lines(unread, "my rows/corpus.yaml")
-    )
+    said = "\n".join(lines(unread, "my rows/corpus.yaml"))
+    assert "tshirt-assets run 'my rows/corpus.yaml'" in said
