@@ -193,7 +193,7 @@ def test_show_says_which_scores_belong_to_another_configuration(materialized: Co
         recipes=RECIPES | {"ifd": {"method": "ifd", "budget": 6}},
         keep_fraction=0.5,
     )
-    said = call(corpus, "show", str(corpus.file)).stdout
+    said = " ".join(call(corpus, "show", str(corpus.file)).stdout.split())
     assert (
         f"token_scores: stored scores were made with scorer.path {before}; corpus.yaml says "
         f"scorer.path {after}: run again to compute them"
@@ -277,6 +277,29 @@ def test_words_are_completed(corpus: Corpus, line: str, words: list[str]) -> Non
     *before, begun = line.format(file=corpus.file).split()
     complete = ShellComplete(main, {}, "tshirt-assets", "_TSHIRT_ASSETS_COMPLETE")
     assert [item.value for item in complete.get_completions(before, begun)] == words
+
+
+def test_a_recipe_of_two_stages_shows_both(finished: Corpus) -> None:
+    said = call(finished, "show", str(finished.file)).stdout.splitlines()
+    at = next(i for i, line in enumerate(said) if line.startswith("tshirt: "))
+    assert said[at].endswith("of the highest means the lowest std")
+    assert said[at + 1].split() == ["mean", "std"]
+    chosen = finished.frame("selected_subset", "tshirt").sort("rank")
+    for line, place in ((said[at + 2], 0), (said[at + 3], -1)):
+        mean, std = chosen["s_ifd_mean"][place], chosen["s_ifd_std"][place]
+        assert line.split()[1:3] == [f"{mean:.3f}", f"{std:.3f}"]
+    assert not any("std" in line for line in said[at + 4 :])
+
+
+def test_help_lists_commands_by_what_they_are_for() -> None:
+    shown = CliRunner().invoke(main, ["--help"]).stdout
+    places = [shown.index(f"\n{word}") for word in ("Making:", "Looking:", "Keeping:")]
+    places += [shown.index(f"\n  {name} ") for name in ("verify", "maintain")]
+    assert places == sorted(places)
+    assert shown.index("\n  init ") < shown.index("\n  run ") < shown.index("\n  explore ")
+    for name in main.commands:
+        assert shown.count(f"\n  {name} ") == 1
+    assert "..." not in shown.split("Making:")[1].split("Exit codes")[0]  # no line is cut
 
 
 def test_help_names_the_exit_codes() -> None:

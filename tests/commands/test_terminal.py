@@ -4,7 +4,7 @@ import ast
 import logging
 import sys
 import unicodedata
-from io import BytesIO, TextIOWrapper
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -78,3 +78,44 @@ def test_the_outermost_product_error_counts() -> None:
     wrapper.__cause__ = hidden
     assert mendable(wrapper) is hidden
     assert mendable(ValueError("a bug")) is None
+
+
+LINES = "tshirt: 14 rows\nwarning: check samples.rows_usable (1 of 3): few\nerror: no file\n"
+
+
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch, **environment: str) -> str:
+    """What a terminal gets to see of `LINES`."""
+
+    class Terminal(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in ({"TERM": "xterm"} | environment).items():
+        monkeypatch.setenv(name, value)
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stdout", stream)
+    say(LINES, names=["tshirt"])
+    return stream.getvalue()
+
+
+def test_a_terminal_shows_headings_levels_and_failed_checks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert on_a_terminal(monkeypatch) == (
+        "\x1b[1mtshirt\x1b[0m: 14 rows\n"
+        "\x1b[33mwarning\x1b[0m: \x1b[31mcheck samples.rows_usable\x1b[0m (1 of 3): few\n"
+        "\x1b[31merror\x1b[0m: no file\n\n"
+    )
+
+
+@pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
+def test_colours_can_be_forbidden(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert on_a_terminal(monkeypatch, **environment) == LINES + "\n"
+
+
+def test_no_colours_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    say(LINES, names=["tshirt"])
+    assert capsys.readouterr().out == LINES + "\n"

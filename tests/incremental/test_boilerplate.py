@@ -7,9 +7,10 @@ import pytest
 
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.files import Record
+from tshirt_assets.corpus.prompts import ALPACA_WITH_INPUT
 from tshirt_assets.corpus.rows import samples_of
 from tshirt_assets.corpus.sample import to_table
-from tshirt_assets.incremental.boilerplate import boilerplate_outcome
+from tshirt_assets.incremental.boilerplate import boilerplate_outcome, own_part, shared_beginning
 
 SAID = ("cats", "sleep", "on", "roofs", "while", "rain", "falls", "into", "old", "rivers")
 ASKED = [f"{word}, {i}" for i, word in enumerate(SAID)]
@@ -89,3 +90,23 @@ def test_what_most_prompts_begin_with_is_shown() -> None:
 def test_what_is_shared_by_design_does_not_count(rows: list[dict[str, Any]]) -> None:
     outcome = boilerplate_outcome(table(rows))
     assert outcome.passed, outcome.detail
+
+
+WITH_INPUT = ALPACA_WITH_INPUT.format(instruction="{}", input="Some text.")
+
+
+@pytest.mark.parametrize("template", [ALPACA, ALPACA.replace("\n\n", "\n"), WITH_INPUT])
+def test_alpaca_prompts_show_their_own_part(template: str) -> None:
+    assert own_part(template.format("Name two\nrivers.")) == "Name two\nrivers."
+    assert own_part(template.format("")) == template.format("")  # nothing else would be left
+
+
+def test_what_prompts_share_is_left_out_up_to_a_whole_word() -> None:
+    prompts = [LONG + "careless", *(f"{LONG}carefree {said}" for said in SAID)]
+    shared = shared_beginning(prompts)
+    assert shared == LONG + "care"
+    assert own_part(prompts[0], shared) == "careless"
+    assert own_part(prompts[1], shared) == "carefree cats"
+    assert own_part("Another prompt", shared) == "Another prompt"
+    assert own_part(prompts[1]) == prompts[1]
+    assert shared_beginning(ASKED) == shared_beginning(prompts[:3]) == ""

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from tshirt_assets.incremental.catalog import ASSETS
+from tshirt_assets.incremental.judgements import JUDGEMENTS
 from tshirt_assets.orchestration.metadata_order import counts_table, facts_table, in_order, plain
 from tshirt_assets.orchestration.next_steps import NEXT
 
@@ -41,4 +42,4 @@ def test_a_table_gives_its_facts_back() -> None:
 
 
 def test_next_steps_are_those_of_assets() -> None:
-    assert set(NEXT) <= set(ASSETS)
+    assert set(NEXT) == {*ASSETS, JUDGEMENTS}

@@ -2,6 +2,7 @@
 
 import os
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +12,8 @@ import polars as pl
 import pytest
 
 from tests.report.selection import HEBREW, HOSTILE, IMAGE, LONG, PLAIN, SCRIPT, report_data
-from tshirt_assets.report.cards import colour_class
+from tshirt_assets.corpus.prompts import ALPACA_WITHOUT_INPUT
+from tshirt_assets.report.cards import colour_class, row_card
 from tshirt_assets.report.html import report_html, write_report
 from tshirt_assets.report.svg import histogram_svg
 
@@ -241,3 +243,10 @@ def test_far_outliers_do_not_squeeze_the_rest_into_one_bar() -> None:
     [corpus] = re.findall(r'class="area corpus" d="([^"]+)"', chart)
     heights = [float(y) for y in re.findall(r"V([\d.]+)H", corpus)]
     assert heights[-1] < heights[-2] == 186  # the last bar counts the outliers, the one before none
+
+
+def test_a_row_in_the_alpaca_template_is_titled_by_its_own_part() -> None:
+    asked = ALPACA_WITHOUT_INPUT.format(instruction="Name two rivers.")
+    title, body = str(row_card(replace(PLAIN, instruction=asked), 0.1)).split("</summary>")
+    assert ">Name two rivers.<" in title
+    assert "Below is an instruction" in body  # where it is shown in full

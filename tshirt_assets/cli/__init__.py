@@ -14,6 +14,7 @@ from tshirt_assets.cli.looking import (
     show,
 )
 from tshirt_assets.cli.making import init, plan, push_command, run, validate_command
+from tshirt_assets.cli.sections import Sections
 from tshirt_assets.commands.terminal import show_warnings
 
 __all__ = ["main", "run"]
@@ -28,7 +29,9 @@ Exit codes:
 """
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
+@click.group(
+    cls=Sections, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES
+)
 @click.version_option(package_name="tshirt-assets")
 def main() -> None:
     """Curate instruction-tuning data: T-SHIRT and MIWV as Dagster assets.
@@ -38,9 +41,7 @@ def main() -> None:
     show_warnings()
 
 
-for command in (
-    *(init, validate_command, plan, run, push_command),
-    *(show, shards, search_command, explore, reports, options, completion),
-    *(judge_command, evidence_command, verify_command, maintain_command),
-):
-    main.add_command(command)
+main.add_section("Making", init, validate_command, plan, run, push_command)
+main.add_section("Looking", show, explore, reports, search_command, shards, evidence_command)
+main.add_section("Keeping", judge_command, verify_command, maintain_command)
+main.add_section("Helping", options, completion)

@@ -58,12 +58,12 @@ def evidence_command(
     as_json: bool,
     train: TrainingPlan | None,
 ) -> None:
-    """Measure what the recipes of CORPUS do with corrupted rows: planted into a copy of its own.
+    """Measure what recipes do with corrupted rows.
 
-    A copy of the usable rows gets shuffled, truncated, refused, mistranslated and edited responses
-    at a stated rate, and is scored as any corpus is; stored scores of the other rows are reused.
-    Says how each score ranks corrupted rows, and how many of them each recipe and each baseline
-    selects, with intervals. Nothing of CORPUS itself changes. Run again to continue.
+    A copy of the usable rows of CORPUS gets shuffled, truncated, refused, mistranslated and edited
+    responses at a stated rate, and is scored as any corpus is; stored scores of the other rows are
+    reused. Says how each score ranks corrupted rows, and how many of them each recipe and each
+    baseline selects, with intervals. Nothing of CORPUS itself changes. Run again to continue.
 
     With --train the target model is trained instead, on what every recipe selects.
     """

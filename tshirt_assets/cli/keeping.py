@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 @AS_JSON
 @one_line_errors
 def verify_command(corpus: str, as_json: bool) -> None:
-    """Check all that is stored of a corpus: tables, what they were made from, exports, reports.
+    """Check that all that is stored of a corpus is sound.
 
-    Prints one line per fault, with what to do about it, and exits with 1 if there is any. Reads
-    every table and every exported file in whole, and changes nothing.
+    Tables, what they were made from, exports and reports. Prints one line per fault, with what to
+    do about it, and exits with 1 if there is any. Reads every table and every exported file in
+    whole, and changes nothing.
     """
     from tshirt_assets.commands.instance import open_instance
+    from tshirt_assets.commands.text import pasted
     from tshirt_assets.commands.verify import recorded_versions
     from tshirt_assets.commands.verify import verify as check
     from tshirt_assets.store.store import Store
@@ -43,7 +45,7 @@ def verify_command(corpus: str, as_json: bool) -> None:
     else:
         _say_found(found)
     if any(fault.remedy.startswith("materialize") for fault in found.faults):
-        say(f"`tshirt-assets run {corpus}` materializes all of it again", err=True)
+        say(f"`tshirt-assets run {pasted(corpus)}` materializes all of it again", err=True)
     if found.faults:
         sys.exit(1)
 
@@ -79,7 +81,7 @@ def _say_found(found: "Verification") -> None:
 def maintain_command(
     corpus: str, older_than: timedelta, orphans: bool, force: bool, dry_run: bool
 ) -> None:
-    """Compact the tables of a corpus and delete their old versions.
+    """Compact tables and delete their old versions.
 
     Exits with 1, and changes nothing, when a recorded subset could no longer be re-read.
     """
@@ -130,11 +132,12 @@ def maintain_command(
 def judge_command(
     corpus: str, source: Path | None, target: Path | None, who: str, as_json: bool
 ) -> None:
-    """Keep rows, drop them or mark them: judgements from a file, to a file, or how many there are.
+    """Keep, drop or mark rows by hand, from a file or to one.
 
-    A line has sample_id (or shard and row) and verdict (keep or drop), label or note. A kept row is
-    in every selection, a dropped one in none, but for recipes with `judgements: ignore`; the next
-    run selects by it. Lines that are no judgement are listed, with exit code 1; the others count.
+    Without a file it says how many rows are judged. A line has sample_id (or shard and row) and
+    verdict (keep or drop), label or note. A kept row is in every selection, a dropped one in none,
+    but for recipes with `judgements: ignore`; the next run selects by it. Lines that are no
+    judgement are listed, with exit code 1; the others count.
     """
     from tshirt_assets.commands.instance import open_instance
     from tshirt_assets.commands.judge import count_lines, judge_from_file

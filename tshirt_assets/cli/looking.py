@@ -16,9 +16,10 @@ COMPLETION_VARIABLE = "_TSHIRT_ASSETS_COMPLETE"
 @AS_JSON
 @one_line_errors
 def show(corpus: str, as_json: bool) -> None:
-    """Print the state of a corpus: shards, rows by status, tau, selections, where things are.
+    """Print what is stored of a corpus, and where it is.
 
-    Says which stored scores belong to another model or configuration than CORPUS asks for.
+    Shards, rows by status, tau, the first and last row of each selection, their overlap. Says which
+    stored scores belong to another model or configuration than CORPUS asks for.
     """
     from tshirt_assets.commands.instance import open_instance
     from tshirt_assets.commands.show import summary
@@ -29,7 +30,7 @@ def show(corpus: str, as_json: bool) -> None:
         if as_json:
             print_json(corpus_state(instance, config).values())
         else:
-            say(summary(instance, config, corpus))
+            say(summary(instance, config, corpus), names=config.recipes)
 
 
 @click.command()
@@ -39,7 +40,10 @@ def show(corpus: str, as_json: bool) -> None:
 @AS_JSON
 @one_line_errors
 def shards(corpus: str, register: bool, as_json: bool) -> None:
-    """List the shards of a corpus: registered or not, and what is stored of each."""
+    """List the shards of a corpus, and what is stored of each.
+
+    Says which of them are registered as partitions.
+    """
     from tshirt_assets.commands.instance import open_instance, register_shards
     from tshirt_assets.commands.shards import shard_states, shard_table
 
@@ -64,9 +68,9 @@ def shards(corpus: str, register: bool, as_json: bool) -> None:
 @AS_JSON
 @one_line_errors
 def search_command(corpus: str, text: str, rows: int, as_json: bool) -> None:
-    """Print the rows whose instruction and input are most similar to TEXT.
+    """Print the rows that are most similar to TEXT.
 
-    Searches the table that the asset `search` published.
+    Compared are instruction and input. Searches the table that the asset `search` published.
     """
     from tshirt_assets.commands.search import hit_lines
     from tshirt_assets.export.semantic_search import search as search_corpus
@@ -92,10 +96,11 @@ def search_command(corpus: str, text: str, rows: int, as_json: bool) -> None:
 )
 @one_line_errors
 def reports(corpora: tuple[str, ...], port: int) -> None:
-    """Serve the reports to this machine's browser, for the links in the Dagster UI.
+    """Serve the reports to this machine's browser.
 
-    CORPORA are corpus.yaml files; by default those that `dagster dev` shows. Set their option
-    `report_url` to the printed address: a browser opens no files from a page that came over http.
+    The links in the Dagster UI lead there. CORPORA are corpus.yaml files; by default those that
+    `dagster dev` shows. Set their option `report_url` to the printed address: a browser opens no
+    files from a page that came over http.
     """
     from tshirt_assets.definitions import corpus_files
     from tshirt_assets.report.serve import report_server
@@ -120,10 +125,11 @@ def reports(corpora: tuple[str, ...], port: int) -> None:
 )
 @one_line_errors
 def explore(corpora: tuple[str, ...], port: int, opens: bool) -> None:
-    """Look at every row of a corpus in the browser: filter, sort, search, see why, judge.
+    """Look at every row in the browser, and judge it.
 
-    CORPORA are corpus.yaml files; by default those that `dagster dev` shows. Only this machine can
-    reach the page. Needs the extra: pip install 'tshirt-assets[explore]'.
+    Filter, sort and search rows; see why recipes take or leave them. CORPORA are corpus.yaml files;
+    by default those that `dagster dev` shows. Only this machine can reach the page. Needs the
+    extra: pip install 'tshirt-assets[explore]'.
     """
     import webbrowser
 
@@ -141,7 +147,7 @@ def explore(corpora: tuple[str, ...], port: int, opens: bool) -> None:
 
 @click.command()
 def options() -> None:
-    """Print every option of corpus.yaml with its default and meaning."""
+    """List what corpus.yaml may contain, with defaults."""
     from tshirt_assets.config.reference import option_list
 
     say(option_list(CorpusConfig))
@@ -151,7 +157,9 @@ def options() -> None:
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print what completes commands, options, recipes and assets in your shell.
+    """Print what makes your shell complete words.
+
+    It completes commands, options, recipes and assets.
 
     bash and zsh: `eval "$(tshirt-assets completion bash)"` in ~/.bashrc, or zsh in ~/.zshrc. fish:
     `tshirt-assets completion fish > ~/.config/fish/completions/tshirt-assets.fish`.

@@ -27,17 +27,18 @@ from tshirt_assets.config import CorpusConfig
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 @one_line_errors
 def init(paths: tuple[str, ...], output: Path, name: str | None, force: bool) -> None:
-    """Write a commented corpus.yaml for files, folders or (in quotes) globs, from a look at them.
+    """Write a corpus.yaml to start from, after a look at your files.
 
-    Says what their rows look like, and which columns hold instruction, response and domain where
-    they do not have the usual names. Every option stands there with its meaning and default. Exits
-    with 1 where no row seen can be used.
+    PATHS are files, folders or (in quotes) globs. Says what their rows look like, and which columns
+    hold instruction, response and domain where they do not have the usual names. Every option
+    stands there with its meaning and default. Exits with 1 where no row seen can be used.
     """
     from tshirt_assets.commands.init import init_corpus, seen_lines
+    from tshirt_assets.commands.text import pasted
 
     seen = init_corpus(paths, output, name, force=force)
     say("\n".join(seen_lines(seen)))
-    say(f"written: {output}; next: tshirt-assets validate {output}")
+    say(f"written: {output}; next: tshirt-assets validate {pasted(output)}")
     if not seen.usable:
         say("error: no row seen can be used; set `columns` and `format`", err=True)
         sys.exit(1)
@@ -47,10 +48,11 @@ def init(paths: tuple[str, ...], output: Path, name: str | None, force: bool) ->
 @CORPUS
 @one_line_errors
 def validate_command(corpus: str) -> None:
-    """Look at everything that can be known before a run: options, files, rows, models, folders.
+    """Say what is wrong before anything is paid for.
 
-    Prints one line per finding and a summary. Exits with 1 if there are errors, with 2 if CORPUS
-    itself cannot be read. Writes nothing, loads no weights and reads only the first rows of files.
+    Looks at options, files, rows, models and folders. Prints one line per finding and a summary.
+    Exits with 1 if there are errors, with 2 if CORPUS itself cannot be read. Writes nothing, loads
+    no weights and reads only the first rows of files.
     """
     from tshirt_assets.commands.validate import validate, validation_lines
 
@@ -65,11 +67,11 @@ def validate_command(corpus: str) -> None:
 @AS_JSON
 @one_line_errors
 def plan(corpus: str, as_json: bool) -> None:
-    """Say what a run would compute: rows, tokens, operations, time and disk of each asset.
+    """Say what a run would compute, and what it takes.
 
-    What is stored is deducted. Models are timed on a few rows, for at most 2 % of the cost; where
-    nothing is missing none is loaded. The plan is kept: the UI shows it on `token_scores`. Exits
-    with 1 where a run would fail.
+    Rows, tokens, operations, time and disk of each asset. What is stored is deducted. Models are
+    timed on a few rows, for at most 2 % of the cost; where nothing is missing none is loaded. The
+    plan is kept: the UI shows it on `token_scores`. Exits with 1 where a run would fail.
     """
     from tshirt_assets.commands.plan import plan_corpus, plan_lines
     from tshirt_assets.models.model_files import ModelError
@@ -121,12 +123,12 @@ def plan(corpus: str, as_json: bool) -> None:
 def run(
     corpus: str, workers: int, queued: bool, assets: tuple[str, ...], recipes: tuple[str, ...]
 ) -> None:
-    """Materialize the assets of a corpus, all that it needs, and print a summary.
+    """Score and select: all that a corpus needs, or a part of it.
 
-    What is stored already is reused: run again to continue after a crash or with new files.
-    Shows the step, its rows and speed and the time left of this step: in one line of the terminal
-    or, where there is none, in a line every ten seconds. Checks that failed are listed at the end.
-    Ctrl-C cancels the run, with exit code 130.
+    Materializes the assets and prints a summary. What is stored already is reused: run again to
+    continue after a crash or with new files. Shows the step, its rows and speed and the time left
+    of this step: in one line of the terminal or, where there is none, in a line every ten seconds.
+    Checks that failed are listed at the end. Ctrl-C cancels the run, with exit code 130.
     """
     if queued and workers > 1:
         raise click.UsageError(
@@ -144,7 +146,7 @@ def run(
         with open_instance(config) as instance:
             ending.last = partial(cancel_runs, instance)
             success = run_corpus(instance, config, workers, queued=queued, chosen=chosen)
-            say(summary(instance, config, corpus))
+            say(summary(instance, config, corpus), names=config.recipes)
     if not success:
         say("error: not everything could be materialized, see the messages above", err=True)
         sys.exit(1)
@@ -159,10 +161,11 @@ def run(
 @click.option("--private", is_flag=True, help="Create the repository so that nobody else sees it.")
 @one_line_errors
 def push_command(corpus: str, recipes: tuple[str, ...], repo: str, private: bool) -> None:
-    """Upload the exports of recipes to a dataset repository of the Hugging Face Hub.
+    """Upload selections to the Hugging Face Hub.
 
-    One recipe fills the repository; several have a folder and a configuration each. The token is
-    read from the environment variable HF_TOKEN.
+    What is uploaded are the exports of recipes, to a dataset repository. One recipe fills the
+    repository; several have a folder and a configuration each. The token is read from the
+    environment variable HF_TOKEN.
     """
     from tshirt_assets.export.hub import push_subsets
 

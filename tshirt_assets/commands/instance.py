@@ -30,7 +30,7 @@ def open_instance(config: CorpusConfig) -> dg.DagsterInstance:
     Raises `ConfigError` where the home cannot be written.
     """
     default = Path(config.export_dir).parent / "dagster"
-    home = Path(os.environ.get("DAGSTER_HOME") or default.resolve())
+    home = Path(os.environ.get("DAGSTER_HOME") or default.resolve()).absolute()
     try:
         home.mkdir(parents=True, exist_ok=True)
         settings = home / "dagster.yaml"

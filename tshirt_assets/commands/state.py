@@ -1,11 +1,11 @@
 """The state of a corpus as values, for `show` and for other programs."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import isnan
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
 import polars as pl
@@ -14,6 +14,7 @@ from tshirt_assets.commands.made_with import outdated_lines
 from tshirt_assets.config import CorpusConfig, Recipe
 from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.corpus.shards import discover_shards
+from tshirt_assets.incremental.boilerplate import shared_beginning
 from tshirt_assets.incremental.dataset import incomplete_shards
 from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.incremental.judgement_counts import JudgementCounts, judgement_counts
@@ -23,13 +24,20 @@ from tshirt_assets.selection.methods import METHODS
 from tshirt_assets.store.frames import to_frame
 from tshirt_assets.store.store import Store
 
+SHOWN: Final = ("sample_id", "instruction", "response")
+AROUND: Final = 4  # rows at either end of a selection whose instructions are compared
+
 
 @dataclass(frozen=True, slots=True)
 class SelectedRow:
-    """One selected row: its place, the value that it was ranked by (if any), and its texts."""
+    """One selected row: its place, the value that it was ranked by (if any), and its texts.
+
+    std: of S-IFD, by which a recipe with two stages ranks in the end; None with other recipes.
+    """
 
     rank: int
     score: float | None
+    std: float | None
     sample_id: str
     instruction: str
     response: str
@@ -37,10 +45,14 @@ class SelectedRow:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What a recipe selected: how many rows, by what, the first and the last of them."""
+    """What a recipe selected: how many rows, by what, the first and the last of them.
+
+    two_stages: whether a high mean and then a low std decide.
+    """
 
     rows: int
     by: str
+    two_stages: bool
     first_and_last: tuple[SelectedRow, ...]
 
 
@@ -53,7 +65,8 @@ class CorpusState:
     be listed. incomplete: why a shard breaks off. outdated: lines on scores of another model or
     other options. judgements: None where nobody has judged. tau: nats; None before `contenders`.
     overlap: of each pair of selections the share of the smaller one that both have, None where both
-    are empty. exports: their folder.
+    are empty. shared_beginning: what most instructions of selected rows begin with alike, if
+    anything. exports: their folder.
     """
 
     corpus: str
@@ -69,6 +82,7 @@ class CorpusState:
     keep_fraction: float | None
     selections: Mapping[str, Selection]
     overlap: Mapping[str, Mapping[str, float | None]]
+    shared_beginning: str
     store: str
     exports: str
     reports: tuple[str, ...]
@@ -88,6 +102,7 @@ def corpus_state(instance: dg.DagsterInstance, config: CorpusConfig) -> CorpusSt
     contenders = store.info(config.name, "contenders")
     found = TableFacts.of(contenders) if contenders is not None else None
     subsets = _subsets(store, config)
+    texts = _texts(store, config.name, subsets.values())
     folder = Path(config.export_dir) / config.name
     return CorpusState(
         corpus=config.name,
@@ -102,10 +117,11 @@ def corpus_state(instance: dg.DagsterInstance, config: CorpusConfig) -> CorpusSt
         tau=found.tau if found else None,
         keep_fraction=found.keep_fraction if found else None,
         selections={
-            name: _selection(store, config, config.recipes[name], subset)
+            name: _selection(config.recipes[name], subset, texts)
             for name, subset in subsets.items()
         },
         overlap=_overlap(subsets) if len(subsets) > 1 else {},
+        shared_beginning=shared_beginning(texts["instruction"].to_list()),
         store=config.store,
         exports=str(folder),
         reports=tuple(map(str, sorted(folder.glob("*/report.html")))),
@@ -143,16 +159,31 @@ def _subsets(store: Store, config: CorpusConfig) -> dict[str, pl.DataFrame]:
     }
 
 
-def _selection(
-    store: Store, config: CorpusConfig, recipe: Recipe, subset: pl.DataFrame
-) -> Selection:
+def _texts(store: Store, corpus: str, subsets: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Instruction and response of a few rows of each selection, the first and the last among them.
+
+    More than are shown, to know what instructions have in common.
+    """
+    places = [
+        part.select("shard", "row")
+        for rows in subsets
+        for part in (rows.head(AROUND), rows.tail(AROUND))
+    ]
+    if not places:
+        return pl.DataFrame(schema=dict.fromkeys(SHOWN, pl.String))
+    found = read_texts(store, corpus, pl.concat(places).unique(maintain_order=True))
+    return found.select(SHOWN).unique("sample_id", maintain_order=True)
+
+
+def _selection(recipe: Recipe, subset: pl.DataFrame, texts: pl.DataFrame) -> Selection:
+    method = METHODS[recipe.method]
+    std = pl.col("s_ifd_std") if method.by_robustness else pl.lit(None, pl.Float64)
     ends = pl.concat([subset.head(1), subset.tail(1)]) if subset.height > 1 else subset
-    texts = read_texts(store, config.name, ends).unique("sample_id")
-    joined = ends.join(texts.select("sample_id", "instruction", "response"), "sample_id")
-    rows = joined.sort("rank").select("rank", "score", "sample_id", "instruction", "response")
+    rows = ends.select("rank", "score", "sample_id", std=std).join(texts, "sample_id").sort("rank")
     return Selection(
         rows=subset.height,
-        by=METHODS[recipe.method].describe(recipe),
+        by=method.describe(recipe),
+        two_stages=method.by_robustness,
         first_and_last=tuple(SelectedRow(**row) for row in rows.iter_rows(named=True)),
     )
 

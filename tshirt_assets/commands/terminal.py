@@ -1,8 +1,11 @@
 """The one way to the terminal: what a command prints can neither command it nor end in an error."""
 
 import logging
+import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 import click
 
@@ -31,16 +34,45 @@ MENDABLE = (
 )
 """Errors whose message says what to do; in a terminal it stands alone, without a traceback."""
 
+COLOURS: Final = {"warning": "yellow", "error": "red"}
+LEVEL: Final = re.compile(r"^(warning|error): (check [\w.]+)?", re.MULTILINE)
 
-def say(text: str, *, err: bool = False) -> None:
+
+def say(text: str, *, err: bool = False, names: Iterable[str] = ()) -> None:
     """Print text that may hold names of files and texts of rows, on stdout or (`err`) stderr.
 
-    Control characters are shown, not obeyed, and so is what the terminal's encoding lacks.
+    Control characters are shown, not obeyed, and so is what the terminal's encoding lacks. On a
+    terminal with colours "warning", "error" and a failed check are coloured, and so, in bold, those
+    `names` that are headings, where they begin a line.
     """
     stream = sys.stderr if err else sys.stdout
     encoding = getattr(stream, "encoding", None) or "utf-8"
+    shown = visible(text).encode(encoding, "backslashreplace").decode(encoding)
     with other_lines():
-        click.echo(visible(text).encode(encoding, "backslashreplace").decode(encoding), err=err)
+        click.echo(_styled(shown, names), err=err, color=None if _may_colour() else False)
+
+
+def _may_colour() -> bool:
+    """Whether nobody forbids colours; click leaves them out where the stream is no terminal."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _styled(text: str, names: Iterable[str]) -> str:
+    """The text with levels, failed checks and headings in their colours."""
+    text = LEVEL.sub(
+        lambda found: (
+            click.style(found[1], fg=COLOURS[found[1]])
+            + ": "
+            + (click.style(found[2], fg="red") if found[2] else "")
+        ),
+        text,
+    )
+    headings = "|".join(map(re.escape, names))
+    if not headings:
+        return text
+    return re.sub(
+        f"^(?:{headings})(?=: )", lambda found: click.style(found[0], bold=True), text, flags=re.M
+    )
 
 
 def tell(level: str, line: str) -> None:

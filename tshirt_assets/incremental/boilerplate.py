@@ -1,6 +1,8 @@
 """Prompts that already stand in a template: what most instructions of a shard begin with alike."""
 
+import re
 from collections import Counter
+from collections.abc import Sequence
 
 import polars as pl
 import pyarrow as pa
@@ -24,6 +26,11 @@ ALIKE_SHARE = 0.5  # of the different instructions
 ALIKE_CHARACTERS = 40
 FEWEST = 4  # different instructions, below which sharing a beginning is no pattern
 SHOWN = 80
+IN_ALPACA = re.compile(
+    re.escape(ALPACA_PREAMBLE) + r".*?### Instruction:(.*?)(?:\n\s*### (?:Input|Response):|\Z)",
+    re.DOTALL,
+)
+BEGUN_WORD = re.compile(r"\b\w+\Z")
 
 REMEDY = (
     "Set `prompt_format: plain`, as another format would wrap them in a second template; better, "
@@ -44,17 +51,36 @@ def boilerplate_outcome(samples: pa.Table) -> CheckOutcome:
         if marked > MARKED_SHARE * len(turns):
             return _found(f"{marked} of {len(turns)} prompts already hold {mark!r}")
     texts = turns.to_list()
-    different = sorted(set(texts))
-    heads = Counter(text[:ALIKE_CHARACTERS] for text in different if len(text) > ALIKE_CHARACTERS)
-    head, count = heads.most_common(1)[0] if heads else ("", 0)
-    if len(different) >= FEWEST and count > ALIKE_SHARE * len(different):
-        alike = [text for text in different if text.startswith(head)]
-        shared = alike[0][: shared_length(alike[0], alike[-1])]
+    if shared := shared_beginning(texts):
         rows = sum(text.startswith(shared) for text in texts)
         begin = f"{shared[:SHOWN]!r}{'…' * (len(shared) > SHOWN)}"
         alike_rows = f"{rows} of {len(texts)} prompts begin with the same {len(shared)} characters"
         return _found(f"{alike_rows}, {begin}")
     return CheckOutcome(True, f"{len(texts)} prompts, no template in front of most", warn=True)
+
+
+def shared_beginning(texts: Sequence[str]) -> str:
+    """What more than half of the different texts begin with alike; empty where that is short."""
+    different = sorted(set(texts))
+    heads = Counter(text[:ALIKE_CHARACTERS] for text in different if len(text) > ALIKE_CHARACTERS)
+    head, count = heads.most_common(1)[0] if heads else ("", 0)
+    if len(different) < FEWEST or count <= ALIKE_SHARE * len(different):
+        return ""
+    alike = [text for text in different if text.startswith(head)]
+    return alike[0][: shared_length(alike[0], alike[-1])]
+
+
+def own_part(instruction: str, shared: str = "") -> str:
+    """What of an instruction is its own: without the Alpaca template, or what all share.
+
+    `shared`: as `shared_beginning` has it; a word that goes on behind it stays whole. All of the
+    instruction where nothing else is left of it.
+    """
+    if found := IN_ALPACA.match(instruction):
+        own = found[1]
+    else:
+        own = instruction.removeprefix(BEGUN_WORD.sub("", shared))
+    return own.strip() or instruction
 
 
 def _found(what: str) -> CheckOutcome:

@@ -13,6 +13,7 @@ from tshirt_assets.incremental.judgements import (
     verdicts_version,
 )
 from tshirt_assets.orchestration.binding import Binding
+from tshirt_assets.orchestration.next_steps import NEXT
 from tshirt_assets.orchestration.versions import DATA_VERSION
 from tshirt_assets.store.faults import StoreError
 from tshirt_assets.store.store import Store
@@ -25,7 +26,8 @@ NOTHING: Final = "nothing"
 DESCRIPTION: Final = (
     "What people have said of rows: keep, drop, a label, a note. Recipes honour it unless they say "
     "`judgements: ignore`. Judge rows in the row browser (`tshirt-assets explore`) or with "
-    "`tshirt-assets judge --import`; then materialize the subsets that have become stale."
+    "`tshirt-assets judge --import`."
+    f"\n\n**Next:** {NEXT[JUDGEMENTS]}"
 )
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from tshirt_assets.incremental.boilerplate import own_part
 from tshirt_assets.report.data import ReportRow
 from tshirt_assets.report.markup import Html, el, join
 from tshirt_assets.report.markup import text as escaped
@@ -21,7 +22,7 @@ STRIP_BINS: Final = 60
 
 def row_card(row: ReportRow, tau: float, *, is_open: bool = False) -> Html:
     """One expandable row. Nothing of its text becomes markup."""
-    first_line = " ".join(row.instruction.split())[:200] or "(empty instruction)"
+    first_line = " ".join(own_part(row.instruction).split())[:200] or "(empty instruction)"
     badge = f"{row.rank:,}" if row.rank is not None else "–"
     summary = el(
         "summary",

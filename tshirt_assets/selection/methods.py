@@ -122,7 +122,7 @@ def _not_robust() -> pl.Expr:
 _ALL = (
     Method(
         name="tshirt",
-        meaning="robust S-IFD: of the highest means the lowest std (shown: mean)",
+        meaning="robust S-IFD: of the highest means the lowest std",
         score="s_ifd_mean",
         decided_by="robust_scores",
         excluded=_not_robust(),
