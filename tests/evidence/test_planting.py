@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.evidence.rows import source_rows
 from tshirt_assets.evidence.kinds import KINDS, Others, SourceRow
-from tshirt_assets.evidence.language import language_of, script_of
+from tshirt_assets.evidence.language import known_script, language_of
 from tshirt_assets.evidence.planting import plant
 from tshirt_assets.evidence.texts import TEXTS
 
@@ -91,15 +91,15 @@ def test_truncation_breaks_a_sentence_off() -> None:
 def test_languages_change_within_and_across_scripts(script: str) -> None:
     for language, sentences in TEXTS[script].items():
         text = " ".join(sentences)
-        assert script_of(text) == script
+        assert known_script(text) == script
         across = corrupted("other_script", text)
         assert across is not None
         assert len(across.encode()) <= len(text.encode())
-        assert script_of(across) != script
+        assert known_script(across) != script
         within = corrupted("other_language", text, question="")
         assert (within is None) is (len(TEXTS[script]) == 1)
         if within is not None:
-            assert script_of(within) == script
+            assert known_script(within) == script
             assert language_of(within, script) not in (language, None)
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.selection.frames import score_tables
 from tshirt_assets.config import Recipe
-from tshirt_assets.selection.methods import random_draw
+from tshirt_assets.selection.lots import random_draw
 from tshirt_assets.selection.ranking import rank_rows
 from tshirt_assets.selection.score_tables import ScoreTables
 

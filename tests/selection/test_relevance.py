@@ -16,7 +16,7 @@ from tshirt_assets.selection.relevance import (
     Pairings,
     paired,
     paired_ids,
-    remarks,
+    pairing_notes,
 )
 from tshirt_assets.selection.score_tables import ScoreTables
 
@@ -64,14 +64,14 @@ def test_with_nothing_to_compare_no_row_is_left_out_and_it_says_so() -> None:
     found = paired(unit_vectors(1), unit_vectors(1))
     assert found.floor(0.95) == NO_FLOOR < -1
     assert found.told_apart is None
-    assert "too few" in remarks(found)[0]
+    assert "too few" in pairing_notes(found)[0]
     assert found.facts(0.95)["rows_below"] == 0.0
 
 
 def test_it_says_when_relevance_cannot_tell_rows_from_shuffled_pairs() -> None:
     prompts = unit_vectors(60)
-    assert remarks(paired(prompts, prompts)) == []
-    assert "another one" in remarks(paired(prompts, unit_vectors(60, seed=5)))[0]
+    assert pairing_notes(paired(prompts, prompts)) == []
+    assert "another one" in pairing_notes(paired(prompts, unit_vectors(60, seed=5)))[0]
 
 
 def test_the_rows_that_are_paired_are_a_draw_that_growth_changes_little() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from tshirt_assets.selection.hierarchical import pool_rows
-from tshirt_assets.selection.methods import random_draw
+from tshirt_assets.selection.lots import random_draw
 
 REPEATS: Final = 20
 """Random selections: their spread says what chance alone does."""

@@ -14,7 +14,7 @@ from tshirt_assets.incremental.corpus_scores import CorpusScores
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.identity import embeddings_identity
 from tshirt_assets.incremental.stored_rows import embedded_text
-from tshirt_assets.selection.methods import random_draw
+from tshirt_assets.selection.lots import random_draw
 from tshirt_assets.selection.score_tables import usable
 
 if TYPE_CHECKING:

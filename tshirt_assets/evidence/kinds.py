@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from tshirt_assets.evidence.language import language_of, script_of
+from tshirt_assets.evidence.language import known_script, language_of
 from tshirt_assets.evidence.texts import FOLLOW_UPS, REFUSALS, TEXTS
 
 KEPT: Final = (0.3, 0.6)  # share of a truncated response
@@ -31,7 +31,7 @@ class SourceRow:
     @property
     def script(self) -> str | None:
         """The script of the response, or of the question where that has no letters."""
-        return script_of(self.response) or script_of(self.question)
+        return known_script(self.response) or known_script(self.question)
 
     @property
     def language(self) -> str | None:

@@ -8,7 +8,7 @@ import polars as pl
 from tshirt_assets.corpus.sample import Sample
 from tshirt_assets.evidence.evidence_error import EvidenceError
 from tshirt_assets.incremental.stored_rows import tokenize_rows
-from tshirt_assets.selection.methods import random_draw
+from tshirt_assets.selection.lots import random_draw
 
 if TYPE_CHECKING:
     from tshirt_assets.models.causal_lm import LoadedCausalLM

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from random import Random
 
 from tshirt_assets.evidence.kinds import KINDS, Others, SourceRow
-from tshirt_assets.selection.methods import random_draw
+from tshirt_assets.selection.lots import random_draw
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from typing import Final
 
 import polars as pl
 
+from tshirt_assets.corpus.scripts import script_of
 from tshirt_assets.incremental.corpus_scores import CorpusScores
-from tshirt_assets.report.scripts import script_of
 from tshirt_assets.selection.recipes import Selection
 from tshirt_assets.selection.scores import SCORES
 

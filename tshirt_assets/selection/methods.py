@@ -3,7 +3,6 @@
 To add a method, add its record to `METHODS` and its name to `Recipe.method`.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -13,6 +12,7 @@ import polars as pl
 
 from tshirt_assets.config import Recipe
 from tshirt_assets.selection.exclusions import Exclusion, no_score, not_below_1, not_in
+from tshirt_assets.selection.lots import random_draw
 from tshirt_assets.selection.orders import HIGHEST_FIRST, TWO_STAGES, Order
 
 RRF_CONSTANT = 60
@@ -61,12 +61,6 @@ class Method:
         """The score of every row; null where the row has none."""
         score = pl.col(self.score) if isinstance(self.score, str) else self.score(recipe, seed)
         return score.cast(pl.Float64)
-
-
-def random_draw(seed: int, sample_id: str) -> float:
-    """A number in [0, 1) that depends on nothing but the seed and the content."""
-    digest = hashlib.blake2b(f"{seed}:{sample_id}".encode(), digest_size=8).digest()
-    return (int.from_bytes(digest, "big") >> 11) / (1 << 53)
 
 
 def _draws(recipe: Recipe, seed: int) -> pl.Expr:

@@ -16,7 +16,7 @@ from tshirt_assets.selection.methods import METHODS
 from tshirt_assets.selection.quotas import quota_rows
 from tshirt_assets.selection.ranking import rank_rows
 from tshirt_assets.selection.reasons import reasons
-from tshirt_assets.selection.relevance import remarks
+from tshirt_assets.selection.relevance import pairing_notes
 from tshirt_assets.selection.score_tables import ScoreTables
 from tshirt_assets.selection.scores import SCORES
 
@@ -107,7 +107,7 @@ def select(
         notes=[
             *judgement_notes(ranked, tables, recipe, budget),
             *_notes(recipe, ranked, eligible, chosen, budget),
-            *(remarks(tables.pairings) if guard and tables.pairings is not None else []),
+            *(pairing_notes(tables.pairings) if guard and tables.pairings is not None else []),
         ],
     )
 

@@ -10,7 +10,7 @@ from heapq import nsmallest
 
 import numpy as np
 
-from tshirt_assets.selection.methods import random_draw
+from tshirt_assets.selection.lots import random_draw
 
 PAIRED_ROWS = 2_000
 """Rows of a corpus that are paired with each other: four million pairs."""
@@ -85,7 +85,7 @@ def paired(prompts: np.ndarray, responses: np.ndarray) -> Pairings:
     )
 
 
-def remarks(pairings: Pairings) -> list[str]:
+def pairing_notes(pairings: Pairings) -> list[str]:
     """What a user should know of a corpus before its rows are held to a floor."""
     told = pairings.told_apart
     if told is None:

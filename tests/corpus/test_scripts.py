@@ -2,7 +2,7 @@
 
 import pytest
 
-from tshirt_assets.report.scripts import script_of
+from tshirt_assets.corpus.scripts import script_of
 
 
 @pytest.mark.parametrize(
