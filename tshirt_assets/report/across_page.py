@@ -82,7 +82,7 @@ def _disputed(data: AcrossData) -> Html:
         "Rows that some recipes select and others rank in the lower half of theirs, or rule out; "
         "those that divide the recipes most evenly come first."
     )
-    note = "Shaded: selected. A number is the row's place in the recipe's order; – has none."
+    note = "Shaded: selected. Numbers are the row's places in each recipe's order; – is none."
     table = _places("Disputed rows", note, data.disputed, data.comparison.names)
     return section("disputed", "Where recipes disagree", lead, [table])
 
