@@ -25,7 +25,7 @@ def test_it_prints_a_table_and_keeps_the_plan(corpus: Corpus) -> None:
     assert lines[2].split() == ["asset", "rows", "stored", "tokens", "FLOP", "time", "disk"]
     assert any(line.split()[:3] == ["token_scores", "31", "0"] for line in lines)
     assert "0 of 31 rows are scored already" in result.stdout
-    assert "not needed, skipped: calibration" in result.stdout
+    assert "not needed, skipped: relevance, calibration" in result.stdout
     assert "from a probe of" in result.stdout
     assert last_plan(corpus.store, NAME) is not None
     assert not corpus.instance.get_dynamic_partitions(NAME)

@@ -32,7 +32,7 @@ def test_columns_that_rank_are_scores():
 def test_the_columns_of_a_ranking_keep_their_order():
     # The order of the columns of the stored table `selected_subset`.
     assert list(SCORES) == [
-        *("ifd", "n_response_tokens", "s_ifd_mean", "s_ifd_std", "ifd_mean", "miwv")
+        *("ifd", "n_response_tokens", "s_ifd_mean", "s_ifd_std", "ifd_mean", "miwv", "relevance")
     ]
     assert columns_of("robust_scores") == ["s_ifd_mean", "s_ifd_std", "ifd_mean"]
     assert [score.column for score in in_section("drift")] == ["n_response_tokens"]

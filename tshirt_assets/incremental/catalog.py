@@ -231,7 +231,7 @@ EVIDENCE = AssetRecord(
     "were planted, beside random and other baselines. Measured by `tshirt-assets evidence`, which "
     "materializes this asset.",
     unit="recipe",
-    phase=6,
+    phase=7,
     code_version="1",
     kinds=frozenset({"lancedb"}),
     reads=("selected_subset",),

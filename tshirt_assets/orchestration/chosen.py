@@ -54,7 +54,7 @@ class Chosen:
             _check("recipe", recipe, config.recipes)
         records = needed_assets(_with_recipes(config, wanted))
         if named:
-            picked = set().union(*map(_picked, named))
+            picked = set().union(*(_picked(text, config) for text in named))
             records = [record for record in ASSETS.values() if record.name in picked]
         phases = tuple(map(tuple, in_phases(records)))
         return cls(phases, wanted, everything=not named and not recipes)
@@ -67,13 +67,21 @@ def _with_recipes(config: CorpusConfig, names: Iterable[str]) -> CorpusConfig:
     return config.model_copy(update={"recipes": kept})
 
 
-def _picked(text: str) -> set[str]:
-    """The assets that a name stands for, `+` in front of it: with all that it is made from."""
+def _picked(text: str, config: CorpusConfig) -> set[str]:
+    """The assets that a name stands for, `+` in front of it: with all that it is made from.
+
+    One that is needed is made from none that is not.
+    """
     name = text.strip().removeprefix(UPSTREAM)
     _check("asset", name, ASSETS)
     if not text.strip().startswith(UPSTREAM):
         return {name}
-    return {name, *(other.name for other in ancestors(ASSETS[name]))}
+    record = ASSETS[name]
+    others = [other for other in ancestors(record) if other.needed(config)]
+    return {
+        name,
+        *(other.name for other in (others if record.needed(config) else ancestors(record))),
+    }
 
 
 def _check(kind: str, name: str, known: Iterable[str]) -> None:

@@ -121,7 +121,10 @@ def _tables(binding: Binding, record: AssetRecord, recipe: str | None) -> list[s
     if recipe is not None:
         names = map(owner, decisive_tables(config, config.recipes[recipe]))
         return sorted(set(names))
-    return [name for name in record.reads if ASSETS[name].unit == "shard"]
+    read = [name for name in record.reads if ASSETS[name].unit == "shard"]
+    if not record.needed(config):
+        return read
+    return [name for name in read if ASSETS[name].needed(config)]
 
 
 def _judged(binding: Binding, recipe: str | None, verdicts: str) -> dict[str, str]:

@@ -36,7 +36,7 @@ def test_a_first_run_computes_what_was_planned(
 ) -> None:
     plan = plan_of(fill(Corpus(tmp_path / "new", tiny_models)))
     assert (plan.rows, plan.shards, plan.exact) == (32, 3, True)
-    assert plan.skipped == ("calibration",)
+    assert plan.skipped == ("relevance", "calibration")
     for asset in ("embeddings", "token_scores"):
         assert_as_recorded(finished, plan.for_asset(asset))
     miwv = plan.for_asset("miwv_scores")
