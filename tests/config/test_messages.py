@@ -22,7 +22,10 @@ TOP = (
     "shards_per_run, source_asset, source_options, storage_options, store, target, tau_tolerance, "
     "turns"
 )
-RECIPE = "budget, dedupe_similarity, diversity, estimator, fuse, gamma, judgements, method, min_relevance, quotas, seed"
+RECIPE = (
+    "budget, dedupe_similarity, diversity, estimator, fuse, gamma, judgements, method, "
+    + "min_relevance, quotas, seed"
+)
 SCORER = "allow_pickle, device, dtype, max_length, path, revision, trust_remote_code"
 
 SEED = "whole number greater than or equal to 0 and less than or equal to 9_223_372_036_854_775_807"

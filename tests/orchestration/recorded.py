@@ -122,7 +122,8 @@ class Recorded:
         record = ASSETS[asset]
         if record.unit == "shard":
             return []
-        return [n for n in record.reads if n in ASSETS and ASSETS[n].unit == "shard"]
+        reads = [n for n in record.reads if n in ASSETS and ASSETS[n].needed(self.config)]
+        return [n for n in reads if ASSETS[n].unit == "shard"]
 
     def tick(self) -> dict[str, list[str]]:
         """Evaluate the conditions: by asset, the files whose shards (or the recipes) are due."""

@@ -32,7 +32,7 @@ def guarded_tables(seed: int) -> ScoreTables:
         status=pl.lit("ok"), relevance=pl.Series(np.linspace(0, 1, len(ids)))
     )
     others = {**tables.others, "relevance": relevance.head(-1)}
-    return ScoreTables(tables.rows, tables.robust, None, others, FAR)
+    return ScoreTables(tables.rows, tables.robust, None, others, pairings=FAR)
 
 
 def chosen(recipe: Recipe, tables: ScoreTables):

@@ -259,13 +259,17 @@ ASSETS: Final[Mapping[str, AssetRecord]] = {
 """All assets by name, in an order in which they can be made."""
 
 
-def ancestors(record: AssetRecord) -> list[AssetRecord]:
-    """All assets that one is made from, in the order in which they are made."""
+def ancestors(record: AssetRecord, config: CorpusConfig | None = None) -> list[AssetRecord]:
+    """All assets that one is made from, in the order in which they are made.
+
+    config: those alone that are needed by it.
+    """
     names: set[str] = set()
     pending = list(record.reads)
     while pending:
         name = pending.pop()
-        if name in ASSETS and name not in names:
+        wanted = name in ASSETS and (config is None or ASSETS[name].needed(config))
+        if wanted and name not in names:
             names.add(name)
             pending += ASSETS[name].reads
     return [other for name, other in ASSETS.items() if name in names]

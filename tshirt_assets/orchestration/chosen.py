@@ -77,11 +77,8 @@ def _picked(text: str, config: CorpusConfig) -> set[str]:
     if not text.strip().startswith(UPSTREAM):
         return {name}
     record = ASSETS[name]
-    others = [other for other in ancestors(record) if other.needed(config)]
-    return {
-        name,
-        *(other.name for other in (others if record.needed(config) else ancestors(record))),
-    }
+    others = ancestors(record, config if record.needed(config) else None)
+    return {name, *(other.name for other in others)}
 
 
 def _check(kind: str, name: str, known: Iterable[str]) -> None:
