@@ -44,11 +44,13 @@ test-all: $(VENV)/dev.stamp
 test-machines: $(VENV)/dev.stamp
 	env -u DAGSTER_HOME $(BIN)/python -m pytest tests/test_machines.py
 
-# The lowest versions that pyproject.toml allows, in an environment of their own: about 6 minutes.
+# The lowest versions that pyproject.toml allows, in an environment of their own: about 5 minutes.
 # Tests of whole projects, documents and several processes, and long ones of what is computed again,
 # which call nothing new of a library, are left to `make test`.
-OURS_ALONE := commands/test_last_run incremental/test_estimators incremental/test_incomplete \
+OURS_ALONE := commands/test_cli commands/test_last_run incremental/test_catalog \
+	incremental/test_dataset incremental/test_estimators incremental/test_incomplete \
 	incremental/test_reuse incremental/test_template_check incremental/planning/test_make_plan \
+	orchestration/test_freshness orchestration/test_maintenance orchestration/test_upstream \
 	store/test_crash
 test-lowest:
 	$(PYTHON) -m venv --clear $(LOWEST)

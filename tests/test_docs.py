@@ -41,7 +41,8 @@ SERVERS = (
     "reports",
     "push",
 )  # commands of tshirt-assets that do not end, or want another server
-SEVERAL = {"--workers", "--queued"}  # processes: tests/runs and test_machines.py start them
+# Several processes, and many trainings: tests/runs, test_machines.py and tests/evidence run them.
+SEVERAL = {"--workers", "--queued", "--train"}
 # Programs whose lines a slow test of its own runs, word for word.
 ELSEWHERE = {
     "dg": "tests/test_component_project.py",

@@ -59,6 +59,7 @@ def test_evidence_of_a_small_corpus(small: Small) -> None:
     assert "tshirt" not in {*table["rule"]}
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_continues_and_gives_the_same_again(small: Small, monkeypatch) -> None:
     """And scores of the corpus itself are lent to the rows that stay as they are."""
     corpus = small(20)

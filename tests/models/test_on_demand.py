@@ -67,6 +67,7 @@ def test_facts_that_cannot_be_read_are_found_again(
     assert json.loads(file.read_text())["precision"] == "fp32"
 
 
+@pytest.mark.slow
 def test_a_run_with_nothing_to_compute_loads_no_model(corpus: Corpus, monkeypatch) -> None:
     corpus.materialize_all()
     assert cache.load_count() == 2

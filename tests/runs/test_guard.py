@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import polars as pl
+import pytest
 
 from tests.corpora import Corpus, make_rows
 from tshirt_assets.commands.run import run_corpus
@@ -70,6 +71,7 @@ def test_a_guarded_recipe_end_to_end(corpus: Corpus) -> None:
     assert json.loads(manifest.read_text())
 
 
+@pytest.mark.slow
 def test_another_quantile_embeds_nothing_again(corpus: Corpus) -> None:
     corpus.configure(recipes=recipes(0.5))
     assert run_corpus(corpus.instance, corpus.config)
