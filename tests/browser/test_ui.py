@@ -157,5 +157,5 @@ def drawn(picture: "Locator") -> None:
     """The browser could decode the picture."""
     visible(picture)
     width, height = picture.evaluate("image => [image.naturalWidth, image.naturalHeight]")
-    assert width >= 300
+    assert width >= 200
     assert height >= 70

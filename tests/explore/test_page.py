@@ -74,7 +74,7 @@ SORTED = """(title) => {
   const heads = [...document.querySelectorAll(".dt-scroll-head th")];
   const at = heads.findIndex((head) => head.textContent === title);
   const cells = [...document.querySelectorAll("#rows tbody tr")].map(
-    (line) => Number(line.children[at].textContent));
+    (line) => Number(line.children[at]?.textContent));  // none while rows are fetched
   return cells.length > 10 && cells.every((cell, i) => !i || cells[i - 1] >= cell);
 }"""
 

@@ -36,7 +36,7 @@ def opened(browser: Any, pages: dict[str, str], name: str, scheme: str) -> Itera
         viewport=LAPTOP, color_scheme=scheme, reduced_motion="reduce", has_touch=True
     )
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(120_000)
     page.goto(pages[name])
     if name == "the row browser":
         page.locator("#rows tbody tr").first.wait_for()
