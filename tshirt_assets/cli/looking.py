@@ -1,5 +1,8 @@
 """The commands that show what is there, and change nothing."""
 
+from collections.abc import Callable
+from typing import Any
+
 import click
 
 from tshirt_assets.cli.shared import AS_JSON, CORPUS, DEFINITIONS, one_line_errors, print_json
@@ -9,6 +12,18 @@ from tshirt_assets.config import CorpusConfig
 PROGRAM = "tshirt-assets"
 COMPLETION_VARIABLE = "_TSHIRT_ASSETS_COMPLETE"
 """By which the shell asks for words; click derives it from the program's name."""
+CORPORA = click.argument("corpora", nargs=-1, type=click.Path(exists=True, dir_okay=False))
+
+
+def _port(default: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The option of a server's port."""
+    return click.option(
+        "--port",
+        type=click.IntRange(0, 65_535),
+        default=default,
+        show_default=True,
+        help="0 takes a free one.",
+    )
 
 
 @click.command()
@@ -86,14 +101,8 @@ def search_command(corpus: str, text: str, rows: int, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("corpora", nargs=-1, type=click.Path(exists=True, dir_okay=False))
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65_535),
-    default=3001,
-    show_default=True,
-    help="0 takes a free one.",
-)
+@CORPORA
+@_port(3001)
 @one_line_errors
 def reports(corpora: tuple[str, ...], port: int) -> None:
     """Serve the reports to this machine's browser.
@@ -112,14 +121,8 @@ def reports(corpora: tuple[str, ...], port: int) -> None:
 
 
 @click.command()
-@click.argument("corpora", nargs=-1, type=click.Path(exists=True, dir_okay=False))
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65_535),
-    default=3002,
-    show_default=True,
-    help="0 takes a free one.",
-)
+@CORPORA
+@_port(3002)
 @click.option(
     "--open/--no-open", "opens", default=False, help="Open the page in this machine's browser."
 )

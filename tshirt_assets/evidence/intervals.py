@@ -66,14 +66,14 @@ def auc(copies: Sequence[Marked], weights: np.ndarray) -> Estimate:
     won_drawn, total_drawn = np.zeros(len(weights)), np.zeros(len(weights))
     for copy in copies:
         ones = np.ones((1, weights.shape[1]), np.float32)
-        won, total = won + _pairs(copy, ones)[0][0], total + _pairs(copy, ones)[1][0]
-        more = _pairs(copy, weights)
+        once, more = _pairs(copy, ones), _pairs(copy, weights)
+        won, total = won + once[0][0], total + once[1][0]
         won_drawn, total_drawn = won_drawn + more[0], total_drawn + more[1]
     n = sum(int(copy.corrupted.sum()) for copy in copies)
     if total == 0:
         return Estimate(math.nan, math.nan, math.nan, n)
     drawn = won_drawn[total_drawn > 0] / total_drawn[total_drawn > 0]
-    return Estimate(won / total, *_middle(drawn), n)
+    return Estimate(won / total, *middle(drawn), n)
 
 
 def share(corrupted: Sequence[bool], sources: Sequence[int]) -> Estimate:
@@ -87,9 +87,9 @@ def share(corrupted: Sequence[bool], sources: Sequence[int]) -> Estimate:
     counts = np.bincount(np.asarray(sources))
     n = counts.sum() ** 2 / (counts.astype(np.float64) ** 2).sum()
     p = float(np.mean(corrupted))
-    middle = (p + Z**2 / (2 * n)) / (1 + Z**2 / n)
+    center = (p + Z**2 / (2 * n)) / (1 + Z**2 / n)
     reach = Z / (1 + Z**2 / n) * math.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
-    low, high = max(0.0, middle - reach), min(1.0, middle + reach)
+    low, high = max(0.0, center - reach), min(1.0, center + reach)
     return Estimate(p, min(low, p), max(high, p), int((counts > 0).sum()))
 
 
@@ -110,7 +110,7 @@ def difference(
     there = (sizes[0] > 0) & (sizes[1] > 0)
     shares = [(weights @ part)[there] / size[there] for part, size in zip(bad, sizes, strict=True)]
     n = int(((counts[0] > 0) | (counts[1] > 0)).sum())
-    return Estimate(float(value), *_middle(shares[0] - shares[1]), n)
+    return Estimate(float(value), *middle(shares[0] - shares[1]), n)
 
 
 def _pairs(copy: Marked, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -126,8 +126,8 @@ def _pairs(copy: Marked, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return (bad * (below + up_to) / 2).sum(axis=1), bad.sum(axis=1) * clean[:, -1]
 
 
-def _middle(drawn: np.ndarray) -> tuple[float, float]:
-    """The middle 95 % of the draws."""
+def middle(drawn: np.ndarray) -> tuple[float, float]:
+    """The ends of the middle 95 % of the draws; NaN where there are none."""
     if not len(drawn):
         return math.nan, math.nan
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])

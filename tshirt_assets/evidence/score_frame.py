@@ -1,13 +1,11 @@
 """All scores of the usable rows of a corpus in one frame: what baselines and measures work on."""
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from tshirt_assets.incremental.corpus_scores import CorpusScores
-from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.needs import tau
 from tshirt_assets.incremental.writing import needed_table
 from tshirt_assets.selection.score_tables import usable
@@ -32,7 +30,7 @@ def score_frame(scores: CorpusScores, embedder: "LoadedEmbedder | None" = None) 
     frame = usable(scores.rows())
     clean = scores.dataset("token_scores").frame(["sample_id", "cond_nll"])
     parts = [clean, *_over_the_corpus(scores), *_robust(scores)]
-    parts += [scores.other(table).drop("status") for table in OTHERS if _is_there(scores, table)]
+    parts += [scores.other(table).drop("status") for table in OTHERS if scores.is_stored(table)]
     if embedder is not None:
         parts.append(_cosines(scores, frame, embedder))
     for part in parts:
@@ -60,19 +58,12 @@ def _robust(scores: CorpusScores) -> list[pl.DataFrame]:
     """Robust mean and std by the estimator of the first recipe that has one."""
     recipes = scores.config.recipes.values()
     estimator = next((recipe.estimator for recipe in recipes if recipe.estimator), None)
-    if estimator is None or not _is_there(scores, "robust_scores"):
+    if estimator is None or not scores.is_stored("robust_scores"):
         return []
     measured = scores.robust().filter(
         (pl.col("estimator") == estimator) & (pl.col("status") == "ok")
     )
     return [measured.select("sample_id", *ROBUST)]
-
-
-def _is_there(scores: CorpusScores, asset: str) -> bool:
-    with suppress(UpstreamError):
-        scores.dataset(asset)
-        return True
-    return False
 
 
 def _cosines(scores: CorpusScores, rows: pl.DataFrame, embedder: "LoadedEmbedder") -> pl.DataFrame:

@@ -28,10 +28,10 @@ from tshirt_assets.explore.table_files import FILES, table_folder
 from tshirt_assets.explore.token_colours import token_colours
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.models.model_files import ModelError
+from tshirt_assets.report.serve import NAMES
 from tshirt_assets.store.faults import StoreError
 from tshirt_assets.store.store import Store
 
-HOSTS: Final = ("127.0.0.1", "localhost")
 SCRIPTS: Final = ("page.js", "ask.js", "dom.js", "filters.js", "plot.js", "rows.js", "panel.js")
 STYLES: Final = ("page.css",)
 COLOURS: Final = "tokens.css"
@@ -55,7 +55,7 @@ def explore_app(corpora: Sequence[CorpusConfig]) -> Starlette:
             Route("/static/{name}", lambda request: _static(request, files)),
         ],
         middleware=[
-            Middleware(TrustedHostMiddleware, allowed_hosts=list(HOSTS), www_redirect=False),
+            Middleware(TrustedHostMiddleware, allowed_hosts=list(NAMES), www_redirect=False),
             Middleware(Headers),
         ],
     )

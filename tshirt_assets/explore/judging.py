@@ -14,12 +14,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tshirt_assets.incremental.judgements import Judgement, JudgementError, read_judgements, record
+from tshirt_assets.report.serve import NAMES
 from tshirt_assets.store.faults import StoreError
 from tshirt_assets.store.store import Store
 
 PATH: Final = "/api/judgements"
 TOKEN_HEADER: Final = "X-Explore-Token"
-HOSTS: Final = ("127.0.0.1", "localhost", "[::1]")
+HOSTS: Final = (*NAMES, "[::1]")
 MOST_BYTES: Final = 1 << 20  # of a request
 MOST_ENTRIES: Final = 1_000  # of a request
 

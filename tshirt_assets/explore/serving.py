@@ -4,9 +4,9 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from tshirt_assets.config import ConfigError, CorpusConfig
+from tshirt_assets.config import CorpusConfig
+from tshirt_assets.report.serve import HOST, port_refused
 
-HOST: Final = "127.0.0.1"
 PORT: Final = 3002
 
 
@@ -44,7 +44,4 @@ def listening(port: int) -> socket.socket:
     try:
         return socket.create_server((HOST, port))
     except OSError as error:
-        raise ConfigError(
-            f"port {port} cannot be used ({error.strerror}); choose another one with --port, and "
-            "the same one in the option explore_url"
-        ) from None
+        raise port_refused(port, error, "explore_url") from None

@@ -99,11 +99,15 @@ class CorpusScores:
     def _has(self, asset: str, needed: Collection[str]) -> bool:
         if not ASSETS[owner(asset)].needed(self.config):
             return False
+        if asset in needed:
+            self.dataset(asset)  # raises where it is not there
+        return self.is_stored(asset)
+
+    def is_stored(self, asset: str) -> bool:
+        """Whether the table of an asset is there, whatever asks for it."""
         try:
             self.dataset(asset)
         except UpstreamError:
-            if asset in needed:
-                raise
             return False
         return True
 

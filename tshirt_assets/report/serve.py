@@ -44,10 +44,15 @@ def report_server(corpora: Sequence[CorpusConfig], port: int) -> "ReportServer":
     try:
         return ReportServer(reports, port)
     except OSError as error:
-        raise ConfigError(
-            f"port {port} cannot be used ({error.strerror}); choose another one with --port, and "
-            "the same one in the option report_url"
-        ) from None
+        raise port_refused(port, error, "report_url") from None
+
+
+def port_refused(port: int, error: OSError, option: str) -> ConfigError:
+    """What to say of a port that a server cannot have; `option` holds the server's address."""
+    return ConfigError(
+        f"port {port} cannot be used ({error.strerror}); choose another one with --port, and "
+        f"the same one in the option {option}"
+    )
 
 
 @dataclass(frozen=True)

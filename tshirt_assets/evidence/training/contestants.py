@@ -10,7 +10,6 @@ import polars as pl
 from tshirt_assets.config import Recipe
 from tshirt_assets.evidence.training.held_out import HeldOut
 from tshirt_assets.incremental.corpus_scores import CorpusScores
-from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.selection.dedupe import Vectors
 from tshirt_assets.selection.recipes import select
 from tshirt_assets.selection.score_tables import usable
@@ -62,7 +61,7 @@ def line_up(
     ids = free["sample_id"].to_list()
     if planted:
         chosen.append(control("oracle", "oracle", {*held_out.ids, *planted}, seed=0))
-    elif _has_embeddings(scores):
+    elif scores.is_stored("embeddings"):
         nearest = most_similar(scores.vectors, held_out.validation, ids, count)
         chosen.append(Contestant("oracle", nearest, "oracle"))
     if full:
@@ -104,14 +103,6 @@ def _selected(
         vectors=scores.vectors,
     )
     return tuple(selection.frame["sample_id"])
-
-
-def _has_embeddings(scores: CorpusScores) -> bool:
-    try:
-        scores.dataset("embeddings")
-    except UpstreamError:
-        return False
-    return True
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -5,8 +5,9 @@ from typing import Final
 
 import numpy as np
 
+from tshirt_assets.evidence.intervals import middle
+
 DRAWS: Final = 4_000
-LEVEL: Final = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,4 @@ def paired_interval(
     of_row, of_seed, of_subset = weights(rows), weights(seeds), weights(subsets)
     mine = np.einsum("bs,br,sr->b", of_seed, of_row, own, optimize=True)
     theirs = np.einsum("bk,bs,br,ksr->b", of_subset, of_seed, of_row, randoms, optimize=True)
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(mine - theirs, [tail, 1 - tail])
-    return PairedInterval(float(own.mean() - randoms.mean()), float(low), float(high))
+    return PairedInterval(float(own.mean() - randoms.mean()), *middle(mine - theirs))
