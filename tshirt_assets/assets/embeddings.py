@@ -22,7 +22,7 @@ from tshirt_assets.orchestration.binding import Binding
 from tshirt_assets.orchestration.declaring import partitioned_asset
 from tshirt_assets.orchestration.recording import column_schema, describe_table, describe_work
 from tshirt_assets.orchestration.shard_loop import Report
-from tshirt_assets.store.frames import to_frame
+from tshirt_assets.store.frames import to_frame, vector_column
 
 if TYPE_CHECKING:
     from tshirt_assets.models.embedder import LoadedEmbedder
@@ -37,12 +37,10 @@ def build(binding: Binding) -> dg.AssetsDefinition:
 
 def prepare(run: Run) -> Callable[[str], Report]:
     """The function that embeds one shard."""
-    embedder, name = run.embedder, EMBEDDINGS.name
+    embedder = run.embedder
     identity = embeddings_identity(embedder.identity)
     schema = embeddings_schema(embedder.width)
-    scores = ScoreTable(
-        run.store, run.config.name, name, identity, schema, run.log, run.progress(name)
-    )
+    scores = run.score_table(EMBEDDINGS.name, identity, schema)
     return partial(process, scores, embedder)
 
 
@@ -85,13 +83,12 @@ def embed_shard(
 def embedded(texts: Mapping[str, str], *, embedder: "LoadedEmbedder") -> tuple[pa.Table, int]:
     """The vectors of these texts by sample id, as computed columns of `embeddings`; no tokens."""
     vectors = embedder.encode(list(texts.values()))
-    flat = pa.array(vectors.reshape(-1))
     table = pa.table(
         {
             "sample_id": list(texts),
             "status": ["ok"] * len(texts),
             "status_detail": pa.nulls(len(texts), pa.string()),
-            "vector": pa.FixedSizeListArray.from_arrays(flat, embedder.width),
+            "vector": vector_column(vectors),
             "model": [embedder.fingerprint] * len(texts),
         }
     )

@@ -52,7 +52,7 @@ def prepare(run: Run) -> Callable[[str], Report]:
     """The function that scores one shard."""
     store, corpus, target, name = run.store, run.config.name, run.target, MIWV_SCORES.name
     identity = loss_identity(name, run.config, target)
-    scores = ScoreTable(store, corpus, name, identity, COLUMNS, run.log, run.progress(name))
+    scores = run.score_table(name, identity, COLUMNS)
     neighbours = needed_table(store, corpus, "neighbours")
     nearest = to_frame(store.read(corpus, "neighbours", version=neighbours.version))
     nearest = nearest.sort("sample_id")

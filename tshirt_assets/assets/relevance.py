@@ -30,7 +30,7 @@ from tshirt_assets.orchestration.recording import (
     histogram_plot,
 )
 from tshirt_assets.orchestration.shard_loop import Report
-from tshirt_assets.store.frames import to_frame, with_ids
+from tshirt_assets.store.frames import to_frame, vector_column, with_ids
 from tshirt_assets.store.table_info import TableInfo
 
 if TYPE_CHECKING:
@@ -58,12 +58,10 @@ def build(binding: Binding) -> dg.AssetsDefinition:
 
 def prepare(run: Run) -> Callable[[str], Report]:
     """The function that measures one shard."""
-    embedder, name = run.embedder, RELEVANCE.name
+    embedder = run.embedder
     identity = relevance_identity(embedder.identity)
     schema = relevance_schema(embedder.width)
-    scores = ScoreTable(
-        run.store, run.config.name, name, identity, schema, run.log, run.progress(name)
-    )
+    scores = run.score_table(RELEVANCE.name, identity, schema)
     return partial(process, scores, embedder)
 
 
@@ -161,15 +159,8 @@ def measured(texts: Texts, *, embedder: "LoadedEmbedder") -> tuple[pa.Table, int
             "status": ["ok"] * count,
             "status_detail": pa.nulls(count, pa.string()),
             "relevance": np.einsum("ij,ij->i", asked, responses),
-            "vector": _vectors(responses),
-            "turn_vector": _vectors(asked, missing=~with_turn),
+            "vector": vector_column(responses),
+            "turn_vector": vector_column(asked, missing=~with_turn),
         }
     )
     return table, 0
-
-
-def _vectors(vectors: np.ndarray, missing: np.ndarray | None = None) -> pa.Array:
-    """Vectors (n, C) as one column, null where they are `missing`."""
-    mask = None if missing is None else pa.array(missing)
-    flat = pa.array(vectors.reshape(-1))
-    return pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1], mask=mask)

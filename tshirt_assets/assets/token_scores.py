@@ -53,9 +53,7 @@ def prepare(run: Run) -> Callable[[str], Report]:
     """The function that scores one shard."""
     scorer, name = run.scorer, TOKEN_SCORES.name
     identity = loss_identity(name, run.config, scorer)
-    scores = ScoreTable(
-        run.store, run.config.name, name, identity, COLUMNS, run.log, run.progress(name)
-    )
+    scores = run.score_table(name, identity, COLUMNS)
     template = TemplateCheck(run.store, run.config, scorer, run.log)
     planned = PlannedScores(run.store, run.config.name)
     return partial(process, run, scores, scorer, template, planned)

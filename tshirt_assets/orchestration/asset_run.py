@@ -6,10 +6,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+import pyarrow as pa
 
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.incremental.dataset import Dataset, open_dataset
 from tshirt_assets.incremental.progress import Progress
+from tshirt_assets.incremental.score_table import ScoreTable
 from tshirt_assets.incremental.totals import rows_to_do
 from tshirt_assets.orchestration.binding import Binding
 
@@ -71,6 +73,11 @@ class Run:
     def dataset(self, asset: str) -> Dataset:
         """The tables of an asset over all registered shards. Raises `UpstreamError`."""
         return open_dataset(self.store, self.config, self.registered, asset, self.log)
+
+    def score_table(self, asset: str, identity: str, schema: pa.Schema) -> ScoreTable:
+        """The table of an asset that this run makes shard by shard, which counts its rows."""
+        progress = self.progress(asset)
+        return ScoreTable(self.store, self.config.name, asset, identity, schema, self.log, progress)
 
     def progress(self, asset: str) -> Progress:
         """What counts the rows of an asset that this run makes shard by shard."""

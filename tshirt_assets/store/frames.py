@@ -37,3 +37,10 @@ def lists_of(column: pa.ChunkedArray) -> list[np.ndarray]:
 def with_ids(sample_ids: Iterable[str]) -> str:
     """The condition, for a scan of a table, that a row has one of these sample ids."""
     return f"sample_id IN ({', '.join(map(repr, sample_ids))})"
+
+
+def vector_column(vectors: np.ndarray, missing: np.ndarray | None = None) -> pa.Array:
+    """Vectors (n, C) as one column of lists of a fixed size, null where they are `missing` (n,)."""
+    mask = None if missing is None else pa.array(missing)
+    flat = pa.array(vectors.reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1], mask=mask)
