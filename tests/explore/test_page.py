@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.corpora import Corpus, make_rows
+from tests.corpora import RECIPES, Corpus, make_rows
 from tests.explore.views import served
 from tshirt_assets.incremental.judgements import read_judgements
 
@@ -16,6 +16,7 @@ LAPTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 ARABIC = "اشرح لماذا تنام القطط كثيرا"
 HOSTILE = "<img src=x onerror=\"document.title='pwned'\"><script>document.title='pwned'</script>"
 LONG = "cat sleeps " * 15_000
+CHOSEN = "count => document.querySelectorAll('.dt-scroll-head th.recipe').length === count"
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,7 @@ def open_page(browser: Any, address: str) -> Iterator[Any]:
         page.on("request", lambda asked: complaints.append(asked.url) if _other(asked) else None)
         page.goto(address + hash_)
         page.locator("#rows tbody tr").first.wait_for()
+        page.wait_for_function(CHOSEN, arg=len(RECIPES))  # the table is built anew until then
         page.locator("#working").wait_for(state="hidden")
         return page
 
@@ -111,6 +113,8 @@ def test_all_rows_are_there_and_nothing_runs_or_overflows(
 def test_the_keyboard_does_it_all(open_page: Any, shown: Corpus) -> None:
     page = open_page()
     for key in ("j", "ArrowDown", "j", "k", "Enter"):
+        if key == "Enter":
+            page.locator("#rows tr.at", has_text=ARABIC).wait_for()
         page.keyboard.press(key)
     panel = page.locator("#panel")
     panel.locator("h2", has_text=ARABIC).wait_for()
@@ -153,6 +157,27 @@ def test_two_tabs_see_what_the_other_says(open_page: Any) -> None:
     one.locator("#panel [name=note][value='seen by both']").wait_for()
     one.locator("#panel button.keep").click()  # takes it back
     one.locator("#panel button.keep[aria-pressed=false]").wait_for()
+
+
+def test_what_is_being_typed_outlives_what_another_tab_says(open_page: Any, shown: Corpus) -> None:
+    one, other = open_page(), open_page()
+    for page in (one, other):
+        page.locator("#rows tbody tr", has_text="a long one").click()
+        page.locator("#panel h2", has_text="a long one").wait_for()
+    one.keyboard.press("l")
+    one.keyboard.type("half a ")
+    other.locator("#panel button.drop").click()
+    other.locator("#panel button.drop[aria-pressed=true]").wait_for()
+    one.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    one.locator("#panel button.drop[aria-pressed=true]").wait_for()
+    one.keyboard.type("label")
+    one.keyboard.press("Enter")
+    one.locator("#rows .label", has_text="half a label").wait_for()
+    said = read_judgements(shown.store, shown.config.name)
+    assert ("drop", "half a label") in said.select("verdict", "label").rows()
+    one.keyboard.press("Escape")
+    one.keyboard.press("x")  # takes it back, for the tests that follow
+    one.locator("#panel button.drop[aria-pressed=false]").wait_for()
 
 
 def test_the_plot_and_the_table_go_together(open_page: Any) -> None:

@@ -101,7 +101,7 @@ async function refresh() {
     rows.show(corpus);
     if (built === rows.shape) rows.reload({ anew: false });
     await plot.show(corpus, filters.query());
-    if (panel.isOpen && before !== corpus.version && !panel.panel.contains(document.activeElement)) panel.open(panel.row.sample_id, panel.row.at);
+    if (panel.row && before !== corpus.version) panel.open(panel.row.sample_id, panel.row.at);
   } catch (error) {
     if (!corpus) $("#nothing").textContent = error.message;
     else toast(error.message);

@@ -17,9 +17,9 @@ export class Panel {
     return !this.panel.hidden;
   }
 
-  async open(id, at, whole = false) {
+  async open(id, at, whole = this.row?.sample_id === id && this.whole) {
     this.asked = id;
-    const waiting = setTimeout(() => this.#wait(), 150);
+    const waiting = setTimeout(() => this.asked === id && this.#wait(), 150);
     let row;
     try {
       row = await ask.row(id, at, whole);
@@ -32,8 +32,8 @@ export class Panel {
     }
     if (this.asked !== id) return null; // another one was opened meanwhile
     const same = this.row?.sample_id === id;
-    this.row = row;
-    this.#draw();
+    Object.assign(this, { row, whole });
+    this.#draw(same);
     this.panel.hidden = false;
     document.body.classList.add("opened");
     if (!same) this.panel.scrollTop = 0;
@@ -55,9 +55,10 @@ export class Panel {
     this.closed();
   }
 
-  #draw() {
+  // The same row again, with what changed: the fields stay, somebody may be writing in them.
+  #draw(same) {
     const { row } = this;
-    const parts = [this.#head(), this.#judging()];
+    const parts = [];
     if (row.status !== "ok") parts.push(el("p", { class: "fault" }, el("b", {}, sentence(row.status)), ` ${row.explanation}${row.detail ? ` ${sentence(row.detail)}.` : ""}`));
     parts.push(this.#scores());
     if (row.turns.length) parts.push(...row.turns.map((turn, index) => this.#turn(turn, index === row.turns.length - 1)));
@@ -65,7 +66,13 @@ export class Panel {
     parts.push(this.#decisions(), this.#neighbour());
     if (row.extra.text) parts.push(this.#section("Other fields", this.#text(row.extra, "extra")));
     parts.push(el("p", { class: "where" }, `${row.shard} · row ${whole(row.row)}${row.domain ? ` · ${row.domain}` : ""} · `, el("code", {}, row.sample_id)));
-    this.panel.replaceChildren(...parts.filter(Boolean));
+    const fields = same && $(".judging", this.panel);
+    if (!fields) return this.panel.replaceChildren(this.#head(), this.#judging(), ...parts.filter(Boolean));
+    const top = this.panel.scrollTop;
+    while (fields.nextSibling) fields.nextSibling.remove();
+    fields.after(...parts.filter(Boolean));
+    this.panel.scrollTop = top;
+    this.#said(fields);
   }
 
   #head() {
@@ -74,10 +81,21 @@ export class Panel {
   }
 
   #judging() {
-    const { verdict, label, note } = this.row.judgement;
-    const button = (value, text, key) => el("button", { type: "button", class: `verdict ${value}`, "aria-pressed": String(verdict === value), title: `${text} (${key})`, onclick: () => this.judge({ verdict: verdict === value ? null : value }) }, text);
-    const field = (name, value, hint) => el("input", { type: "text", name, value: value ?? "", placeholder: hint, "aria-label": hint, dir: "auto", maxlength: name === "label" ? 200 : 20000, onchange: (event) => this.judge({ [name]: event.target.value.trim() || null }) });
-    return el("div", { class: "judging" }, button("keep", "Keep", "y"), button("drop", "Drop", "d"), field("label", label, "Label"), field("note", note, "Note"));
+    const button = (value, text, key) => el("button", { type: "button", class: `verdict ${value}`, value, title: `${text} (${key})`, onclick: () => this.judge({ verdict: this.row.judgement.verdict === value ? null : value }) }, text);
+    const field = (name, hint) => el("input", { type: "text", name, placeholder: hint, "aria-label": hint, dir: "auto", maxlength: name === "label" ? 200 : 20000, onchange: (event) => this.judge({ [name]: event.target.value.trim() || null }) });
+    const fields = el("div", { class: "judging" }, button("keep", "Keep", "y"), button("drop", "Drop", "d"), field("label", "Label"), field("note", "Note"));
+    this.#said(fields);
+    return fields;
+  }
+
+  // Show what is said of the row, but for a field that is being written in.
+  #said(fields) {
+    const { judgement } = this.row;
+    for (const button of fields.querySelectorAll("button")) button.ariaPressed = String(judgement.verdict === button.value);
+    for (const field of fields.querySelectorAll("input")) {
+      field.defaultValue = judgement[field.name] ?? "";
+      if (field !== document.activeElement) field.value = field.defaultValue;
+    }
   }
 
   async judge(said) {
@@ -89,19 +107,11 @@ export class Panel {
       toast(error.message);
       return;
     }
-    Object.assign(row.judgement, said);
-    this.judged(row);
-    const old = $(".judging", this.panel);
-    const focused = old?.contains(document.activeElement) ? document.activeElement.name : null;
-    old?.replaceWith(this.#judging());
-    if (focused) $(`.judging [name="${focused}"]`, this.panel)?.focus();
-  }
-
-  // What another tab said meanwhile.
-  heard(judgement) {
-    if (!this.row || $(".judging", this.panel)?.contains(document.activeElement)) return;
-    this.row.judgement = judgement;
-    $(".judging", this.panel)?.replaceWith(this.#judging());
+    if (this.row?.sample_id === row.sample_id) {
+      Object.assign(this.row.judgement, said);
+      this.#said($(".judging", this.panel));
+    }
+    this.judged();
   }
 
   #scores() {

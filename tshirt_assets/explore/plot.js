@@ -1,7 +1,7 @@
 // Two planes of points on a canvas: drag to select, click to open; marks follow the table.
 
 import * as ask from "./ask.js";
-import { $, later } from "./dom.js";
+import { $, later, whole } from "./dom.js";
 
 const PAD = { left: 46, right: 10, top: 8, bottom: 34 };
 const COLUMNS = { robust: ["s_ifd_mean", "s_ifd_std"], map: ["map_x", "map_y"] };
@@ -30,11 +30,11 @@ export class Plot {
     this.plane = plane;
     if (this.brush) this.brushed(null);
     if (!this.corpus) return;
-    await this.show(this.corpus, this.query, true);
+    await this.show(this.corpus, this.query);
   }
 
   // Show the corpus as it is now, with the points of `query` marked.
-  async show(corpus, query, anew = false) {
+  async show(corpus, query) {
     this.corpus = corpus;
     this.query = query;
     for (const tab of document.querySelectorAll("#plots [data-plane]")) {
@@ -45,16 +45,21 @@ export class Plot {
     empty.hidden = about.ready;
     empty.textContent = this.#why(corpus);
     this.canvas.hidden = !about.ready;
-    $("#plot figcaption").textContent = about.ready ? about.note : "";
-    if (!about.ready) return;
-    if (anew || this.version !== corpus.version || this.drawn !== this.plane) {
-      this.points = await ask.points(this.plane);
-      [this.version, this.drawn] = [corpus.version, this.plane];
+    const { plane } = this;
+    if (about.ready && (this.version !== corpus.version || this.drawn !== plane)) {
+      if (this.drawn !== plane) this.drawn = null; // nothing can be selected before it is there
+      const points = await ask.points(plane);
+      if (this.plane !== plane) return; // turned to the other one meanwhile
+      Object.assign(this, { points, version: corpus.version, drawn: plane });
       this.#extent();
-      const { total, at } = this.points;
-      if (total > at.length) $("#plot figcaption").textContent += ` ${at.length.toLocaleString("en")} of ${total.toLocaleString("en")} rows are drawn.`;
     }
-    await this.mark(query);
+    $("#plot figcaption").textContent = about.ready ? this.#caption(about.note) : "";
+    if (about.ready) await this.mark(this.query);
+  }
+
+  #caption(note) {
+    const { total, at } = this.points;
+    return total > at.length ? `${note} ${whole(at.length)} of ${whole(total)} rows are drawn.` : note;
   }
 
   #why(corpus) {
@@ -118,7 +123,7 @@ export class Plot {
   }
 
   draw() {
-    if (this.canvas.hidden || !this.x) return;
+    if (this.canvas.hidden || this.drawn !== this.plane) return;
     const scale = this.#scales();
     const ratio = devicePixelRatio || 1;
     this.canvas.width = Math.round(scale.width * ratio);
@@ -186,6 +191,7 @@ export class Plot {
   }
 
   #begin(event) {
+    if (this.drawn !== this.plane) return;
     const box = this.canvas.getBoundingClientRect();
     const at = (e) => [Math.min(Math.max(e.clientX - box.left, PAD.left), box.width - PAD.right), Math.min(Math.max(e.clientY - box.top, PAD.top), box.height - PAD.bottom)];
     const start = at(event);
@@ -222,7 +228,7 @@ export class Plot {
   }
 
   #nearest(event) {
-    if (!this.x) return null;
+    if (this.drawn !== this.plane) return null;
     const scale = this.#scales();
     let [best, found] = [NEAR, null];
     for (let index = 0; index < this.points.x.length; index += 1) {
