@@ -7,16 +7,14 @@ from typing import Any
 import pytest
 
 from tests.corpora import RECIPES, Corpus, make_rows
-from tests.explore.views import served
+from tests.explore.views import LAPTOP, PHONE, counted, opening, served
 from tshirt_assets.incremental.judgements import read_judgements
 
 pytestmark = pytest.mark.browser
 
-LAPTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 ARABIC = "اشرح لماذا تنام القطط كثيرا"
 HOSTILE = "<img src=x onerror=\"document.title='pwned'\"><script>document.title='pwned'</script>"
 LONG = "cat sleeps " * 15_000
-CHOSEN = "count => document.querySelectorAll('.dt-scroll-head th.recipe').length === count"
 
 
 @pytest.fixture(scope="module")
@@ -43,33 +41,8 @@ def address(shown: Corpus) -> Iterator[str]:
 
 @pytest.fixture
 def open_page(browser: Any, address: str) -> Iterator[Any]:
-    """Opens pages; at the end nothing was logged and no other address was asked."""
-    complaints: list[str] = []
-    contexts = []
-
-    def opened(size: dict[str, int] = LAPTOP, scheme: str = "light", hash_: str = "") -> Any:
-        context = browser.new_context(
-            viewport=size, color_scheme=scheme, has_touch=size is PHONE, reduced_motion="reduce"
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(60_000)
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda asked: complaints.append(asked.url) if _other(asked) else None)
-        page.goto(address + hash_)
-        page.locator("#rows tbody tr").first.wait_for()
-        page.wait_for_function(CHOSEN, arg=len(RECIPES))  # the table is built anew until then
-        page.locator("#working").wait_for(state="hidden")
-        return page
-
-    def _other(asked: Any) -> bool:
-        return not asked.url.startswith((address.rpartition("/")[0].rpartition("/")[0], "data:"))
-
-    yield opened
-    assert complaints == []
-    for context in contexts:
-        context.close()
+    with opening(browser, address, len(RECIPES)) as opened:
+        yield opened
 
 
 SORTED = """(title) => {
@@ -79,10 +52,6 @@ SORTED = """(title) => {
     (line) => Number(line.children[at]?.textContent));  // none while rows are fetched
   return cells.length > 10 && cells.every((cell, i) => !i || cells[i - 1] >= cell);
 }"""
-
-
-def counted(page: Any, text: str) -> None:
-    page.locator("#count", has_text=text).wait_for()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -218,6 +187,32 @@ def test_a_column_sorts_and_a_row_has_an_address(open_page: Any) -> None:
     again.wait_for_function(
         "title => document.querySelector('#panel h2').textContent !== title", arg=title
     )
+
+
+def test_the_neighbour_stands_beside_the_row_where_there_is_room(open_page: Any) -> None:
+    def beside(page: Any) -> bool:
+        page.locator("#rows tbody tr", has_text="说说").click()
+        own, other = page.locator(".beside > *").all()
+        other.wait_for()
+        ours, theirs = own.bounding_box(), other.bounding_box()
+        return bool(theirs["x"] >= ours["x"] + ours["width"] and theirs["y"] < ours["y"] + 50)
+
+    page = open_page()
+    assert not beside(page)
+    page.keyboard.press("w")
+    page.get_by_role("button", name="Narrower").wait_for()
+    assert beside(page)
+    page.reload()
+    page.locator("#working").wait_for(state="hidden")
+    page.get_by_role("button", name="Narrower").wait_for()
+    assert beside(page)
+    page.get_by_role("button", name="Narrower").click()
+    page.get_by_role("button", name="Wider").wait_for()
+    assert not beside(page)
+    assert beside(open_page({"width": 1920, "height": 1080}))
+    phone = open_page(PHONE)
+    assert not beside(phone)
+    assert phone.get_by_role("button", name="Wider").count() == 0
 
 
 def test_a_very_long_row_opens_at_once_and_in_whole_when_asked(open_page: Any) -> None:

@@ -1,8 +1,9 @@
 """Views over made-up rows, and a server of a corpus, for the tests of the row browser."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import polars as pl
 import uvicorn
@@ -12,6 +13,9 @@ from tshirt_assets.explore.app import explore_app
 from tshirt_assets.explore.serving import HOST, listening
 from tshirt_assets.explore.snapshot import Snapshot
 from tshirt_assets.explore.view import View
+
+LAPTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+CHOSEN = "count => document.querySelectorAll('.dt-scroll-head th.recipe').length === count"
 
 
 def view_of(frame: pl.DataFrame) -> View:
@@ -31,3 +35,44 @@ def served(corpora: Sequence[CorpusConfig]) -> Iterator[str]:
         yield f"http://{HOST}:{bound.getsockname()[1]}/"
         server.should_exit = True
         thread.join()
+
+
+@contextmanager
+def opening(browser: Any, address: str, recipes: int) -> Iterator[Callable[..., Any]]:
+    """Opens the page at an address; at the end nothing was logged and no other host was asked.
+
+    recipes: how many have a column when all is there.
+    """
+    complaints: list[str] = []
+    contexts = []
+    host = address.rpartition("/")[0].rpartition("/")[0]
+
+    def asked(request: Any) -> None:
+        if not request.url.startswith((host, "data:")):
+            complaints.append(request.url)
+
+    def opened(size: dict[str, int] = LAPTOP, scheme: str = "light", hash_: str = "") -> Any:
+        context = browser.new_context(
+            viewport=size, color_scheme=scheme, has_touch=size is PHONE, reduced_motion="reduce"
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", asked)
+        page.goto(address + hash_)
+        page.locator("#rows tbody tr").first.wait_for()
+        page.wait_for_function(CHOSEN, arg=recipes)  # the table is built anew until then
+        page.locator("#working").wait_for(state="hidden")
+        return page
+
+    yield opened
+    assert complaints == []
+    for context in contexts:
+        context.close()
+
+
+def counted(page: Any, text: str) -> None:
+    """Wait until the page says that there are so many rows."""
+    page.locator("#count", has_text=text).wait_for()

@@ -14,6 +14,7 @@ from tshirt_assets.explore.explored import Explored
 from tshirt_assets.explore.snapshot import NUMBERS
 from tshirt_assets.explore.taking import rows_at
 from tshirt_assets.explore.view import View
+from tshirt_assets.incremental.boilerplate import own_part
 from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.models.model_files import ModelError
 from tshirt_assets.report.cards import colour_class
@@ -25,6 +26,7 @@ from tshirt_assets.selection.methods import METHODS
 from tshirt_assets.store.frames import to_frame, with_ids
 
 CHARACTERS: Final = 6_000  # of a text that is shown at once
+TITLE: Final = 160  # characters
 TOKENS: Final = 1_500  # of a response that are shown at once
 REASONS: Final[Mapping[str, str]] = {
     **{status.value: said for status, said in STATUSES.items()},
@@ -44,6 +46,7 @@ def opened_row(explored: Explored, view: View, at: int, *, whole: bool = False) 
     return {
         **{name: line[name] for name in ("sample_id", "shard", "row", "status", "domain")},
         "at": at,
+        "title": _title(sample, view.snapshot.shared_beginning),
         "explanation": REASONS.get(line["status"], "") if line["status"] != Status.OK else "",
         "detail": (deltas or {}).get("status_detail") or sample["status_detail"],
         "scores": {name: line[name] for name in NUMBERS if line[name] is not None},
@@ -103,6 +106,13 @@ def _turns(sample: Mapping[str, Any], whole: bool) -> list[dict[str, Any]]:
     if alpaca and sample["input"] not in (messages[0].content or ""):
         turns.insert(1, {"role": "input", **_cut(sample["input"], whole)})
     return turns
+
+
+def _title(sample: Mapping[str, Any], shared_beginning: str) -> str:
+    """The beginning of what is asked first, on a line, without what most rows begin with."""
+    asked = (turn["content"] for turn in sample["messages"] or () if turn["role"] == "user")
+    text = next(asked, None) or sample["instruction"] or ""
+    return " ".join(own_part(text, shared_beginning)[: 2 * TITLE].split())[:TITLE]
 
 
 def _cut(text: str, whole: bool) -> dict[str, Any]:

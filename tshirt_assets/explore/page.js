@@ -116,6 +116,7 @@ const KEYS = {
   PageDown: () => rows.move(10), PageUp: () => rows.move(-10),
   Home: () => rows.move(-Infinity), End: () => rows.move(Infinity),
   y: () => panel.judge({ verdict: "keep" }), d: () => panel.judge({ verdict: "drop" }), x: () => panel.judge({ verdict: null }),
+  w: () => panel.turnWide(),
   l: () => $(".judging [name=label]")?.focus(), n: () => $(".judging [name=note]")?.focus(),
   "/": () => $("#words").focus(), "?": () => $("#keys").showModal(),
 };
@@ -163,7 +164,7 @@ for (const choice of document.querySelectorAll("#search [name=by]")) choice.addE
 $("#rail-button").addEventListener("click", () => rail(!document.body.classList.contains("rail")));
 $("#keys-button").addEventListener("click", () => $("#keys").showModal());
 addEventListener("hashchange", followAddress);
-addEventListener("resize", later(100, () => rows.fit()));
+new ResizeObserver(later(100, () => rows.fit())).observe($("main"));
 document.addEventListener("visibilitychange", () => document.hidden || refresh());
 document.addEventListener("click", (event) => {
   const menu = $("#columns");

@@ -12,12 +12,14 @@ from tshirt_assets.explore.query import Query
 from tshirt_assets.explore.snapshot import NUMBERS
 from tshirt_assets.explore.taking import rows_at
 from tshirt_assets.explore.view import View
+from tshirt_assets.incremental.boilerplate import own_part
 from tshirt_assets.selection.methods import METHODS
 from tshirt_assets.selection.scores import SCORES
 
 PLANES: Final = {"robust": ("s_ifd_mean", "s_ifd_std"), "map": ("map_x", "map_y")}
 POINTS: Final = 20_000  # of a plane that are drawn
 PREVIEW: Final = 240  # characters
+TEXTS: Final = ("instruction", "input", "response")
 FACETS: Final = ("status", "domain", "shard")
 MOST_VALUES: Final = 500  # of a facet
 LABELS: Final = {
@@ -102,20 +104,21 @@ def _with_texts(explored: Explored, view: View, page: np.ndarray) -> list[dict[s
         return []
     order = np.argsort(page, kind="stable")
     lines = view.frame[page[order]].with_columns(at=pl.Series(page[order]))
-    beginnings = [
-        pl.col(name).str.slice(0, PREVIEW).fill_null("")
-        for name in ("instruction", "input", "response")
-    ]
     texts = [
         rows_at(
             explored.store,
             view.snapshot.shards[shard],
             (group["at"] - view.snapshot.starts[shard]).to_list(),
-            ["instruction", "input", "response"],
-        ).select(beginnings)
+            list(TEXTS),
+        )
         for (shard,), group in lines.group_by(pl.col("shard").cast(pl.String), maintain_order=True)
     ]
-    whole = lines.hstack(pl.concat(texts))
+    read = pl.concat(texts).with_columns(pl.col(TEXTS).fill_null(""))
+    own = [own_part(text, view.snapshot.shared_beginning) for text in read["instruction"]]
+    cut = read.with_columns(instruction=pl.Series(own)).with_columns(
+        pl.col(TEXTS).str.head(PREVIEW)
+    )
+    whole = lines.hstack(cut)
     back = np.empty(len(order), int)
     back[order] = np.arange(len(order))
     return whole[back].to_dicts()

@@ -3,14 +3,19 @@
 import * as ask from "./ask.js";
 import { $, el, number, toast, whole } from "./dom.js";
 
-const sentence = (text) => text[0].toUpperCase() + text.slice(1).replaceAll("_", " ");
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+const sentence = (text) => capital(text).replaceAll("_", " ");
 const ROLES = { user: "Instruction", assistant: "Response", system: "System", tool: "Tool", input: "Input" };
+
+const ROOMY = 1700; // pixels of the window from which on the panel is wide unasked
+const KEPT = "explore-panel"; // what was chosen, in the browser
 
 export class Panel {
   constructor({ closed, judged }) {
     Object.assign(this, { closed, judged });
     this.panel = $("#panel");
     this.row = null;
+    this.#widen(kept() ? kept() === "wide" : innerWidth >= ROOMY);
   }
 
   get isOpen() {
@@ -55,15 +60,32 @@ export class Panel {
     this.closed();
   }
 
+  // Room for the neighbour beside the row, or for the table.
+  turnWide() {
+    this.#widen(!this.wide);
+    keep(this.wide ? "wide" : "narrow");
+  }
+
+  #widen(wide) {
+    this.wide = wide;
+    document.body.classList.toggle("wide", wide);
+    const button = $(".wider", this.panel);
+    if (button) button.textContent = this.#width();
+  }
+
+  #width() {
+    return this.wide ? "Narrower" : "Wider";
+  }
+
   // The same row again, with what changed: the fields stay, somebody may be writing in them.
   #draw(same) {
     const { row } = this;
     const parts = [];
     if (row.status !== "ok") parts.push(el("p", { class: "fault" }, el("b", {}, sentence(row.status)), ` ${row.explanation}${row.detail ? ` ${sentence(row.detail)}.` : ""}`));
     parts.push(this.#scores());
-    if (row.turns.length) parts.push(...row.turns.map((turn, index) => this.#turn(turn, index === row.turns.length - 1)));
-    else parts.push(el("p", { class: "muted" }, "There is no text that could be read."));
-    parts.push(this.#decisions(), this.#neighbour());
+    const turns = row.turns.map((turn, index) => this.#turn(turn, index === row.turns.length - 1));
+    if (!turns.length) turns.push(el("p", { class: "muted" }, "There is no text that could be read."));
+    parts.push(el("div", { class: "beside" }, el("div", {}, turns, this.#decisions()), this.#neighbour()));
     if (row.extra.text) parts.push(this.#section("Other fields", this.#text(row.extra, "extra")));
     parts.push(el("p", { class: "where" }, `${row.shard} · row ${whole(row.row)}${row.domain ? ` · ${row.domain}` : ""} · `, el("code", {}, row.sample_id)));
     const fields = same && $(".judging", this.panel);
@@ -76,8 +98,9 @@ export class Panel {
   }
 
   #head() {
-    const title = this.row.turns.find(({ role }) => role === "user")?.text ?? this.row.sample_id;
-    return el("header", {}, el("h2", { dir: "auto" }, title.replace(/\s+/g, " ").slice(0, 160)), el("button", { type: "button", class: "quiet close", "aria-label": "Close", title: "Close (Esc)", onclick: () => this.close() }, "×"));
+    return el("header", {}, el("h2", { dir: "auto" }, this.row.title || this.row.sample_id),
+      el("button", { type: "button", class: "quiet wider", title: "Width of the panel (w)", onclick: () => this.turnWide() }, this.#width()),
+      el("button", { type: "button", class: "quiet close", "aria-label": "Close", title: "Close (Esc)", onclick: () => this.close() }, "×"));
   }
 
   #judging() {
@@ -162,7 +185,7 @@ export class Panel {
       if (one.state) return el("li", {}, el("b", {}, one.recipe), el("span", { class: "muted" }, one.state));
       const place = one.rank === null ? "" : `Place ${whole(one.rank)} of ${whole(one.of)}; the budget is ${whole(one.budget)}. `;
       const then = one.counterfactual ? ` It ${one.counterfactual}.` : one.unknown ? " From which budget on it would be taken is not known: not every row was measured." : "";
-      const why = one.taken ? one.reason : `${sentence(one.why)}: ${one.reason}`;
+      const why = one.taken ? capital(one.reason) : `${sentence(one.why)}: ${one.reason}`;
       const text = `${place}${why}${/[.]$/.test(why) ? "" : "."}${then}`;
       return el("li", { title: one.meaning }, el("b", {}, one.recipe), el("span", { class: one.taken ? "taken" : "left" }, one.taken ? "taken" : "left"), el("p", {}, text));
     });
@@ -178,4 +201,13 @@ export class Panel {
       el("p", { class: "muted" }, "MIWV puts it in front of this row as a solved example."),
       neighbour.turns.map((turn) => el("div", {}, el("h4", {}, ROLES[turn.role] ?? turn.role), this.#text(turn, turn.role))));
   }
+}
+
+// A browser may refuse to keep anything.
+function kept() {
+  try { return localStorage.getItem(KEPT); } catch { return null; }
+}
+
+function keep(value) {
+  try { localStorage.setItem(KEPT, value); } catch { /* for this page it holds */ }
 }

@@ -13,6 +13,8 @@ import polars as pl
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.shards import live_shards
 from tshirt_assets.explore.marks import SHOWN
+from tshirt_assets.incremental.boilerplate import corpus_beginning
+from tshirt_assets.incremental.stored_rows import read_texts
 from tshirt_assets.selection.scores import SCORES, columns_of
 from tshirt_assets.store.frames import to_frame
 from tshirt_assets.store.store import Store
@@ -41,7 +43,8 @@ class Snapshot:
     frame: one line per row, shard by shard in stored order: sample_id, shard, row, status, domain,
     n_turns and `NUMBERS` (null where there is no finite one). shards: their samples tables, in the
     order of the frame, with the line at which each begins. deltas: their token_scores tables.
-    parts: what a later snapshot may take over, by shard.
+    parts: what a later snapshot may take over, by shard. shared_beginning: what most instructions
+    begin with alike.
     """
 
     frame: pl.DataFrame
@@ -49,6 +52,7 @@ class Snapshot:
     starts: Mapping[str, int]
     deltas: Mapping[str, TableInfo]
     parts: Mapping[str, tuple[Tables, pl.DataFrame]] = field(default_factory=dict)
+    shared_beginning: str = ""
 
 
 def read_snapshot(store: Store, config: CorpusConfig, before: Snapshot | None = None) -> Snapshot:
@@ -71,12 +75,22 @@ def read_snapshot(store: Store, config: CorpusConfig, before: Snapshot | None = 
     for asset, info in tables[""].items():
         [scores] = _read(store, config, [info], asset)
         frame = _joined(frame, scores, _columns(asset))
+    frame = frame.select(_shown(name) for name in _EMPTY.columns)
+    samples = {shard: parts[shard][0]["samples"] for shard in shards}
+    if before and before.shards == samples:
+        shared = before.shared_beginning
+    else:
+        versions = {shard: info.version for shard, info in samples.items()}
+        shared = corpus_beginning(
+            frame, lambda rows: read_texts(store, config.name, rows, versions)
+        )
     return Snapshot(
-        frame=frame.select(_shown(name) for name in _EMPTY.columns),
-        shards={shard: parts[shard][0]["samples"] for shard in shards},
+        frame=frame,
+        shards=samples,
         starts=starts,
         deltas={s: own["token_scores"] for s, (own, _) in parts.items() if "token_scores" in own},
         parts=parts,
+        shared_beginning=shared,
     )
 
 

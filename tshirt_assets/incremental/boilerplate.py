@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import polars as pl
 import pyarrow as pa
@@ -26,6 +26,7 @@ ALIKE_SHARE = 0.5  # of the different instructions
 ALIKE_CHARACTERS = 40
 FEWEST = 4  # different instructions, below which sharing a beginning is no pattern
 SHOWN = 80
+DRAWN = 200  # rows of a corpus whose instructions are compared
 IN_ALPACA = re.compile(
     re.escape(ALPACA_PREAMBLE) + r".*?### Instruction:(.*?)(?:\n\s*### (?:Input|Response):|\Z)",
     re.DOTALL,
@@ -68,6 +69,18 @@ def shared_beginning(texts: Sequence[str]) -> str:
         return ""
     alike = [text for text in different if text.startswith(head)]
     return alike[0][: shared_length(alike[0], alike[-1])]
+
+
+def corpus_beginning(rows: pl.DataFrame, read_texts: Callable[[pl.DataFrame], pl.DataFrame]) -> str:
+    """`shared_beginning` of the instructions of a corpus, going by usable rows evenly spaced in it.
+
+    rows: columns shard, row and status. read_texts: gives the samples of rows with shard and row.
+    """
+    usable = rows.lazy().filter(pl.col("status") == "ok").select("shard", "row").collect()
+    if usable.is_empty():
+        return ""
+    drawn = usable.gather_every(-(-usable.height // DRAWN))
+    return shared_beginning(read_texts(drawn)["instruction"].drop_nulls().to_list())
 
 
 def own_part(instruction: str, shared: str = "") -> str:

@@ -20,9 +20,16 @@ FIRST_CHARACTERS: Final = 700
 STRIP_BINS: Final = 60
 
 
-def row_card(row: ReportRow, tau: float, *, is_open: bool = False) -> Html:
-    """One expandable row. Nothing of its text becomes markup."""
-    first_line = " ".join(own_part(row.instruction).split())[:200] or "(empty instruction)"
+def row_card(
+    row: ReportRow, tau: float, shared_beginning: str = "", *, is_open: bool = False
+) -> Html:
+    """One expandable row. Nothing of its text becomes markup.
+
+    shared_beginning: of most instructions; the row's title does without it.
+    """
+    first_line = (
+        " ".join(own_part(row.instruction, shared_beginning).split())[:200] or "(empty instruction)"
+    )
     badge = f"{row.rank:,}" if row.rank is not None else "–"
     summary = el(
         "summary",

@@ -44,7 +44,8 @@ class ReportData:
     reader should know first. files: name, rows and bytes of the exported files. config: the
     configuration as YAML. listed: rows for search and sort, see `report.listed.listed_rows`.
     scripts: by writing system its shares of the usable and of the selected rows. links: name and
-    relative address of pages beside this one.
+    relative address of pages beside this one. shared_beginning: what most instructions begin with
+    alike; titles and tables leave it out.
     """
 
     corpus: str
@@ -67,6 +68,7 @@ class ReportData:
     listed: pl.DataFrame | None = None
     scripts: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     links: Sequence[tuple[str, str]] = ()
+    shared_beginning: str = ""
     created: str = ""
 
     @property

@@ -8,6 +8,7 @@ from typing import Final
 import polars as pl
 
 from tshirt_assets.corpus.scripts import script_of
+from tshirt_assets.incremental.boilerplate import own_part
 from tshirt_assets.incremental.corpus_scores import CorpusScores
 from tshirt_assets.selection.recipes import Selection
 from tshirt_assets.selection.scores import SCORES
@@ -20,12 +21,15 @@ CHARACTERS: Final = 400
 PLACE: Final = ("sample_id", "shard", "row", "domain")
 
 
-def listed_rows(selection: Selection, scores: CorpusScores) -> pl.DataFrame:
+def listed_rows(
+    selection: Selection, scores: CorpusScores, shared_beginning: str = ""
+) -> pl.DataFrame:
     """The first selected rows, and of each reason not to select some: one line each.
 
     Columns: sample_id, shard, row, domain, outcome ("selected" or the reason), position,
     mean_place (place by `s_ifd_mean` among the rows that the recipe ranks), the columns of
-    `SCORES`, instruction, response (both cut, with their lengths as *_length) and script.
+    `SCORES`, instruction (without what most begin with), response (both cut, with their lengths as
+    *_length) and script.
     """
     mean = pl.when(pl.col("position").is_not_null()).then(pl.col("s_ifd_mean"))
     ranked = selection.ranking.with_columns(
@@ -41,7 +45,7 @@ def listed_rows(selection: Selection, scores: CorpusScores) -> pl.DataFrame:
         frame.select(name for name in columns if name in frame.columns)
         for frame in (chosen, left_out, rejected)
     ]
-    return with_texts(pl.concat(frames, how="diagonal_relaxed"), scores)
+    return with_texts(pl.concat(frames, how="diagonal_relaxed"), scores, shared_beginning)
 
 
 def script_mix(selection: Selection, scores: CorpusScores) -> dict[str, tuple[float, float]]:
@@ -69,8 +73,13 @@ def _some_of_each(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def with_texts(rows: pl.DataFrame, scores: CorpusScores) -> pl.DataFrame:
-    """The rows with instruction, response, their lengths and script; rows without text stay."""
+def with_texts(
+    rows: pl.DataFrame, scores: CorpusScores, shared_beginning: str = ""
+) -> pl.DataFrame:
+    """The rows with the own part of their instruction, response, the lengths of both and script.
+
+    Rows without text stay.
+    """
     texts = scores.texts(rows).select("shard", "row", "instruction", "response")
     joined = rows.join(
         texts.unique(["shard", "row"]), on=["shard", "row"], how="left", maintain_order="left"
@@ -78,7 +87,8 @@ def with_texts(rows: pl.DataFrame, scores: CorpusScores) -> pl.DataFrame:
     begun = joined.select(
         pl.col("instruction").str.head(800) + " " + pl.col("response").str.head(800)
     ).to_series()
-    return joined.with_columns(
+    own = [own_part(text, shared_beginning) for text in joined["instruction"]]
+    return joined.with_columns(instruction=pl.Series(own, dtype=pl.String)).with_columns(
         pl.col("instruction").str.len_chars().alias("instruction_length"),
         pl.col("response").str.len_chars().alias("response_length"),
         pl.col("instruction", "response").str.head(CHARACTERS),

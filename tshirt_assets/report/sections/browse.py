@@ -30,6 +30,8 @@ def browse(data: ReportData) -> Html:
         f"{first} {number(data.n_selected)} selected rows, and {number(listed.height - chosen)} "
         "of those not selected: up to 100 of each reason, drawn by their ids, without duplicates."
     )
+    if data.shared_beginning:
+        lead += " Instructions are shown without the beginning that most of them share."
     fields = [
         el("label", "Search", el("input", type="search", id="find", autocomplete="off")),
         *(_choice(name, key, listed) for name, key in FILTERS if _differs(listed, key)),

@@ -13,16 +13,15 @@ from tshirt_assets.report.staged import two_stages
 
 def rows(data: ReportData) -> Html:
     """Groups of rows, each with its response coloured by the deltas of its tokens."""
-    tau = data.tau or 0.0
     staged = two_stages(data)
     groups = [
-        _group("best", "best rows", "First in the recipe's order.", data.best, tau),
+        _group("best", "best rows", "First in the recipe's order.", data.best, data),
         _group(
             "borderline",
             "borderline rows",
             "The last rows selected and the first left out.",
             data.borderline,
-            tau,
+            data,
         ),
         _group(
             "worst",
@@ -30,7 +29,7 @@ def rows(data: ReportData) -> Html:
             "Furthest from being selected: lowest score, or lowest IFD where the recipe scores "
             "only some rows.",
             data.worst,
-            tau,
+            data,
         ),
     ]
     if not any(groups):
@@ -53,11 +52,14 @@ def rows(data: ReportData) -> Html:
     )
 
 
-def _group(group: str, title: str, lead: str, lines: Sequence[ReportRow], tau: float) -> Html:
+def _group(group: str, title: str, lead: str, lines: Sequence[ReportRow], data: ReportData) -> Html:
     """One group of row cards; the first one is open."""
     if not lines:
         return Html("")
-    cards = [row_card(row, tau, is_open=index == 0) for index, row in enumerate(lines)]
+    cards = [
+        row_card(row, data.tau or 0.0, data.shared_beginning, is_open=index == 0)
+        for index, row in enumerate(lines)
+    ]
     return el(
         "section", el("h3", f"{len(lines)} {title}"), el("p", lead, class_="lead"), *cards, id=group
     )
