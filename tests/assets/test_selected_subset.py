@@ -12,6 +12,7 @@ import pytest
 
 from tests.corpora import NAME, Corpus, make_rows
 from tests.corpora import RECIPES as RECIPES_OF_THE_CORPUS
+from tshirt_assets.report.serve import report_file
 
 RECIPES = {
     "fused": {"method": "fusion", "budget": 6, "fuse": ["miwv", "ifd"]},
@@ -124,7 +125,8 @@ def test_what_is_unchanged_is_not_selected_again(materialized: Corpus) -> None:
     before = {recipe: corpus.metadata("selected_subset", recipe) for recipe in recipes}
     assert materialized_again(corpus) == set()
     for recipe, metadata in before.items():
-        assert corpus.metadata("selected_subset", recipe) == metadata | {"unchanged": True}
+        now = {"unchanged": True, "recipes_compared": str(report_file(corpus.config))}
+        assert corpus.metadata("selected_subset", recipe) == metadata | now
 
     budgets = {**RECIPES_OF_THE_CORPUS, "ifd": {"method": "ifd", "budget": 3}}
     corpus.configure(recipes=budgets)

@@ -2,6 +2,7 @@
 
     nice python -m tests.benchmarks.explore_million           # 1,000,000 rows in 20 shards
     nice python -m tests.benchmarks.explore_million 100000
+    nice python -m tests.benchmarks.explore_million --browser # memory of Chromium instead
 
 The store is written once, in about two minutes, and kept in build/explore-ROWS for the next time.
 The server runs as a process of its own, as the command starts it. Every request is sent five times
@@ -27,6 +28,7 @@ import numpy as np
 import pyarrow as pa
 import yaml
 
+from tests.benchmarks.explore_browser import browser_figures
 from tests.benchmarks.rows import ROOT
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.sample import SAMPLES_SCHEMA
@@ -126,8 +128,11 @@ def _write(
     store.write(corpus, asset, shard, table, meta)
 
 
-def measure(file: Path) -> None:
-    """Start a server, ask it, and print a line of a table for every figure."""
+def measure(file: Path, *, browser: bool = False) -> None:
+    """Start a server, ask it, and print a line of a table for every figure.
+
+    browser: measured is the memory of a browser that shows its page.
+    """
     server = subprocess.Popen(
         [sys.executable, "-c", START, "explore", str(file), "--port", "0"],
         stdout=subprocess.PIPE,
@@ -136,7 +141,7 @@ def measure(file: Path) -> None:
     try:
         assert server.stdout is not None
         url = server.stdout.readline().split()[-1]
-        figures = _figures(url, server.pid)
+        figures = browser_figures(url) if browser else _figures(url, server.pid)
     finally:
         server.terminate()
         server.wait()
@@ -243,9 +248,10 @@ def main() -> None:
     """Write the store where there is none, and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rows", nargs="?", type=int, default=1_000_000)
-    rows = parser.parse_args().rows
-    written_corpus(rows)
-    measure(ROOT / "build" / f"explore-{rows}" / "corpus.yaml")
+    parser.add_argument("--browser", action="store_true", help="memory of a browser instead")
+    given = parser.parse_args()
+    written_corpus(given.rows)
+    measure(ROOT / "build" / f"explore-{given.rows}" / "corpus.yaml", browser=given.browser)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,8 @@ def test_reports_and_exports_lie_where_the_summary_says(ran: tuple[Corpus, Resul
     ]
     assert len(reports) == 4
     assert all(report.is_file() for report in reports)
+    [compared] = [line for line in result.stdout.splitlines() if line.startswith("compared ")]
+    assert Path(compared.split(maxsplit=1)[1]).is_file()
     assert str(corpus.config.store) in result.stdout
 
 

@@ -15,6 +15,8 @@ from tests.runs import damage as d
 from tshirt_assets.commands.last_run import LastRun
 from tshirt_assets.commands.run import run_corpus
 from tshirt_assets.incremental.catalog import ASSETS, needed_assets
+from tshirt_assets.report.serve import report_file
+from tshirt_assets.report.signing import page_fault
 
 OPTIONS: dict[str, Any] = {
     "robustness": {"estimator": "analytic", "neighbours": 2},
@@ -113,6 +115,16 @@ def test_a_new_file_and_another_option_are_changes(ran: Corpus) -> None:
         update={"recipes": recipes | {"miwv": recipes["miwv"].model_copy(update={"budget": 4})}}
     )
     assert not LastRun(ran.instance, other, logging.getLogger("test")).has(needed_assets(other))
+
+
+def test_the_report_across_recipes_is_written_again_where_it_is_lost(ran: Corpus) -> None:
+    page, runs = report_file(ran.config), ran.instance.get_runs_count()
+    page.unlink()
+    assert run_corpus(ran.instance, ran.config)
+    assert page_fault(page) is None
+    assert made_since(ran, runs) == {"selected_subset": {"miwv", "tshirt"}}
+    assert ran.metadata("selected_subset", "tshirt")["recipes_compared"] == str(page)
+    assert idle(ran)
 
 
 def test_what_dagster_has_forgotten_is_run_again(ran: Corpus) -> None:

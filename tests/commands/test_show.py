@@ -29,6 +29,7 @@ EMPTY = CorpusState(
     store="s3://bucket/store",
     exports="s3://bucket/exports",
     reports=(),
+    recipes_compared=None,
     dagster_home="/home/me/dagster",
 )
 

@@ -192,8 +192,8 @@ def test_a_column_sorts_and_a_row_has_an_address(open_page: Any) -> None:
 def test_the_neighbour_stands_beside_the_row_where_there_is_room(open_page: Any) -> None:
     def beside(page: Any) -> bool:
         page.locator("#rows tbody tr", has_text="说说").click()
+        page.locator(".beside > .neighbour").wait_for()
         own, other = page.locator(".beside > *").all()
-        other.wait_for()
         ours, theirs = own.bounding_box(), other.bounding_box()
         return bool(theirs["x"] >= ours["x"] + ours["width"] and theirs["y"] < ours["y"] + 50)
 

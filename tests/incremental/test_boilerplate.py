@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
 import pytest
 
@@ -10,7 +11,13 @@ from tshirt_assets.corpus.files import Record
 from tshirt_assets.corpus.prompts import ALPACA_WITH_INPUT
 from tshirt_assets.corpus.rows import samples_of
 from tshirt_assets.corpus.sample import to_table
-from tshirt_assets.incremental.boilerplate import boilerplate_outcome, own_part, shared_beginning
+from tshirt_assets.incremental.boilerplate import (
+    DRAWN,
+    boilerplate_outcome,
+    corpus_beginning,
+    own_part,
+    shared_beginning,
+)
 
 SAID = ("cats", "sleep", "on", "roofs", "while", "rain", "falls", "into", "old", "rivers")
 ASKED = [f"{word}, {i}" for i, word in enumerate(SAID)]
@@ -110,3 +117,20 @@ def test_what_prompts_share_is_left_out_up_to_a_whole_word() -> None:
     assert own_part("Another prompt", shared) == "Another prompt"
     assert own_part(prompts[1]) == prompts[1]
     assert shared_beginning(ASKED) == shared_beginning(prompts[:3]) == ""
+
+
+def test_what_a_corpus_shares_is_known_from_a_few_of_its_usable_rows() -> None:
+    asked: list[pl.DataFrame] = []
+
+    def read(rows: pl.DataFrame) -> pl.DataFrame:
+        asked.append(rows)
+        return rows.select(instruction=pl.lit(LONG) + pl.col("row").cast(pl.String))
+
+    rows = pl.DataFrame({"shard": "s", "row": range(10 * DRAWN)}).with_columns(
+        status=pl.when(pl.col("row") % 2 == 0).then(pl.lit("ok")).otherwise(pl.lit("not_text"))
+    )
+    assert corpus_beginning(rows, read) == LONG
+    drawn = asked[0]["row"].to_list()
+    assert drawn == list(range(0, 10 * DRAWN, 10))
+    assert corpus_beginning(rows.filter(pl.col("status") != "ok"), read) == ""
+    assert len(asked) == 1

@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from tests.corpora import RECIPES, Corpus
@@ -66,6 +67,22 @@ def test_the_page_is_small_and_links_to_every_report(finished: Corpus, data: Acr
         assert (page_of(finished).parent / name / "report.html").is_file()
     assert len(page) < 100_000
     assert "<details open" not in page
+
+
+class Templated(CorpusScores):
+    """Scores of a corpus whose instructions all begin alike."""
+
+    def texts(self, wanted: pl.DataFrame) -> pl.DataFrame:
+        return super().texts(wanted).with_columns(pl.lit(BEGINNING) + pl.col("instruction"))
+
+
+BEGINNING = "You are a most patient teacher of children. Answer with care: "
+
+
+def test_what_instructions_share_is_left_out(finished: Corpus, data: AcrossData) -> None:
+    scores = Templated(finished.store, finished.config, finished.shards, logging.getLogger())
+    found = across_data(scores, SOURCE)
+    assert [row.instruction for row in found.disputed] == [row.instruction for row in data.disputed]
 
 
 def test_text_of_rows_is_no_markup(data: AcrossData) -> None:

@@ -250,3 +250,7 @@ def test_a_row_in_the_alpaca_template_is_titled_by_its_own_part() -> None:
     title, body = str(row_card(replace(PLAIN, instruction=asked), 0.1)).split("</summary>")
     assert ">Name two rivers.<" in title
     assert "Below is an instruction" in body  # where it is shown in full
+    title, body = str(
+        row_card(replace(PLAIN, instruction="Dear bot, hi"), 0.1, "Dear bot, ")
+    ).split("</summary>")
+    assert (">hi<" in title, "Dear bot" in title, "Dear bot" in body) == (True, False, True)

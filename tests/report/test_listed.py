@@ -99,6 +99,12 @@ def test_texts_are_cut_and_rows_without_any_stay(lines: pl.DataFrame) -> None:
     assert lines["script"].to_list()[:4] == ["Han", "Han", "Arabic", "Latin"]
 
 
+def test_the_beginning_that_instructions_share_is_left_out() -> None:
+    line = listed_rows(selection(), STORED, "row ").row(5, named=True)
+    assert (line["instruction"], line["instruction_length"]) == ("6", 1)
+    assert line["response"] == "row 6"
+
+
 def test_no_more_selected_rows_than_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listed, "MAX_SELECTED", 4)
     lines = listed_rows(selection(), STORED)

@@ -44,7 +44,7 @@ from tshirt_assets.orchestration.shard_loop import Report
 from tshirt_assets.report.across import across_data
 from tshirt_assets.report.data import ReportData
 from tshirt_assets.report.gather import report_data
-from tshirt_assets.report.serve import REPORT, report_link
+from tshirt_assets.report.serve import report_file, report_link
 from tshirt_assets.report.signing import page_fault
 from tshirt_assets.selection.exclusions import Exclusion
 from tshirt_assets.selection.recipes import Selection
@@ -68,15 +68,16 @@ def prepare(run: Run) -> Callable[[str], Report]:
 
 def process(run: Run, scores: CorpusScores, name: str) -> Report:
     """The subset of one recipe: as it is, where everything it is made from is; else made anew."""
-    source = made_from(scores, name)
+    source, page = made_from(scores, name), compared(run, scores)
     info = kept_subset(run.store, run.config, name, source)
     known = recorded_metadata(run, name, info) if info is not None else {}
     if info is not None and known:
         run.log.info(f"{name}: unchanged")
         version, rows, metadata = info.data_version, info.rows, known | {"unchanged": True}
-        compared(run, scores)
     else:
-        version, rows, metadata = made(run, scores, name, source)
+        version, rows, metadata = made(run, scores, name, source, page)
+    if page is not None:
+        metadata["recipes_compared"] = linked(report_link(run.config), page)
     budget = metadata["budget"]
     inputs = scores.inputs(run.config.recipes[name])
     return Report(
@@ -104,7 +105,7 @@ def kept_subset(store: Store, config: CorpusConfig, name: str, source: str) -> T
         return None
     folder = Path(config.export_dir) / config.name / name
     manifest = Manifest.read(folder)
-    if manifest is None or page_fault(folder / REPORT) is not None:
+    if manifest is None or page_fault(report_file(config, name)) is not None:
         return None
     faults = [*manifest_faults(folder, manifest, info), *exported_faults(folder, manifest, config)]
     return None if faults else info
@@ -124,8 +125,13 @@ def recorded_metadata(run: Run, name: str, info: TableInfo) -> dict[str, Any]:
     return {}
 
 
-def made(run: Run, scores: CorpusScores, name: str, source: str) -> tuple[str, int, dict[str, Any]]:
-    """Select, store, export and write the report: data version, rows and metadata of the subset."""
+def made(
+    run: Run, scores: CorpusScores, name: str, source: str, across: Path | None
+) -> tuple[str, int, dict[str, Any]]:
+    """Select, store, export and write the report: data version, rows and metadata of the subset.
+
+    across: the report across recipes, where there is one.
+    """
     config = run.config
     selection = scores.selection(name)
     for note in selection.notes:
@@ -164,10 +170,10 @@ def made(run: Run, scores: CorpusScores, name: str, source: str) -> tuple[str, i
         comparison=scores.comparison(),
         exported=exported,
         provenance=origin,
-        links=links(run, scores, folder),
+        links=links(across, evidence_link(config), folder),
     )
     metadata = (
-        summarised(config, data, folder / REPORT)
+        summarised(config, data)
         | describe_table(info, rows.to_arrow(), PREVIEW)
         | described(selection, table, folder, exported, origin)
     )
@@ -181,7 +187,7 @@ def compared(run: Run, scores: CorpusScores) -> Path | None:
     """
     from tshirt_assets.report.across_page import made_across, write_across
 
-    page = Path(run.config.export_dir) / run.config.name / REPORT
+    page = report_file(run.config)
     try:
         source = made_from_all(scores)
         if made_across(page) != source:
@@ -192,9 +198,9 @@ def compared(run: Run, scores: CorpusScores) -> Path | None:
     return page
 
 
-def links(run: Run, scores: CorpusScores, folder: Path) -> list[tuple[str, str]]:
+def links(across: Path | None, evidence: Path | None, folder: Path) -> list[tuple[str, str]]:
     """Pages beside the report in `folder`: name and relative address."""
-    pages = {"Recipes compared": compared(run, scores), "Evidence": evidence_link(run.config)}
+    pages = {"Recipes compared": across, "Evidence": evidence}
     return [
         (name, Path(os.path.relpath(page, folder)).as_posix())
         for name, page in pages.items()
@@ -202,22 +208,24 @@ def links(run: Run, scores: CorpusScores, folder: Path) -> list[tuple[str, str]]
     ]
 
 
-def summarised(config: CorpusConfig, data: ReportData, page: Path) -> dict[str, Any]:
-    """Write the report; metadata that links to it and sums it up.
+def linked(address: str | None, page: Path) -> dg.MetadataValue:
+    """A link to a page: its address, or where no server is known its path, which the UI copies."""
+    return dg.MetadataValue.url(address) if address else dg.MetadataValue.path(str(page))
 
-    The link is the file's own path where no server is known: the UI copies it for the browser.
-    """
+
+def summarised(config: CorpusConfig, data: ReportData) -> dict[str, Any]:
+    """Write the report; metadata that links to it and sums it up."""
     from tshirt_assets.report.html import write_report
     from tshirt_assets.report.summary import medians, picture, summary_markdown
 
+    page, address = report_file(config, data.recipe), report_link(config, data.recipe)
     write_report(data, page)
-    link, file = report_link(config, data.recipe), dg.MetadataValue.path(str(page))
-    linked = {"report": dg.MetadataValue.url(link), "report_file": file} if link else {}
+    more = {"report_file": dg.MetadataValue.path(str(page))} if address else {}
     if browser := explore_link(config):
-        linked["row_browser"] = dg.MetadataValue.url(browser)
+        more["row_browser"] = dg.MetadataValue.url(browser)
     return {
-        "report": file,
-        **linked,
+        "report": linked(address, page),
+        **more,
         "summary": dg.MetadataValue.md(summary_markdown(data)),
         "medians": medians_table(medians(data)),
         "picture": dg.MetadataValue.md(picture(data)),

@@ -38,6 +38,8 @@ from tshirt_assets.incremental.search_copies import changed_copies
 from tshirt_assets.incremental.soundness import sound_rows
 from tshirt_assets.models.causal_lm import load_causal_lm
 from tshirt_assets.models.embedder import load_embedder
+from tshirt_assets.report.serve import report_file
+from tshirt_assets.report.signing import page_fault
 from tshirt_assets.store.file_marks import folder_mark
 from tshirt_assets.store.store import Store
 from tshirt_assets.store.table_info import TableInfo
@@ -108,6 +110,7 @@ class PieceStates:
                     continue
                 self._listed(JUDGEMENTS)  # that they are listed again, see `list_again`
                 parts["made_from"] = made_from(self._corpus_scores, partition)
+                parts["compared"] = page_fault(report_file(self._config)) is None
             found[partition or ""] = _hash(parts)
         return found
 

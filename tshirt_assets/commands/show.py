@@ -48,6 +48,8 @@ def summary_lines(state: CorpusState, config: CorpusConfig, source: str) -> Iter
     yield f"tables   {near(state.store)}"
     yield f"exports  {near(state.exports)}"
     yield from (f"report   {near(path)}" for path in state.reports)
+    if state.recipes_compared:
+        yield f"compared {near(state.recipes_compared)}"
     yield f"UI       DAGSTER_HOME={pasted(state.dagster_home)} \\"
     yield f"         TSHIRT_ASSETS_CORPUS={pasted(source)} \\"
     yield "         dagster dev -m tshirt_assets.definitions"

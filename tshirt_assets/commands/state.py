@@ -19,6 +19,7 @@ from tshirt_assets.incremental.dataset import incomplete_shards
 from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.incremental.judgement_counts import JudgementCounts, judgement_counts
 from tshirt_assets.incremental.stored_rows import read_texts
+from tshirt_assets.report.serve import report_file
 from tshirt_assets.selection.agreement import overlap
 from tshirt_assets.selection.methods import METHODS
 from tshirt_assets.store.frames import to_frame
@@ -66,7 +67,7 @@ class CorpusState:
     other options. judgements: None where nobody has judged. tau: nats; None before `contenders`.
     overlap: of each pair of selections the share of the smaller one that both have, None where both
     are empty. shared_beginning: what most instructions of selected rows begin with alike, if
-    anything. exports: their folder.
+    anything. exports: their folder. recipes_compared: the report across recipes, if there is one.
     """
 
     corpus: str
@@ -86,6 +87,7 @@ class CorpusState:
     store: str
     exports: str
     reports: tuple[str, ...]
+    recipes_compared: str | None
     dagster_home: str
 
     def values(self) -> dict[str, Any]:
@@ -104,6 +106,7 @@ def corpus_state(instance: dg.DagsterInstance, config: CorpusConfig) -> CorpusSt
     subsets = _subsets(store, config)
     texts = _texts(store, config.name, subsets.values())
     folder = Path(config.export_dir) / config.name
+    compared = report_file(config)
     return CorpusState(
         corpus=config.name,
         rows=statuses.total(),
@@ -125,6 +128,7 @@ def corpus_state(instance: dg.DagsterInstance, config: CorpusConfig) -> CorpusSt
         store=config.store,
         exports=str(folder),
         reports=tuple(map(str, sorted(folder.glob("*/report.html")))),
+        recipes_compared=str(compared) if compared.is_file() else None,
         dagster_home=str(instance.root_directory),
     )
 

@@ -24,7 +24,7 @@ from tshirt_assets.incremental.retention import export_folders
 from tshirt_assets.incremental.table_checks import CheckedTables
 from tshirt_assets.incremental.table_list import Place, expected_names, list_tables
 from tshirt_assets.orchestration.binding import Binding
-from tshirt_assets.report.serve import REPORT
+from tshirt_assets.report.serve import report_file
 from tshirt_assets.report.signing import is_signed, page_fault
 from tshirt_assets.store.store import Store
 
@@ -168,7 +168,10 @@ def _check_subset(checked: CheckedTables, config: CorpusConfig, recipe: str) -> 
     except Exception as error:  # of tables in another shape, whatever polars makes of it
         found.add_all(place, place, [f"its rows cannot be read ({error})"])
     manifest = Manifest.read(folder)
-    report, unsigned = folder / REPORT, manifest is not None and is_unchanged(folder) is None
+    report, unsigned = (
+        report_file(config, recipe),
+        manifest is not None and is_unchanged(folder) is None,
+    )
     if manifest is None:
         found.add_all(place, place, [f"{folder} has no readable manifest.json"])
     else:
@@ -187,7 +190,7 @@ def _check_subset(checked: CheckedTables, config: CorpusConfig, recipe: str) -> 
 
 def _check_across(config: CorpusConfig, found: Verification) -> None:
     """The report across recipes, which earlier versions did not write, is as it was written."""
-    page = Path(config.export_dir) / config.name / REPORT
+    page = report_file(config)
     if page.exists():
         broken = page_fault(page)
         found.add_all(str(page), SUBSET, [broken] if broken else [])

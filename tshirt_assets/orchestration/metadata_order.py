@@ -7,6 +7,7 @@ import dagster as dg
 
 FIRST: Final = (
     "report",
+    "recipes_compared",
     "row_browser",
     "summary",
     "notes",

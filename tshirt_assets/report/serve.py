@@ -24,11 +24,19 @@ AT_ONCE: Final = 16  # requests; more are turned away
 SILENCE: Final = 10.0  # seconds after which a browser that sends or takes nothing is dropped
 
 
-def report_link(config: CorpusConfig, recipe: str) -> str | None:
-    """Where a browser finds the report of a recipe; None without the option `report_url`."""
+def report_link(config: CorpusConfig, recipe: str | None = None) -> str | None:
+    """Where a browser finds the report of a recipe, or that across recipes.
+
+    None without the option `report_url`.
+    """
     if config.report_url is None:
         return None
-    return config.report_url.rstrip("/") + _address(config, recipe)
+    return f"{config.report_url.rstrip('/')}/{_below(config, recipe).as_posix()}"
+
+
+def report_file(config: CorpusConfig, recipe: str | None = None) -> Path:
+    """The file of the report of a recipe, or of that across recipes; it may not exist yet."""
+    return Path(config.export_dir) / _below(config, recipe)
 
 
 def report_server(corpora: Sequence[CorpusConfig], port: int) -> "ReportServer":
@@ -152,15 +160,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 def _pages(config: CorpusConfig) -> Iterator[Path]:
     """The pages of a corpus, below the exports: across recipes, evidence, and of each recipe."""
-    folder = Path(config.name)
-    yield folder / REPORT
-    yield folder / EVIDENCE / PAGE
+    yield _below(config, None)
+    yield Path(config.name) / EVIDENCE / PAGE
     for recipe in config.recipes:
-        yield folder / recipe / REPORT
+        yield _below(config, recipe)
 
 
-def _address(config: CorpusConfig, recipe: str) -> str:
-    return f"/{config.name}/{recipe}/{REPORT}"
+def _below(config: CorpusConfig, recipe: str | None) -> Path:
+    """The page of a recipe, or that across recipes, below the exports."""
+    return Path(config.name, *filter(None, [recipe]), REPORT)
 
 
 def _list(addresses: Sequence[str]) -> str:
