@@ -27,6 +27,7 @@ def browser_figures(url: str) -> list[str]:
         page.set_default_timeout(300_000)
         cdp = page.context.new_cdp_session(page)
         cdp.send("Performance.enable")
+        lines.append(_line("an empty page", cdp))
         page.goto(url)
         page.locator("#rows tbody tr").first.wait_for()
         page.locator("#working").wait_for(state="hidden")
