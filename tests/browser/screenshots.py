@@ -1,14 +1,18 @@
-"""Pictures of the sample corpus for the README: the Dagster UI and a report, as they are.
+"""Pictures of the sample corpus for README and docs: the Dagster UI, a report, the row browser.
 
     python -m tests.browser.screenshots data/corpus.yaml --home .tshirt/dagster --out docs/images
 
-The corpus must have been materialized (`make demo`); nothing is computed here.
+The corpus must have been materialized (`make demo`); nothing is computed here. Needs Pillow. Look
+at every picture before it is committed.
 """
 
 import argparse
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
+
+from PIL import Image
 
 from tests import chromium
 from tests.explore.views import served
@@ -19,9 +23,11 @@ from tshirt_assets.report.serve import REPORT
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, FloatRect, Locator, Page
 
-SHARD, RECIPE = "general", "tshirt-5pct"
+RECIPE = "tshirt-5pct"
 MARGIN = 24
-MAX_BYTES = 300_000
+FRAME: Final = 2_500  # milliseconds
+MAX_BYTES = {".png": 300_000, ".gif": 1_500_000}
+Scheme = Literal["light", "dark"]
 
 
 def main() -> None:
@@ -29,17 +35,18 @@ def main() -> None:
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--home", type=Path, default=Path(".tshirt/dagster"))
     parser.add_argument("--out", type=Path, default=Path("docs/images"))
+    parser.add_argument("--only", nargs="+", choices=list(PICTURES), help="these pictures alone")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     config = CorpusConfig.from_yaml(given.corpus)
     with chromium.launched() as browser, dagster_dev(given.corpus, given.home) as url:
-        for name, picture in PICTURES.items():
-            file = given.out / f"{name}.png"
-            file.write_bytes(picture(browser, url, config))
-            size = file.stat().st_size
-            print(f"{file}  {size / 1000:.0f} kB")
-            if size > MAX_BYTES:
-                raise SystemExit(f"{file} has more than {MAX_BYTES / 1000:.0f} kB")
+        for name in given.only or PICTURES:
+            file = given.out / name
+            file.write_bytes(PICTURES[name](browser, url, config))
+            size, most = file.stat().st_size, MAX_BYTES[file.suffix]
+            print(f"{file}  {size / 1000:.0f} kB", flush=True)
+            if size > most:
+                raise SystemExit(f"{file} has more than {most / 1000:.0f} kB")
 
 
 def asset_graph(browser: "Browser", url: str, config: CorpusConfig) -> bytes:
@@ -54,64 +61,140 @@ def asset_graph(browser: "Browser", url: str, config: CorpusConfig) -> bytes:
     right = max(box["x"] + box["width"] for box in boxes) + MARGIN
     bottom = max(box["y"] + box["height"] for box in boxes) + MARGIN
     clip: FloatRect = {"x": left, "y": top, "width": right - left, "height": bottom - top}
-    return page.screenshot(clip=clip)
-
-
-def token_scores(browser: "Browser", url: str, config: CorpusConfig) -> bytes:
-    """Metadata of one scored shard, with its plots."""
-    page = partition(browser, url, config, "token_scores", SHARD)
-    return down_to(page, page.locator("td img").last)
+    return small(page.screenshot(clip=clip))
 
 
 def selected_subset(browser: "Browser", url: str, config: CorpusConfig) -> bytes:
     """Metadata of one selection, down to how many rows there were to choose from."""
     page = partition(browser, url, config, "selected_subset", RECIPE)
-    return down_to(page, page.get_by_text("usable_rows", exact=True))
-
-
-def summary(browser: "Browser", url: str, config: CorpusConfig) -> bytes:
-    """What decided one selection, which opens from its metadata."""
-    page = partition(browser, url, config, "selected_subset", RECIPE)
-    page.get_by_text("[Show Markdown]").last.click()
-    dialog = page.get_by_role("dialog")
-    dialog.locator("img").wait_for()
-    page.wait_for_timeout(1_000)  # until it has faded in
-    return dialog.screenshot()
+    return down_to(page, page.locator("tr", has=page.get_by_text("usable_rows", exact=True)))
 
 
 def report(browser: "Browser", _url: str, config: CorpusConfig) -> bytes:
     """The top of a report on a laptop."""
     path = Path(config.export_dir) / config.name / RECIPE / REPORT
-    return opened(browser, path.resolve().as_uri(), 1280, 1000).screenshot()
+    return small(opened(browser, path.resolve().as_uri(), 1280, 1000).screenshot())
 
 
 def explore(browser: "Browser", _url: str, config: CorpusConfig) -> bytes:
-    """The row browser: the map, the table by S-IFD mean, and a row that a recipe takes."""
+    """The row browser: the plane, the table by S-IFD mean, a row with its neighbour beside it."""
+    return explored(browser, config, "light")
+
+
+def explore_dark(browser: "Browser", _url: str, config: CorpusConfig) -> bytes:
+    """The same in the dark scheme."""
+    return explored(browser, config, "dark")
+
+
+def explored(browser: "Browser", config: CorpusConfig, scheme: Scheme) -> bytes:
     with served([config]) as address:
-        page = opened(browser, f"{address}{config.name}/", 1440, 900)
-        page.locator("#working").wait_for(state="hidden")
-        page.locator(".recipes li", has_text=RECIPE).get_by_role("button", name="taken").click()
-        page.locator(".dt-scroll-head th", has_text="S-IFD mean").click()
-        page.locator("th.dt-ordering-desc").wait_for()
-        page.wait_for_timeout(1_000)  # until the rows have come in this order
-        page.locator("#rows tbody tr").nth(3).click()
-        page.locator("#panel .decisions").wait_for()
-        return page.screenshot()
+        page = row_browser(browser, f"{address}{config.name}/", 1600, 900, scheme)
+        by_mean(page)
+        page.keyboard.press("w")
+        open_row(page, 3)
+        return small(page.screenshot())
+
+
+def tour(browser: "Browser", _url: str, config: CorpusConfig) -> bytes:
+    """What one does in the row browser, one picture after the other."""
+    with served([config]) as address:
+        page = row_browser(browser, f"{address}{config.name}/", 1280, 800)
+        frames = [page.screenshot()]
+        page.locator("[data-plane=map]").click()
+        page.locator("#plot figcaption", has_text="PCA").wait_for()
+        box = box_of(page.locator("#plot canvas"))
+        page.mouse.move(box["x"] + 60, box["y"] + 20)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 140, box["y"] + 110, steps=5)
+        page.mouse.up()
+        page.locator(".chip", has_text="selected in the plot").wait_for()
+        settled(page)
+        frames.append(page.screenshot())
+        page.locator(".chip", has_text="selected in the plot").click()
+        page.locator("[data-plane=robust]").click()
+        by_mean(page)
+        open_row(page, 3)
+        frames.append(page.screenshot())
+        page.keyboard.press("w")
+        settled(page)
+        frames.append(page.screenshot())
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="clear all").or_(page.locator(".chip")).first.click()
+        page.locator("#search label", has_text="Meaning").click()
+        page.locator("#words").fill("dough that does not rise")
+        page.locator("#rows .similar").first.wait_for()
+        settled(page)
+        frames.append(page.screenshot())
+    return moving(frames)
 
 
 PICTURES: dict[str, Callable[["Browser", str, CorpusConfig], bytes]] = {
-    "asset_graph": asset_graph,
-    "token_scores": token_scores,
-    "selected_subset": selected_subset,
-    "summary": summary,
-    "report": report,
-    "explore": explore,
+    "asset_graph.png": asset_graph,
+    "selected_subset.png": selected_subset,
+    "report.png": report,
+    "explore.png": explore,
+    "explore_dark.png": explore_dark,
+    "tour.gif": tour,
 }
 
 
-def opened(browser: "Browser", url: str, width: int, height: int = 1400) -> "Page":
-    """A page in the light scheme, when everything on it has been loaded."""
-    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme="light")
+def row_browser(
+    browser: "Browser", url: str, width: int, height: int, scheme: Scheme = "light"
+) -> "Page":
+    """The page of the row browser when recipes and map are there."""
+    page = opened(browser, url, width, height, scheme)
+    page.locator("#rows tbody tr").first.wait_for()
+    page.locator("th.recipe").nth(4).wait_for()
+    page.locator("#working").wait_for(state="hidden")
+    settled(page)
+    return page
+
+
+def by_mean(page: "Page") -> None:
+    """The rows that a recipe takes, by S-IFD mean."""
+    page.locator(".recipes li", has_text=RECIPE).get_by_role("button", name="taken").click()
+    page.locator(".dt-scroll-head th", has_text="S-IFD mean").click()
+    page.locator(".dt-scroll-head th.dt-ordering-desc").wait_for()
+    settled(page)
+
+
+def open_row(page: "Page", place: int) -> None:
+    page.locator("#rows tbody tr").nth(place).click()
+    page.locator("#panel .decisions").wait_for()
+    settled(page)
+
+
+def settled(page: "Page") -> None:
+    """Wait until what was asked for has come and been drawn."""
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(1_000)
+
+
+def small(png: bytes) -> bytes:
+    """The same picture in 256 colours: a third of the size."""
+    out = io.BytesIO()
+    few_colours(png).save(out, "png", optimize=True)
+    return out.getvalue()
+
+
+def moving(frames: Sequence[bytes]) -> bytes:
+    """A GIF that shows one picture after the other, again and again."""
+    first, *rest = map(few_colours, frames)
+    out = io.BytesIO()
+    first.save(out, "gif", save_all=True, append_images=rest, duration=FRAME, loop=0)
+    return out.getvalue()
+
+
+def few_colours(png: bytes) -> Image.Image:
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    return picture.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+
+
+def opened(
+    browser: "Browser", url: str, width: int, height: int = 1400, scheme: Scheme = "light"
+) -> "Page":
+    """A page when everything on it has been loaded."""
+    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
     page.set_default_timeout(120_000)
     page.goto(url, wait_until="networkidle")
     return page
@@ -127,19 +210,18 @@ def partition(browser: "Browser", url: str, config: CorpusConfig, asset: str, na
 
 
 def down_to(page: "Page", last: "Locator") -> bytes:
-    """The page without the navigation on the left, and no further down than `last`."""
+    """The page without the navigation on the left, and no further down than the line `last`."""
     left = box_of(page.get_by_role("link", name="Assets").first)["x"] - MARGIN
     end = box_of(last)
     size = page.viewport_size
     assert size is not None
-    return page.screenshot(
-        clip={
-            "x": left,
-            "y": 0,
-            "width": size["width"] - left,
-            "height": min(size["height"], end["y"] + end["height"] + MARGIN),
-        }
-    )
+    clip: FloatRect = {
+        "x": left,
+        "y": 0,
+        "width": size["width"] - left,
+        "height": min(size["height"], end["y"] + end["height"]),
+    }
+    return small(page.screenshot(clip=clip))
 
 
 def box_of(found: "Locator") -> "FloatRect":

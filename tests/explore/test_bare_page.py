@@ -122,6 +122,8 @@ def test_search_by_meaning_gives_the_most_similar_rows_first(opened: Opener) -> 
     with opened("meant", 0) as open_page:
         page = open_page()
         wanted = make_rows(4, 12)[5]["instruction"]
+        page.locator(".dt-scroll-head th", has_text="Domain").click()
+        page.locator(".dt-scroll-head th.dt-ordering-desc").wait_for()
         page.locator("#search label", has_text="Meaning").click()
         page.locator("#words").fill(wanted)
         page.locator(".chip", has_text=f"like “{wanted}”").wait_for()

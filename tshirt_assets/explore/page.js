@@ -155,6 +155,7 @@ const search = later(300, () => {
   if (!corpus) return search(); // what is typed while the tables are read is searched for then
   filters.words = $("#words").value.trim();
   filters.by = $("#search [name=by]:checked").value;
+  if (filters.by === "meaning" && filters.words) rows.unsort();
   filters.chips();
   asked();
 });

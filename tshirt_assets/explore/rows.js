@@ -115,6 +115,11 @@ export class Rows {
     this.table?.ajax.reload(null, anew);
   }
 
+  // As stored, or the most similar first: no column decides.
+  unsort() {
+    this.table?.order([]);
+  }
+
   move(by) {
     if (!this.total) return;
     const far = by === Infinity ? this.total - 1 : by === -Infinity ? 0 : this.cursor + by;

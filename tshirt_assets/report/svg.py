@@ -12,7 +12,7 @@ from tshirt_assets.report.numbers import number, tick
 
 WIDTH: Final = 400
 HEIGHT: Final = 232
-LEFT, RIGHT, TOP, BOTTOM = 40, 380, 14, 186  # of the plot area
+LEFT, RIGHT, TOP, BOTTOM = 40, 380, 26, 186  # of the plot area
 N_BINS: Final = 36
 MAX_POINTS: Final = 2_500
 FEW_POINTS: Final = 300  # larger dots
@@ -88,7 +88,7 @@ def histogram_svg(
         parts.append(_vertical(x.at(threshold), threshold_label))
     if x_name:
         parts.append(axis_name(f"{x_name} →", RIGHT, HEIGHT - 6, "end"))
-        parts.append(axis_name("↑ share of rows", 2, TOP - 4, "start"))
+        parts.append(axis_name("↑ share of rows", 2, TOP - 14, "start"))
     return chart(parts, label)
 
 
@@ -123,7 +123,7 @@ def plane_svg(
         few = " few" if len(dots) < FEW_POINTS else ""
         parts.append(el("path", class_=f"dots {name}{few}", d="".join(dots)))
     parts.append(axis_name("S-IFD mean →", RIGHT, HEIGHT - 6, "end"))
-    parts.append(axis_name("↑ S-IFD std", 2, TOP - 4, "start"))
+    parts.append(axis_name("↑ S-IFD std", 2, TOP - 14, "start"))
     return chart(parts, label)
 
 
