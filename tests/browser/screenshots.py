@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+import numpy as np
 from PIL import Image
 
 from tests import chromium
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 RECIPE = "tshirt-5pct"
 MARGIN = 24
 FRAME: Final = 2_500  # milliseconds
+SPREAD: Final = 128  # colours of a picture that are chosen to be near to all of its colours
 MAX_BYTES = {".png": 300_000, ".gif": 1_500_000}
 Scheme = Literal["light", "dark"]
 
@@ -186,8 +188,18 @@ def moving(frames: Sequence[bytes]) -> bytes:
 
 
 def few_colours(png: bytes) -> Image.Image:
+    """In 256 colours: the most frequent ones as they are, the others near to what they were."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
-    return picture.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    pixels = np.asarray(picture, np.int64) @ (1 << 16, 1 << 8, 1)
+    found, where, counts = np.unique(pixels, return_inverse=True, return_counts=True)
+    colours = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=1)
+    frequent = colours[np.argsort(-counts)[: 256 - SPREAD]]
+    spread = picture.quantize(SPREAD, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    palette = np.concatenate([frequent, np.reshape(spread.getpalette() or [], (-1, 3))[:SPREAD]])
+    nearest = ((colours[:, None] - palette) ** 2).sum(axis=2).argmin(axis=1)
+    made = Image.fromarray(nearest[where].reshape(pixels.shape).astype(np.uint8))
+    made.putpalette(palette.ravel().tolist())
+    return made
 
 
 def opened(
