@@ -220,7 +220,9 @@ def summarised(config: CorpusConfig, data: ReportData) -> dict[str, Any]:
 
     page, address = report_file(config, data.recipe), report_link(config, data.recipe)
     write_report(data, page)
-    more = {"report_file": dg.MetadataValue.path(str(page))} if address else {}
+    more: dict[str, Any] = {}
+    if address:
+        more["report_file"] = dg.MetadataValue.path(str(page))
     if browser := explore_link(config):
         more["row_browser"] = dg.MetadataValue.url(browser)
     return {
