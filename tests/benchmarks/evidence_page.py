@@ -3,6 +3,7 @@
     make evidence                              # the sample corpus: minutes on two idle cores
     make evidence EVIDENCE_ROWS=folder         # and the corpus of folder/corpus.yaml
     make evidence EVIDENCE="--rows 200"        # fewer rows of each; says so
+    make evidence EVIDENCE="--base MODEL"      # and IFD by a base model: a path, or a hub id
 
 Everything that is run is on the page, with the hypotheses of `evidence_hypotheses`, which were
 there before. Running it again reuses all scores.
@@ -19,7 +20,7 @@ from dagster import DagsterInstance
 from tests.benchmarks.evidence_hypotheses import HYPOTHESES
 from tshirt_assets.commands.instance import open_instance
 from tshirt_assets.commands.proving import make_evidence, scored_copies
-from tshirt_assets.config import CorpusConfig, Recipe
+from tshirt_assets.config import CausalLMOptions, CorpusConfig, Recipe
 from tshirt_assets.evidence.asked import EvidenceOptions
 from tshirt_assets.evidence.evidence_tables import (
     against_table,
@@ -49,34 +50,42 @@ SAMPLED = {
 
 @dataclass(frozen=True)
 class Trial:
-    """A corpus with its title, what it is run with, whether hypotheses are about it, and whether
-    its short and long rows are looked at apart."""
+    """A corpus with its title, the name of its plot, what it is run with, whether hypotheses are
+    about it, and whether its short and long rows are looked at apart."""
 
     title: str
+    image: str
     config: CorpusConfig
     options: EvidenceOptions
     judged: bool = True
     in_strata: bool = False
 
 
-def trials(folder: Path | None, rows: int, seeds: int, sampled: bool) -> Iterator[Trial]:
+def trials(asked: argparse.Namespace) -> Iterator[Trial]:
     """The corpora of the page."""
     sample = CorpusConfig.from_yaml(ROOT / "data" / "corpus.yaml")
-    yield Trial("The sample corpus", guarded(sample), EvidenceOptions(rows=rows, seeds=seeds))
-    if sampled:
+    options = EvidenceOptions(rows=asked.rows, seeds=asked.seeds)
+    few = EvidenceOptions(rows=min(asked.rows, SAMPLED_ROWS), seed=100)
+    yield Trial("The sample corpus", "sample", guarded(sample), options)
+    if not asked.no_sampled:
         config = sample.model_copy(
             update={
                 "recipes": SAMPLED,
                 "robustness": sample.robustness.model_copy(update={"neighbours": 10}),
             }
         )
-        options = EvidenceOptions(rows=min(rows, SAMPLED_ROWS), seed=100)
-        yield Trial("Sampled against analytic", config, options, judged=False)
-    if folder is None:
-        return
-    real = CorpusConfig.from_yaml(folder / "corpus.yaml")
-    options = EvidenceOptions(rows=rows, seeds=seeds)
-    yield Trial("Real rows", guarded(real), options, in_strata=True)
+        yield Trial("Sampled against analytic", "sample_sampled", config, few, judged=False)
+    if asked.base:
+        update = {
+            "name": f"{sample.name}_base",
+            "scorer": CausalLMOptions(path=asked.base),
+            "recipes": {"ifd": Recipe(method="ifd", budget=0.05)},
+        }
+        config = sample.model_copy(update=update)
+        yield Trial("IFD by a base model", "sample_base", config, few, judged=False)
+    if asked.folder:
+        real = guarded(CorpusConfig.from_yaml(asked.folder / "corpus.yaml"))
+        yield Trial("Real rows", "real", real, options, in_strata=True)
 
 
 def guarded(config: CorpusConfig) -> CorpusConfig:
@@ -86,14 +95,14 @@ def guarded(config: CorpusConfig) -> CorpusConfig:
     more = {
         f"{rule}-guarded": config.recipes[name].model_copy(update={"min_relevance": GUARD})
         for name, rule in rules_of(config.recipes).items()
-        if config.recipes[name].method in ("tshirt", "miwv", "ifd")
+        if config.recipes[name].method in ("tshirt", "miwv", "ifd", "longest")
     }
     return config.model_copy(update={"recipes": {**config.recipes, **more}})
 
 
 def section(trial: Trial, found: Evidence, seconds: float) -> str:
     """The section of a corpus on the page; its plot is written beside it."""
-    image = IMAGES / f"evidence_{found.corpus}{'' if trial.judged else '_sampled'}.svg"
+    image = IMAGES / f"evidence_{trial.image}.svg"
     image.write_text(shares_svg(found) + "\n", encoding="utf-8")
     parts = [
         f"### {trial.title}",
@@ -144,9 +153,10 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=2_000, help="most rows of a copy")
     parser.add_argument("--seeds", type=int, default=1, help="copies of each corpus")
     parser.add_argument("--no-sampled", action="store_true", help="leave the sampled trial out")
+    parser.add_argument("--base", help="a base model: IFD by it of the rows of the sampled trial")
     asked = parser.parse_args()
     found, sections = [], []
-    for trial in trials(asked.folder, asked.rows, asked.seeds, not asked.no_sampled):
+    for trial in trials(asked):
         before = _cpu()
         with open_instance(trial.config) as instance:
             figures, _ = make_evidence(instance, trial.config, trial.options)
