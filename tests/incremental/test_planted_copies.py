@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
@@ -14,6 +15,7 @@ from tshirt_assets.cli import main
 from tshirt_assets.evidence.lending import lend_scores
 from tshirt_assets.evidence.planted_copy import make_copy
 from tshirt_assets.evidence.planting import Planting
+from tshirt_assets.incremental.columns import EVIDENCE
 from tshirt_assets.incremental.planted_copies import (
     copy_folder,
     copy_name,
@@ -21,6 +23,7 @@ from tshirt_assets.incremental.planted_copies import (
     stored_copies,
 )
 from tshirt_assets.incremental.retention import maintain_corpus
+from tshirt_assets.incremental.writing import write_table
 
 WEEK = timedelta(days=7)
 COPY = copy_name(NAME, 4)
@@ -28,7 +31,7 @@ COPY = copy_name(NAME, 4)
 
 @pytest.fixture
 def planted(materialized: Corpus) -> Corpus:
-    """A finished corpus, and a planted copy with the scores of its rows."""
+    """A finished corpus, a planted copy with the scores of its rows, and evidence for a recipe."""
     shards = materialized.shards
     rows = pl.concat([materialized.frame("samples", shard) for shard in shards])
     rows = rows.filter(pl.col("status") == "ok").unique("sample_id").sort("sample_id")
@@ -36,6 +39,9 @@ def planted(materialized: Corpus) -> Corpus:
     planting = Planting(4, {bad: "refusal"}, {bad: "No."}, {"refusal": 1})
     make_copy(materialized.config, rows, planting)
     lend_scores(materialized.store, NAME, COPY, rows["sample_id"].to_list()[1:])
+    row = {"rule": "ifd", "budget": 0.05, "corrupted_share": 0.5}
+    figures = pa.Table.from_pylist([row], schema=EVIDENCE)
+    write_table(materialized.store, NAME, "evidence", "ifd", figures)
     return materialized
 
 
@@ -72,6 +78,7 @@ def test_a_copy_of_rows_that_are_gone_is_named_and_dropped_when_asked_for(
     assert len(copied(planted)) == len(names) > 3
     call(planted, monkeypatch, "maintain", "--orphans")
     assert copied(planted) == []
+    assert planted.frame("evidence", "ifd").height == 1
     assert not copy_folder(planted.config, 4).exists()
     assert planted.frame("token_scores", planted.shard("b-")).height
 

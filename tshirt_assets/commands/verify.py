@@ -12,7 +12,7 @@ from tshirt_assets.export.export_checks import exported_faults, manifest_faults
 from tshirt_assets.export.load import read_subset
 from tshirt_assets.export.manifest import Manifest, is_unchanged
 from tshirt_assets.incremental import cross_checks
-from tshirt_assets.incremental.catalog import ASSETS, SELECTED_SUBSET
+from tshirt_assets.incremental.catalog import ASSETS, BY_RECIPE, SELECTED_SUBSET
 from tshirt_assets.incremental.findings import Fault, Verification, place_of
 from tshirt_assets.incremental.leftovers import leftovers
 from tshirt_assets.incremental.planted_copies import stored_copies
@@ -121,7 +121,7 @@ def _check_partitions(
         place = place_of(table, partition)
         if partition is None:
             continue
-        if table == SUBSET:
+        if table in BY_RECIPE:
             if partition not in config.recipes:
                 checked.found.add(place, "its recipe is gone", PUT_BACK)
         elif partition not in live:

@@ -10,7 +10,7 @@ from pathlib import Path
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.file_index import drop_unused
 from tshirt_assets.corpus.shards import discover_shards
-from tshirt_assets.incremental.catalog import SELECTED_SUBSET
+from tshirt_assets.incremental.catalog import BY_RECIPE, SELECTED_SUBSET
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.incremental.leftovers import remove_leftovers
@@ -137,7 +137,7 @@ def orphaned_tables(
     live = {shard.key for shard in discover_shards(config, known)}
     orphans = []
     for info in stored:
-        known = config.recipes if info.asset == SELECTED_SUBSET.name else live
+        known = config.recipes if info.asset in BY_RECIPE else live
         if info.shard is not None and info.shard not in known:
             orphans.append(info.name)
     return orphans
