@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 def verify_command(corpus: str, as_json: bool) -> None:
     """Check that all that is stored of a corpus is sound.
 
-    Tables, what they were made from, exports and reports. Prints one line per fault, with what to
+    Tables, what they were made from, exports and reports; of the copies that evidence planted, the
+    tables. Prints one line per fault, with what to
     do about it, and exits with 1 if there is any. Reads every table and every exported file in
     whole, and changes nothing.
     """
@@ -73,7 +74,8 @@ def _say_found(found: "Verification") -> None:
 @click.option(
     "--orphans",
     is_flag=True,
-    help="Also drop tables of shards whose file is gone, and of recipes that were removed.",
+    help="Also drop tables of shards whose file is gone, of recipes that were removed, and the "
+    "planted copies that evidence made of rows that are gone.",
 )
 @click.option("--force", is_flag=True, help="Prune also what recorded subsets were made from.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
@@ -81,7 +83,7 @@ def _say_found(found: "Verification") -> None:
 def maintain_command(
     corpus: str, older_than: timedelta, orphans: bool, force: bool, dry_run: bool
 ) -> None:
-    """Compact tables and delete their old versions.
+    """Compact tables and delete their old versions, those of planted copies too.
 
     Exits with 1, and changes nothing, when a recorded subset could no longer be re-read.
     """

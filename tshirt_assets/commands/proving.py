@@ -1,6 +1,5 @@
 """Evidence for a corpus: plant corruptions, score the copies like any corpus, measure, write."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +8,7 @@ import dagster as dg
 
 from tshirt_assets.commands.plan import plan_corpus
 from tshirt_assets.commands.run import run_corpus
+from tshirt_assets.commands.stored_scores import stored_scores
 from tshirt_assets.commands.terminal import say
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.evidence.asked import EvidenceOptions
@@ -33,15 +33,12 @@ from tshirt_assets.incremental.catalog import (
     SELECTED_SUBSET,
     needed_assets,
 )
-from tshirt_assets.incremental.corpus_scores import CorpusScores
 from tshirt_assets.incremental.planning.planned import Plan
 from tshirt_assets.incremental.stored_rows import read_samples_by_id
 from tshirt_assets.models.causal_lm import load_causal_lm
 from tshirt_assets.models.embedder import load_embedder
 from tshirt_assets.orchestration.chosen import Chosen
 from tshirt_assets.store.store import Store
-
-logger = logging.getLogger(__name__)
 
 
 def plan_evidence(
@@ -95,8 +92,7 @@ def planted_copies(
 ) -> tuple[list[SourceRow], list[PlantedCopy]]:
     """Read the rows of the corpus, and write a planted copy of them for every seed."""
     _run(instance, config, [SAMPLES.name], "its rows could not be read")
-    store = Store(config.store, config.storage_options)
-    scores = CorpusScores(store, config, _registered(instance, config), logger)
+    scores = stored_scores(instance, config)
     frame = source_frame(scores, options)
     rows = source_rows(frame)
     nearest = nearest_questions(scores, rows, load_embedder(config.embedder))
@@ -110,8 +106,8 @@ def planted_copies(
             )
         copy = make_copy(config, frame, planting)
         ids = set(frame["sample_id"]) - planting.kinds.keys()
-        lent = lend_scores(store, config.name, copy.config.name, ids)
-        lend_constants(store, config, copy.config)
+        lent = lend_scores(scores.store, config.name, copy.config.name, ids)
+        lend_constants(scores.store, config, copy.config)
         say(
             f"{copy.config.name}: {frame.height:,} rows, {len(planting.kinds):,} of them corrupted;"
             f" {lent:,} are scored already"
@@ -127,8 +123,7 @@ def _scored(corpus: CorpusConfig, copy: PlantedCopy) -> ScoredCopy:
     with dg.DagsterInstance.ephemeral() as instance:
         names = scoring_assets(store, corpus, config)
         _run(instance, config, names, "its planted rows could not be scored")
-        scores = CorpusScores(store, config, _registered(instance, config), logger)
-        found = scored_copy(copy, scores, load_embedder(config.embedder))
+        found = scored_copy(copy, stored_scores(instance, config), load_embedder(config.embedder))
     whole = found.frame.drop_nulls("ifd")
     samples = read_samples_by_id(store, config.name, whole)
     refuse_drift(whole, samples, load_causal_lm(config.scorer), config.prompt_format)
@@ -152,7 +147,3 @@ def _run(
 ) -> None:
     if not run_corpus(instance, config, chosen=Chosen.of(config, assets)):
         raise EvidenceError(f"{config.name}: {failure}, see the messages above")
-
-
-def _registered(instance: dg.DagsterInstance, config: CorpusConfig) -> Sequence[str]:
-    return instance.get_dynamic_partitions(config.name)

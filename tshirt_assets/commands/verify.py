@@ -12,9 +12,10 @@ from tshirt_assets.export.export_checks import exported_faults, manifest_faults
 from tshirt_assets.export.load import read_subset
 from tshirt_assets.export.manifest import Manifest, is_unchanged
 from tshirt_assets.incremental import cross_checks
-from tshirt_assets.incremental.catalog import ASSETS, SELECTED_SUBSET
+from tshirt_assets.incremental.catalog import ASSETS, BY_RECIPE, SELECTED_SUBSET
 from tshirt_assets.incremental.findings import Fault, Verification, place_of
 from tshirt_assets.incremental.leftovers import leftovers
+from tshirt_assets.incremental.planted_copies import stored_copies
 from tshirt_assets.incremental.recorded_inputs import (
     absent_sources,
     input_faults,
@@ -31,6 +32,7 @@ from tshirt_assets.store.store import Store
 __all__ = ["Fault", "Verification", "recorded_versions", "verify"]
 
 SUBSET = SELECTED_SUBSET.name
+PLANT_AGAIN = "make the evidence again with `tshirt-assets evidence`"
 PUT_BACK = "put it back, or drop the table with `tshirt-assets maintain --orphans`"
 
 
@@ -64,6 +66,8 @@ def verify(
     _check_across(config, found)
     checked.rest()
     _check_leftovers(config, found)
+    for copy in stored_copies(store, config.name):
+        _check_copy(store, copy, found)
     unsealed = sum(not info.sealed for info in tables.values())
     if unsealed:
         found.notes.append(
@@ -117,7 +121,7 @@ def _check_partitions(
         place = place_of(table, partition)
         if partition is None:
             continue
-        if table == SUBSET:
+        if table in BY_RECIPE:
             if partition not in config.recipes:
                 checked.found.add(place, "its recipe is gone", PUT_BACK)
         elif partition not in live:
@@ -195,6 +199,16 @@ def _check_across(config: CorpusConfig, found: Verification) -> None:
         broken = page_fault(page)
         found.add_all(str(page), SUBSET, [broken] if broken else [])
         found.bytes += _size(page)
+
+
+def _check_copy(store: Store, copy: str, found: Verification) -> None:
+    """The tables of a planted copy, each by itself: nothing of the corpus is made from them."""
+    own = Verification()
+    CheckedTables(store, list_tables(store, copy, {}, own), own).rest()
+    for fault in own.faults:
+        found.add(f"{copy}, planted: {fault.place}", fault.problem, PLANT_AGAIN)
+    found.tables, found.rows = found.tables + own.tables, found.rows + own.rows
+    found.bytes += own.bytes
 
 
 def _size(path: Path) -> int:

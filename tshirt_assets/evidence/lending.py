@@ -37,7 +37,10 @@ def lend_scores(store: Store, corpus: str, copy: str, ids: Collection[str]) -> i
     lent = 0
     for asset in LENT:
         for identity, rows in _by_identity(store, corpus, asset, wanted):
-            write_table(store, copy, asset, f"lent-{identity}", rows, identity=identity)
+            shard = f"lent-{identity}"
+            place = rows.schema.get_field_index("shard")
+            rows = rows.set_column(place, rows.field(place), pa.repeat(shard, rows.num_rows))
+            write_table(store, copy, asset, shard, rows, identity=identity)
             lent += rows.num_rows if asset == "token_scores" else 0
     return lent
 

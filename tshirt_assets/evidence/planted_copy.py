@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
@@ -19,9 +18,9 @@ from tshirt_assets.evidence.planting import Planting
 from tshirt_assets.export.formats import messages_record
 from tshirt_assets.export.turns import with_tools_text, with_turn_fields_in_messages
 from tshirt_assets.incremental.leftovers import staged_file
+from tshirt_assets.incremental.planted_copies import WHO, copy_folder, copy_name
 
 ROWS: Final = "rows.jsonl"
-WHO: Final = "planted.parquet"
 ONE_SHARD: Final = 10_000_000  # rows
 OTHER_OPTIONS: Final[Mapping[str, Any]] = {
     "source_asset": None,
@@ -69,11 +68,13 @@ def make_copy(config: CorpusConfig, rows: pl.DataFrame, planting: Planting) -> P
         {"row": range(rows.height), "source": rows["sample_id"], "kind": kinds},
         schema={"row": pl.Int64, "source": pl.String, "kind": pl.String},
     )
+    with staged_file(folder / WHO) as staged:
+        who.write_parquet(staged)
     recipes, selections = _at_shares(config.recipes)
     copied = config.model_copy(
         update={
             **OTHER_OPTIONS,
-            "name": f"{config.name}_evidence_{planting.seed}",
+            "name": copy_name(config.name, planting.seed),
             "paths": (str(folder / ROWS),),
             "export_dir": str(folder / "exports"),
             "recipes": recipes,
@@ -81,11 +82,6 @@ def make_copy(config: CorpusConfig, rows: pl.DataFrame, planting: Planting) -> P
         }
     )
     return PlantedCopy(copied, planting, who, selections)
-
-
-def copy_folder(config: CorpusConfig, seed: int) -> Path:
-    """Where the files of a planted copy lie: beside the folder of the exports."""
-    return Path(config.export_dir).parent / "evidence" / config.name / f"seed-{seed}"
 
 
 def rules_of(recipes: Mapping[str, Recipe]) -> dict[str, str]:

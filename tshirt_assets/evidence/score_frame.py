@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from tshirt_assets.incremental.corpus_scores import CorpusScores
+from tshirt_assets.incremental.identity import relevance_identity
 from tshirt_assets.incremental.needs import tau
 from tshirt_assets.incremental.writing import needed_table
 from tshirt_assets.selection.score_tables import usable
@@ -67,9 +68,29 @@ def _robust(scores: CorpusScores) -> list[pl.DataFrame]:
 
 
 def _cosines(scores: CorpusScores, rows: pl.DataFrame, embedder: "LoadedEmbedder") -> pl.DataFrame:
-    """sample_id and the cosine of a row's instruction and its response, by the stored vectors."""
+    """sample_id and the cosine of a row's instruction and its response, by the stored vectors.
+
+    Responses are embedded where the corpus has no relevance of theirs.
+    """
     texts = scores.texts(rows).unique("sample_id", keep="first").sort("sample_id")
-    ids = texts["sample_id"].to_list()
-    answers = embedder.encode([text or "" for text in texts["response"]])
+    known = _relevances(scores, embedder).join(texts, on="sample_id", how="semi")
+    new = texts.join(known, on="sample_id", how="anti", maintain_order="left")
+    if new.is_empty():
+        return known
+    ids = new["sample_id"].to_list()
+    answers = embedder.encode([text or "" for text in new["response"]])
     cosine = np.einsum("ij,ij->i", scores.vectors(ids), answers).astype(np.float64)
-    return pl.DataFrame({"sample_id": ids, "cosine": cosine})
+    return pl.concat([known, pl.DataFrame({"sample_id": ids, "cosine": cosine})])
+
+
+def _relevances(scores: CorpusScores, embedder: "LoadedEmbedder") -> pl.DataFrame:
+    """sample_id and stored relevance; not of conversations, where it is that of the last turn."""
+    known = pl.DataFrame(schema={"sample_id": pl.String, "cosine": pl.Float64})
+    if not scores.is_stored("relevance"):
+        return known
+    stored = scores.dataset("relevance")
+    if stored.identity != relevance_identity(embedder.identity):
+        return known
+    found = stored.frame(["sample_id", "relevance"], "status = 'ok' AND turn_vector IS NULL")
+    cosine = pl.col("relevance").cast(pl.Float64).alias("cosine")
+    return found.unique("sample_id", keep="first").select("sample_id", cosine)

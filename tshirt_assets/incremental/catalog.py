@@ -257,6 +257,8 @@ ASSETS: Final[Mapping[str, AssetRecord]] = {
     )
 }
 """All assets by name, in an order in which they can be made."""
+BY_RECIPE: Final = frozenset(record.name for record in ASSETS.values() if record.unit == "recipe")
+"""Those with a table for each recipe."""
 
 
 def ancestors(record: AssetRecord, config: CorpusConfig | None = None) -> list[AssetRecord]:

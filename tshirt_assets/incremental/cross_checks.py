@@ -6,7 +6,7 @@ import polars as pl
 
 from tshirt_assets.config import NEIGHBOURS, CorpusConfig
 from tshirt_assets.incremental import consistency
-from tshirt_assets.incremental.catalog import ASSETS, ROBUST_SCORES, SELECTED_SUBSET
+from tshirt_assets.incremental.catalog import ASSETS, BY_RECIPE, ROBUST_SCORES
 from tshirt_assets.incremental.dataset import incomplete_shards, left_out_if_incomplete
 from tshirt_assets.incremental.search_copies import changed_copies
 from tshirt_assets.incremental.table_checks import CheckedTables
@@ -20,7 +20,7 @@ def check_rows(checked: CheckedTables, config: CorpusConfig) -> None:
     """Hold the rows of every table to those that they were made from, shard by shard."""
     contenders, neighbours = checked.frame("contenders"), checked.frame("neighbours")
     places = checked.tables.keys()
-    shards = sorted({s for table, s in places if s is not None and table != SELECTED_SUBSET.name})
+    shards = sorted({s for table, s in places if s is not None and table not in BY_RECIPE})
     known = []
     for shard in shards:
         with checked.found.guarded(shard, "materialize samples again"):
@@ -44,7 +44,7 @@ def check_identities(checked: CheckedTables) -> None:
     """All shards of an asset were scored under one identity."""
     by_table: dict[str, dict[str, list[str]]] = {}
     for (table, shard), info in checked.tables.items():
-        if shard is not None and table != SELECTED_SUBSET.name:
+        if shard is not None and table not in BY_RECIPE:
             by_table.setdefault(table, {}).setdefault(info.identity, []).append(shard)
     for table, groups in by_table.items():
         for fewer in sorted(groups.values(), key=len)[:-1]:

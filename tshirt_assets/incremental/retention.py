@@ -1,17 +1,24 @@
 """Which stored tables must stay: what recorded subsets were made from, and what is orphaned."""
 
+import shutil
 from collections.abc import Collection
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.file_index import drop_unused
 from tshirt_assets.corpus.shards import discover_shards
-from tshirt_assets.incremental.catalog import SELECTED_SUBSET
+from tshirt_assets.incremental.catalog import BY_RECIPE, SELECTED_SUBSET
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.incremental.leftovers import remove_leftovers
+from tshirt_assets.incremental.planted_copies import (
+    copy_folder,
+    outdated_copies,
+    stored_copies,
+)
 from tshirt_assets.store.compaction import Pin, Upkeep, maintain
 from tshirt_assets.store.store import Store
 from tshirt_assets.store.table_info import table_name
@@ -29,14 +36,15 @@ def maintain_corpus(
 ) -> Upkeep:
     """Compact and prune the tables of a corpus, minding what its subsets were made from.
 
-    Also removes what killed runs left beside exports and reports, and the indexes of files that
-    nobody has read for as long. `orphans`: also drop the tables
-    of shards whose file is gone, or (of an asset in place of files) that are not among the
-    `registered` ones any more, and of recipes that are no longer configured. Raises `PinnedError`
-    naming the subsets that could no longer be re-read; `UpstreamError` where it cannot be read
-    what a subset was made from, unless `force`.
+    So are those of its planted copies. Also removes what killed runs left beside exports and
+    reports, and the indexes of files that nobody has read for as long. `orphans`: also drop the
+    tables of shards whose file is gone, or (of an asset in place of files) that are not among the
+    `registered` ones any more, of recipes that are no longer configured, and whole planted copies
+    of rows that are gone. Raises `PinnedError` naming the subsets that could no longer be re-read;
+    `UpstreamError` where it cannot be read what a subset was made from, unless `force`.
     """
     dropped = orphaned_tables(store, config, registered) if orphans else []
+    outdated = outdated_copies(store, config, dropped)
     report = maintain(
         store,
         config.name,
@@ -46,11 +54,25 @@ def maintain_corpus(
         force=force,
         dry_run=dry_run,
     )
+    gone = outdated if orphans else {}
+    for copy in stored_copies(store, config.name):
+        if copy in gone:
+            report += _dropped(store, copy, dry_run=dry_run)
+        else:
+            report += maintain(store, copy, older_than=older_than, dry_run=dry_run)
     if not dry_run:
         for folder in export_folders(config):
             remove_leftovers(folder)
+        for seed in gone.values():
+            shutil.rmtree(copy_folder(config, seed), ignore_errors=True)
         drop_unused(config, older_than)
-    return report
+    return replace(report, outdated=tuple(sorted(outdated.keys() - gone.keys())))
+
+
+def _dropped(store: Store, corpus: str, *, dry_run: bool) -> Upkeep:
+    """What was done to drop all of a corpus, chunks that nobody finished too."""
+    names = [name for name in store.database.names() if name.startswith(f"{corpus}.")]
+    return maintain(store, corpus, older_than=timedelta(0), orphans=names, dry_run=dry_run)
 
 
 def export_folders(config: CorpusConfig) -> list[Path]:
@@ -67,6 +89,9 @@ def describe_upkeep(report: Upkeep) -> str:
         f"of {len(report.pruned):,} tables pruned, {len(report.dropped):,} tables dropped",
         *(f"dropped {name}" for name in report.dropped),
     ]
+    if report.outdated:
+        copies = ", ".join(report.outdated)
+        lines.append(f"planted copies of rows that are gone, which `--orphans` drops: {copies}")
     if report.damaged:
         damaged = ", ".join(report.damaged)
         lines.append(f"cannot be opened, left as they are until they are made again: {damaged}")
@@ -112,7 +137,7 @@ def orphaned_tables(
     live = {shard.key for shard in discover_shards(config, known)}
     orphans = []
     for info in stored:
-        known = config.recipes if info.asset == SELECTED_SUBSET.name else live
+        known = config.recipes if info.asset in BY_RECIPE else live
         if info.shard is not None and info.shard not in known:
             orphans.append(info.name)
     return orphans

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import polars as pl
 import pyarrow as pa
 
-from tshirt_assets.incremental.catalog import SEARCH, SELECTED_SUBSET
+from tshirt_assets.incremental.catalog import BY_RECIPE, SEARCH, SELECTED_SUBSET
 from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.incremental.findings import Verification, mended_by, place_of
 from tshirt_assets.incremental.identity import data_version
@@ -51,7 +51,7 @@ class CheckedTables:
 
 
 def _subject(table: str, partition: str | None) -> str:
-    return place_of(table, partition) if table == SELECTED_SUBSET.name else table
+    return place_of(table, partition) if table in BY_RECIPE else table
 
 
 def table_faults(info: TableInfo, rows: pa.Table) -> Iterator[str]:
@@ -92,7 +92,7 @@ def _constants(info: TableInfo, facts: TableFacts) -> dict[str, object]:
     """The columns that have one value in all rows of a table, and what is recorded of it."""
     recorded = {
         "identity": info.identity if has_identity(info.asset) else None,
-        "shard": info.shard if info.asset != SELECTED_SUBSET.name else None,
+        "shard": info.shard if info.asset not in BY_RECIPE else None,
         "recipe": info.shard if info.asset == SELECTED_SUBSET.name else None,
         "tau": facts.tau if info.asset != SELECTED_SUBSET.name else None,
         "keep_fraction": facts.keep_fraction,

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from tshirt_assets.config import CorpusConfig
-from tshirt_assets.incremental.catalog import SELECTED_SUBSET
+from tshirt_assets.incremental.catalog import BY_RECIPE
 from tshirt_assets.incremental.findings import Verification, mended_by, place_of
 from tshirt_assets.incremental.judgements import JUDGEMENTS
 from tshirt_assets.incremental.table_shapes import TABLES
@@ -25,7 +25,7 @@ def expected_names(config: CorpusConfig, shards: Collection[str]) -> dict[str, P
     """The names that tables of these shards, and of the corpus and its recipes, would have."""
     places: list[Place] = [(table, None) for table in TABLES]
     places += [(table, shard) for table in TABLES for shard in shards]
-    places += [(SELECTED_SUBSET.name, recipe) for recipe in config.recipes]
+    places += [(table, recipe) for table in BY_RECIPE for recipe in config.recipes]
     return {table_name(config.name, *place): place for place in places}
 
 

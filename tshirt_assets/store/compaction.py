@@ -39,6 +39,19 @@ class Upkeep:
     dropped: tuple[str, ...]  # orphaned tables, and staging tables that nobody continued
     damaged: tuple[str, ...]  # tables that cannot be opened: left for a run to mend
     lost: tuple[Pin, ...]  # pins whose version is among the deleted ones
+    outdated: tuple[str, ...] = ()  # planted copies of rows that are gone: left as they are
+
+    def __add__(self, other: "Upkeep") -> "Upkeep":
+        """What was done of both."""
+        return Upkeep(
+            self.tables + other.tables,
+            self.compacted + other.compacted,
+            self.pruned | other.pruned,
+            self.dropped + other.dropped,
+            self.damaged + other.damaged,
+            self.lost + other.lost,
+            self.outdated + other.outdated,
+        )
 
     @property
     def lost_subsets(self) -> list[str]:
