@@ -139,7 +139,7 @@ class HeldTexts:
     """`read_texts` at one version of each shard; what was read is held for the next time.
 
     Of some rows a subset, its report and the report across recipes show one thing after the other.
-    At most HELD_BYTES are held, and what was read last.
+    At most HELD_BYTES are held.
     """
 
     def __init__(self, store: Store, corpus: str, versions: Mapping[str, int]):
@@ -155,7 +155,8 @@ class HeldTexts:
             return held
         fresh = read_texts(self._store, self._corpus, missing, self._versions)
         both = pl.concat([self._held, fresh])
-        self._held = both if both.estimated_size() <= HELD_BYTES else fresh
+        fitting = (some for some in (both, fresh) if some.estimated_size() <= HELD_BYTES)
+        self._held = next(fitting, fresh.clear())
         return pl.concat([held, fresh])
 
 
