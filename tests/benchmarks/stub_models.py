@@ -105,7 +105,7 @@ class StubEncoder:
 
     def __init__(self) -> None:
         draw = np.random.default_rng(0)
-        directions = draw.standard_normal((NUMBERS, VECTOR_WIDTH), dtype=np.float32)
+        directions = draw.standard_normal((TOPICS, VECTOR_WIDTH), dtype=np.float32)
         directions *= np.arange(1, VECTOR_WIDTH + 1, dtype=np.float32) ** -0.5
         self._directions = directions / np.linalg.norm(directions, axis=1, keepdims=True)
 
@@ -116,8 +116,7 @@ class StubEncoder:
     def encode(self, texts: Sequence[str], **_: Any) -> np.ndarray:
         """(N, 384) float32, L2-normalised."""
         hashes = b"".join(blake2b(text.encode(), digest_size=6).digest() for text in texts)
-        topic, one, other = np.frombuffer(hashes, np.uint16).reshape(-1, 3).T
-        topic = topic % TOPICS
+        topic, one, other = np.frombuffer(hashes, np.uint16).reshape(-1, 3).T % TOPICS
         vectors = 0.7 * self._directions[topic] + 0.5 * self._directions[topic % AREAS]
         vectors += 0.35 * (self._directions[one] + self._directions[other])
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

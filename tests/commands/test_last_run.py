@@ -13,8 +13,9 @@ import pytest
 from tests.corpora import Corpus, make_rows
 from tests.runs import damage as d
 from tshirt_assets.commands.last_run import LastRun
+from tshirt_assets.commands.piece_state import PieceStates
 from tshirt_assets.commands.run import run_corpus
-from tshirt_assets.incremental.catalog import ASSETS, needed_assets
+from tshirt_assets.incremental.catalog import ASSETS, AssetRecord, needed_assets
 from tshirt_assets.report.serve import report_file
 from tshirt_assets.report.signing import page_fault
 
@@ -94,6 +95,26 @@ def test_what_is_damaged_is_run_again(ran: Corpus, tmp_path: Path, kind: str) ->
             shutil.rmtree(place)
             shutil.copytree(tmp_path / Path(place).name, place)
     assert idle(ran)
+
+
+def test_what_was_copied_is_read_once(ran: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    is_sound = PieceStates.is_sound
+
+    def told(self: PieceStates, record: AssetRecord, partition: str) -> bool:
+        read.append(record.name)
+        return is_sound(self, record, partition)
+
+    monkeypatch.setattr(PieceStates, "is_sound", told)
+    [table] = Path(ran.config.store).glob("*.token_scores.a-*")
+    moved = table.with_name("moved")
+    shutil.copytree(table, moved)
+    shutil.rmtree(table)
+    moved.rename(table)
+    assert idle(ran)
+    assert read == ["token_scores"]
+    assert idle(ran)
+    assert read == ["token_scores"]
 
 
 def test_a_file_written_again_with_the_same_size_is_a_change(ran: Corpus) -> None:

@@ -13,7 +13,11 @@ from tshirt_assets.corpus.scripts import script_of
         ("日本語を話します", "Japanese"),
         ("שלום עולם", "Hebrew"),
         ("Привет, мир", "Cyrillic"),
+        ("Ça va? Très bien", "Latin"),
+        ("x" * 30 + "мир" * 200, "Cyrillic"),
+        ("x" * 400 + "мир" * 200, "Latin"),  # of letters the first 400 are looked at
         ("1 + 1 = 2", "no letters"),
+        ("1 + 1 = ２", "no letters"),
         ("", "no letters"),
     ],
 )

@@ -4,14 +4,17 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 import tshirt_assets
 from tests.export.rows import MULTI, SAMPLES, SINGLE, selection_table
 from tshirt_assets.corpus.sample import to_table
-from tshirt_assets.incremental.stored_rows import read_texts
+from tshirt_assets.incremental import stored_rows
+from tshirt_assets.incremental.stored_rows import TEXT_COLUMNS, HeldTexts, read_texts
 from tshirt_assets.store.faults import StoreError
 from tshirt_assets.store.store import Store
 
@@ -37,6 +40,27 @@ def test_only_the_wanted_rows_are_read(uri: str) -> None:
     wanted = pl.DataFrame({"shard": ["a", "a"], "row": [2, 0]})
     assert sorted(read_texts(Store(uri), "demo", wanted)["row"]) == [0, 2]
     assert read_texts(Store(uri), "demo", wanted.clear()).height == 0
+
+
+@pytest.mark.parametrize("bound", [stored_rows.HELD_BYTES, 0])
+def test_texts_that_are_held_are_those_that_are_read(
+    uri: str, monkeypatch: pytest.MonkeyPatch, bound: int
+) -> None:
+    monkeypatch.setattr(stored_rows, "HELD_BYTES", bound)
+    store, read = Store(uri), list[int]()
+
+    def told(store: Store, corpus: str, wanted: pl.DataFrame, versions: Any) -> pl.DataFrame:
+        read.extend(wanted["row"])
+        return read_texts(store, corpus, wanted, versions)
+
+    monkeypatch.setattr(stored_rows, "read_texts", told)
+    held = HeldTexts(store, "demo", {})
+    for rows in ([0], [0, 2], [2, 1, 1], [0, 1, 2, 9], []):
+        wanted = pl.DataFrame({"shard": ["a"] * len(rows), "row": rows}, {"shard": str, "row": int})
+        found = held.read(wanted)
+        assert found.columns == list(TEXT_COLUMNS)
+        assert_frame_equal(found, read_texts(store, "demo", wanted), check_row_order=False)
+    assert sorted(read) == [0, 1, 2, 9] if bound else len(read) > 4
 
 
 def test_samples_that_changed_are_read_as_they_were_selected(tmp_path: Path) -> None:

@@ -70,6 +70,24 @@ def test_other_rows_have_another_version(rows: list[dict], others: list[dict]) -
     assert (data_version(table(rows)) == data_version(table(others))) is same
 
 
+@pytest.mark.parametrize("options", [{}, {"new_table_data_storage_version": "2.1"}])
+def test_rows_are_stored_as_they_are_whatever_the_format(
+    tmp_path_factory: pytest.TempPathFactory, options: dict[str, str]
+) -> None:
+    """Stores of earlier versions have files of the format that was LanceDB's default."""
+    folder = str(tmp_path_factory.mktemp("store"))
+    Store(folder, options).write("corpus", "scores", None, table([]), {})
+
+    @settings(max_examples=25, deadline=None)
+    @given(ROWS)
+    def check(rows: list[dict]) -> None:
+        store = Store(folder)
+        store.write("corpus", "scores", None, table(rows), {})
+        assert data_version(store.read("corpus", "scores")) == data_version(table(rows))
+
+    check()
+
+
 @pytest.mark.parametrize("rows_at_once", [2, 65_536])
 def test_stored_rows_keep_their_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_at_once: int

@@ -15,6 +15,7 @@ from tshirt_assets.incremental.columns import SCORED_ROW
 from tshirt_assets.incremental.overlap import Computation
 from tshirt_assets.incremental.score_table import ScoredShard, ScoreTable
 from tshirt_assets.incremental.side_by_side import side_by_side
+from tshirt_assets.store.staging import Staging
 from tshirt_assets.store.store import Store
 
 SCHEMA = pa.schema(
@@ -151,6 +152,23 @@ def test_a_failure_keeps_the_chunks_before_it(
     third = Work()
     score_table(store, "three").score("s", seven, third)
     assert third.computed == list("abcdefg")
+
+
+def test_chunks_are_kept_until_the_table_is_written(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scored, "LARGEST_CHUNK", 2)
+    kept: list[str] = []
+    append = Staging.append
+
+    def told(self: Staging, chunk: pa.Table) -> None:
+        kept.append("".join(chunk["sample_id"].to_pylist()))
+        append(self, chunk)
+
+    monkeypatch.setattr(Staging, "append", told)
+    score_table(store).score("s", rows(*"abcdefg"), Work())
+    score_table(store).score("t", rows("h", shard="t"), Work())
+    assert kept == ["ab", "cd", "ef"]  # the table is written next to the last
 
 
 def test_rows_that_the_asset_no_longer_accepts_are_computed_again(store: Store) -> None:

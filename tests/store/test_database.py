@@ -279,7 +279,7 @@ def test_a_value_may_hold_several_variables(
 
     monkeypatch.setattr("lancedb.connect", connect)
     Database(str(tmp_path), {"endpoint": "http://${TEST_HOST}:${TEST_PORT}/$x"}).connection()
-    assert seen == {"endpoint": "http://localhost:1234/$x"}
+    assert seen["endpoint"] == "http://localhost:1234/$x"
 
 
 def test_conflicts_are_retried_and_other_errors_are_not(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,7 @@ class LastRun:
         self._kept = self._kept_value()
         self._states: PieceStates | None = None
         self._shards: list[str] = []
-        self._sound: dict[tuple[str | None, ...], bool] = {}  # what was read, by its state and mark
+        self._sound: dict[tuple[str, str, str | None, str | None], bool] = {}  # see `_is_sound`
         with suppress(CorpusError):
             sources = self._sources_now()
             store = Store(config.store, config.storage_options)
@@ -48,8 +48,17 @@ class LastRun:
             self._shards = list(sources)
 
     def has(self, records: Iterable[AssetRecord]) -> bool:
-        """Whether all of these assets are as they were left."""
-        return not any(self.changed(record) for record in records)
+        """Whether all of these assets are as they were left.
+
+        What had to be read in whole for that is not read again until something is written there.
+        """
+        same = not any(self.changed(record) for record in records)
+        found = [place for place, sound in self._sound.items() if sound and place[-1] is not None]
+        if same and found:
+            for name, part, state, mark in found:
+                self._kept["pieces"][name][part] = [state, mark]
+            self._save()
+        return same
 
     def changed(self, record: AssetRecord) -> set[str]:
         """The partitions of an asset that are not as they were left; `WHOLE` for the corpus.
@@ -86,6 +95,9 @@ class LastRun:
         except UNKNOWN:
             return
         self._kept = {"pieces": pieces, "checks": {k: [*v] for k, v in failed_checks.items()}}
+        self._save()
+
+    def _save(self) -> None:
         self._instance.daemon_cursor_storage.set_cursor_values({self._key: json.dumps(self._kept)})
 
     def _kept_value(self) -> dict[str, Any]:
@@ -131,7 +143,10 @@ class LastRun:
         return {WHOLE} if known else set()
 
     def _is_sound(self, record: AssetRecord, part: str, kept: Sequence[str | None]) -> bool:
-        """Whether all that is stored of a piece is what was written; read once where need be."""
+        """Whether all that is stored of a piece is what was written; read once where need be.
+
+        What came of that is kept by its state, and by its mark from before it was read.
+        """
         assert self._states is not None
         mark = self._mark(record, part)
         if mark is not None and mark == kept[1]:

@@ -16,10 +16,15 @@ KANA_SHARE: Final = 0.1  # of the letters: Japanese text is mostly Han between i
 
 def script_of(text: str) -> str:
     """The script of most letters of the beginning of a text: "Latin", "Han", "Arabic", ..."""
-    letters = [char for char in text[: 4 * LETTERS] if char.isalpha()][:LETTERS]
+    begun = text[: 4 * LETTERS]
+    if begun.isascii():  # most texts: the answer without a look at every letter
+        return "Latin" if any(map(str.isalpha, begun)) else NONE
+    letters = "".join(filter(str.isalpha, begun))[:LETTERS]
     if not letters:
         return NONE
-    counts = Counter(map(_script, letters))
+    counts = Counter[str]()
+    for letter, count in Counter(letters).items():
+        counts[_script(letter)] += count
     if counts["Japanese"] >= KANA_SHARE * len(letters):
         return "Japanese"
     return min(counts, key=lambda name: (-counts[name], name))

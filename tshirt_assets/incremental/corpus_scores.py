@@ -20,7 +20,7 @@ from tshirt_assets.incremental.judgements import (
 )
 from tshirt_assets.incremental.needs import decisive_tables
 from tshirt_assets.incremental.shuffled_pairs import corpus_pairings
-from tshirt_assets.incremental.stored_rows import read_texts
+from tshirt_assets.incremental.stored_rows import HeldTexts
 from tshirt_assets.selection.agreement import RecipeComparison, compare_recipes
 from tshirt_assets.selection.methods import METHODS
 from tshirt_assets.selection.recipes import Selection, select
@@ -52,6 +52,7 @@ class CorpusScores:
         self._comparison: RecipeComparison | None = None
         self._reference_tau: float | None = None
         self._pairings: Pairings | None = None
+        self._texts: HeldTexts | None = None
 
     def dataset(self, asset: str) -> Dataset:
         """The pinned tables of an asset over all shards."""
@@ -204,9 +205,11 @@ class CorpusScores:
 
     def texts(self, wanted: pl.DataFrame) -> pl.DataFrame:
         """The samples of the rows in `wanted` (columns shard and row), in no particular order."""
-        tables = self.dataset("samples").tables
-        versions = {shard: info.version for shard, info in tables.items()}
-        return read_texts(self.store, self.config.name, wanted, versions)
+        if self._texts is None:
+            tables = self.dataset("samples").tables
+            versions = {shard: info.version for shard, info in tables.items()}
+            self._texts = HeldTexts(self.store, self.config.name, versions)
+        return self._texts.read(wanted)
 
     def token_deltas(self, rows: pl.DataFrame) -> dict[str, dict[str, Any]]:
         """token_delta, first_delta_index, n_response_tokens of `rows` (sample_id, shard), by id."""

@@ -120,7 +120,10 @@ class ScoreTable:
         rows: pl.DataFrame,
         staging: "Staging",
     ) -> "_Computed":
-        """The computed chunks, staged; their size goes, across shards, towards CHUNK_SECONDS."""
+        """The computed chunks, staged but for the last; their size goes towards CHUNK_SECONDS.
+
+        That holds across shards.
+        """
         left = iter(ids)
         done = _Computed()
         finished: float | None = None
@@ -139,8 +142,10 @@ class ScoreTable:
 
         def write(table: pa.Table) -> None:
             frame = _placed(to_frame(table), rows, self.identity, self.schema)
-            staging.append(numbered_chunk(to_schema(frame, self.schema)))
             done.parts.append(frame)
+            # Of the last chunk the table itself is written at once.
+            if sum(part.height for part in done.parts) < len(ids):
+                staging.append(numbered_chunk(to_schema(frame, self.schema)))
 
         in_chunks(
             Computation(computation.prepare, run), lambda: list(islice(left, self._chunk)), write

@@ -23,6 +23,7 @@ PLACE = ("sample_id", "shard", "row")
 TEXT_COLUMNS = (*PLACE, "messages", "instruction", "input", "response", "domain", "extra")
 ROWS_PER_QUERY = 2_000  # row numbers in the condition of one scan
 PARSED_AT_ONCE = 512  # rows
+HELD_BYTES = 64 << 20  # of texts that were read
 
 
 def row_frame(table: pa.Table) -> pl.DataFrame:
@@ -132,6 +133,31 @@ def read_texts(
         where = {name: f"row IN ({listed})" for name, listed in numbers.items() if listed}
         found += map(to_frame, store.read_many(some, columns=TEXT_COLUMNS, where=where))
     return pl.concat(found)
+
+
+class HeldTexts:
+    """`read_texts` at one version of each shard; what was read is held for the next time.
+
+    Of some rows a subset, its report and the report across recipes show one thing after the other.
+    At most HELD_BYTES are held.
+    """
+
+    def __init__(self, store: Store, corpus: str, versions: Mapping[str, int]):
+        self._store, self._corpus, self._versions = store, corpus, versions
+        self._held = to_frame(SAMPLES_SCHEMA.empty_table()).select(TEXT_COLUMNS)
+
+    def read(self, wanted: pl.DataFrame) -> pl.DataFrame:
+        """The samples of the rows in `wanted`; see `read_texts`."""
+        place = ["shard", "row"]
+        held = self._held.join(wanted, on=place, how="semi")
+        missing = wanted.select(place).unique().join(held, on=place, how="anti")
+        if missing.is_empty():
+            return held
+        fresh = read_texts(self._store, self._corpus, missing, self._versions)
+        both = pl.concat([self._held, fresh])
+        fitting = (some for some in (both, fresh) if some.estimated_size() <= HELD_BYTES)
+        self._held = next(fitting, fresh.clear())
+        return pl.concat([held, fresh])
 
 
 def _samples_at(

@@ -80,7 +80,7 @@ def across_data(scores: CorpusScores, source: str) -> AcrossData:
         domains={}
         if corpus["domain"].is_null().all()
         else _side_by_side([_domain_shares(frame) for frame in subsets.values()]),
-        scripts=_side_by_side([script_shares(frame, scores) for frame in subsets.values()]),
+        scripts=_side_by_side(script_shares([*subsets.values()], scores)),
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
 

@@ -3,6 +3,7 @@
 A sample id is a hash of the row's content, so the smallest ids are a fair draw of the rows.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import polars as pl
@@ -54,17 +55,23 @@ def script_mix(selection: Selection, scores: CorpusScores) -> dict[str, tuple[fl
     Of many rows a draw of `MIX_ROWS` is looked at.
     """
     ranking = selection.ranking.sort("sample_id")
-    corpus = script_shares(ranking, scores)
-    subset = script_shares(ranking.filter("selected"), scores)
+    corpus, subset = script_shares([ranking, ranking.filter("selected")], scores)
     names = sorted(corpus | subset, key=lambda name: (-corpus.get(name, 0.0), name))
     return {name: (corpus.get(name, 0.0), subset.get(name, 0.0)) for name in names}
 
 
-def script_shares(rows: pl.DataFrame, scores: CorpusScores) -> dict[str, float]:
-    """By script its share of rows that are sorted by sample_id; of many, a draw of `MIX_ROWS`."""
-    drawn = with_texts(rows.select(PLACE).head(MIX_ROWS), scores)
-    counts = drawn["script"].value_counts(normalize=True)
-    return dict(counts.iter_rows())
+def script_shares(subsets: Sequence[pl.DataFrame], scores: CorpusScores) -> list[dict[str, float]]:
+    """By script its share of each of these, which are sorted by sample_id.
+
+    Of many rows a draw of `MIX_ROWS` is looked at. The texts of all are read at once.
+    """
+    drawn = [rows.select(PLACE).head(MIX_ROWS) for rows in subsets]
+    told = with_texts(pl.concat(drawn).unique(["shard", "row"]), scores)
+    shares = []
+    for rows in drawn:
+        found = rows.join(told.select("shard", "row", "script"), on=["shard", "row"])
+        shares.append(dict(found["script"].value_counts(normalize=True).iter_rows()))
+    return shares
 
 
 def _some_of_each(rows: pl.DataFrame) -> pl.DataFrame:

@@ -35,6 +35,9 @@ Result = TypeVar("Result")
 
 OPEN_AT_ONCE = 8  # tables
 MANIFEST_END = b"LANC"  # last bytes of every manifest in the Lance format
+# Files of new tables. Later versions of the format compress: a table of texts then takes 0.6 of the
+# disk, but five times as long to be written, and more than twice as long to be read.
+FORMAT = {"new_table_data_storage_version": "2.0"}
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +107,9 @@ class Database:
     ) -> list[Result | Exception]:
         import lancedb
 
-        connection = await lancedb.connect_async(self.uri, storage_options=self._resolved())
+        connection = await lancedb.connect_async(
+            self.uri, storage_options=FORMAT | self._resolved()
+        )
         gate = asyncio.Semaphore(OPEN_AT_ONCE)
 
         async def one(name: str) -> Result | Exception:
@@ -168,7 +173,7 @@ class Database:
 
             if self.is_local:
                 Path(self.uri).mkdir(parents=True, exist_ok=True)
-            connection = lancedb.connect(self.uri, storage_options=self._resolved())
+            connection = lancedb.connect(self.uri, storage_options=FORMAT | self._resolved())
             self._connection = (os.getpid(), connection)
         return self._connection[1]
 
