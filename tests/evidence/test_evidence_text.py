@@ -70,6 +70,16 @@ def test_the_plot_is_sound_and_says_what_it_shows() -> None:
     assert len(dots) == 8  # of nine one has no number
 
 
+def test_names_of_rules_have_room_in_the_plot() -> None:
+    rule = next(iter(FIGURES.shares))
+    name = "longest-of-" + "w" * 60
+    figures = replace(FIGURES, rules={name: "what it does"}, shares={name: FIGURES.shares[rule]})
+    svg = ET.fromstring(shares_svg(figures))
+    [shown] = [one for one in svg.iter() if one.attrib.get("text-anchor") == "end"]
+    assert shown.text == name[:39] + "…"
+    assert float(shown.attrib["x"]) >= 6.5 * len(shown.text)
+
+
 @pytest.mark.parametrize(("found", "outcome"), [(HIGH, HELD), (LOW, REFUTED), (EVEN, OPEN)])
 def test_hypotheses_are_held_against_intervals(found: Estimate, outcome: str) -> None:
     figures = replace(FIGURES, auc={"ifd": {"refusal": found}})

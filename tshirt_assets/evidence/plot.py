@@ -9,7 +9,8 @@ from tshirt_assets.evidence.figures import Evidence
 from tshirt_assets.evidence.intervals import Estimate
 from tshirt_assets.export.escaping import one_line
 
-LEFT, PANEL, GAP, TOP, LINE = 150, 150, 24, 44, 20
+PANEL, GAP, TOP, LINE, BOTTOM = 150, 24, 44, 20, 46
+LONGEST = 40  # characters of a name that are shown
 STYLE: Final = (
     "text{font:12px system-ui,sans-serif;fill:#1a1a1a}"
     ".grid{stroke:#d9d9d9}.base{stroke:#767676;stroke-dasharray:3 3}"
@@ -23,8 +24,10 @@ STYLE: Final = (
 
 def shares_svg(found: Evidence) -> str:
     """A panel for each budget, a line for each rule; dashed: the base rate."""
-    width = LEFT + len(found.budgets) * (PANEL + GAP)
-    height = TOP + LINE * len(found.rules) + 28
+    names = [_shown(rule) for rule in found.rules]
+    left = 24 + max(map(_wide, names), default=0)
+    width = left + len(found.budgets) * (PANEL + GAP)
+    height = TOP + LINE * len(names) + BOTTOM
     title = (
         f"Corrupted share of selections from {found.corpus}; base rate {found.base:.2f}. Blue: "
         "fewer than random, red: more, grey: not distinguishable."
@@ -33,16 +36,23 @@ def shares_svg(found: Evidence) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
         f'width="{width}" height="{height}" aria-label="{_text(title)}">',
         f"<title>{_text(title)}</title><style>{STYLE}</style>",
-        *_names(found),
     ]
+    for place, name in enumerate(names):
+        at = f'x="{left - 12}" y="{_y(place) + 4}"'
+        parts.append(f'<text {at} text-anchor="end">{escape(name)}</text>')
     for place, budget in enumerate(found.budgets):
-        parts += _panel(found, budget, LEFT + place * (PANEL + GAP), height - 28)
+        parts += _panel(found, budget, left + place * (PANEL + GAP), height - BOTTOM)
     return "".join([*parts, "</svg>"])
 
 
-def _names(found: Evidence) -> Iterator[str]:
-    for place, rule in enumerate(found.rules):
-        yield f'<text x="{LEFT - 12}" y="{_y(place) + 4}" text-anchor="end">{_text(rule)}</text>'
+def _shown(rule: str) -> str:
+    name = one_line(rule)
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+
+
+def _wide(name: str) -> int:
+    """Pixels that a name takes at most, about: letters of East Asia are twice as wide."""
+    return sum(13 if letter >= "\u1100" else 7 for letter in name)
 
 
 def _panel(found: Evidence, budget: float, left: float, bottom: float) -> Iterator[str]:
@@ -52,6 +62,7 @@ def _panel(found: Evidence, budget: float, left: float, bottom: float) -> Iterat
         x = left + share * PANEL
         yield f'<line class="grid" x1="{x}" x2="{x}" y1="{TOP - 12}" y2="{bottom}"/>'
         yield f'<text x="{x}" y="{bottom + 16}" text-anchor="middle">{share:g}</text>'
+    yield f'<text x="{middle}" y="{bottom + 34}" text-anchor="middle">corrupted share</text>'
     base = left + found.base * PANEL
     yield f'<line class="base" x1="{base:.1f}" x2="{base:.1f}" y1="{TOP - 12}" y2="{bottom}"/>'
     for place, rule in enumerate(found.rules):
