@@ -83,9 +83,9 @@ def _say_found(found: "Verification") -> None:
 def maintain_command(
     corpus: str, older_than: timedelta, orphans: bool, force: bool, dry_run: bool
 ) -> None:
-    """Compact tables and delete their old versions, those of planted copies too.
+    """Compact tables and delete their old versions.
 
-    Exits with 1, and changes nothing, when a recorded subset could no longer be re-read.
+    The tables of copies that evidence planted are kept up, too. Exits with 1, and changes nothing, when a recorded subset could no longer be re-read.
     """
     from tshirt_assets.commands.instance import forget_missing_shards, open_instance
     from tshirt_assets.incremental.retention import describe_upkeep, maintain_corpus
