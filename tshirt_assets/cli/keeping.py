@@ -85,7 +85,8 @@ def maintain_command(
 ) -> None:
     """Compact tables and delete their old versions.
 
-    The tables of copies that evidence planted are kept up, too. Exits with 1, and changes nothing, when a recorded subset could no longer be re-read.
+    The tables of copies that evidence planted are kept up, too. Exits with 1, and changes nothing,
+    when a recorded subset could no longer be re-read.
     """
     from tshirt_assets.commands.instance import forget_missing_shards, open_instance
     from tshirt_assets.incremental.retention import describe_upkeep, maintain_corpus
