@@ -189,29 +189,34 @@ def test_a_column_sorts_and_a_row_has_an_address(open_page: Any) -> None:
     )
 
 
+BESIDE = """(wanted) => {
+  const [own, other] = document.querySelectorAll(".beside > *");
+  if (!other) return false;  // not drawn yet
+  const [a, b] = [own.getBoundingClientRect(), other.getBoundingClientRect()];
+  return (b.x >= a.right && b.y < a.y + 50) === wanted;
+}"""
+
+
 def test_the_neighbour_stands_beside_the_row_where_there_is_room(open_page: Any) -> None:
-    def beside(page: Any) -> bool:
+    def stands(page: Any, *, beside: bool) -> None:
         page.locator("#rows tbody tr", has_text="说说").click()
-        page.locator(".beside > .neighbour").wait_for()
-        own, other = page.locator(".beside > *").all()
-        ours, theirs = own.bounding_box(), other.bounding_box()
-        return bool(theirs["x"] >= ours["x"] + ours["width"] and theirs["y"] < ours["y"] + 50)
+        page.wait_for_function(BESIDE, arg=beside)
 
     page = open_page()
-    assert not beside(page)
+    stands(page, beside=False)
     page.keyboard.press("w")
     page.get_by_role("button", name="Narrower").wait_for()
-    assert beside(page)
+    stands(page, beside=True)
     page.reload()
     page.locator("#working").wait_for(state="hidden")
     page.get_by_role("button", name="Narrower").wait_for()
-    assert beside(page)
+    stands(page, beside=True)
     page.get_by_role("button", name="Narrower").click()
     page.get_by_role("button", name="Wider").wait_for()
-    assert not beside(page)
-    assert beside(open_page({"width": 1920, "height": 1080}))
+    stands(page, beside=False)
+    stands(open_page({"width": 1920, "height": 1080}), beside=True)
     phone = open_page(PHONE)
-    assert not beside(phone)
+    stands(phone, beside=False)
     assert phone.get_by_role("button", name="Wider").count() == 0
 
 
