@@ -8,7 +8,7 @@ import pytest
 
 from tests.corpora import NAME, Corpus
 from tshirt_assets.assets import contenders
-from tshirt_assets.assets.contenders import contender_table, find_tau, measured_rows
+from tshirt_assets.assets.contenders import contender_table, find_tau, measured
 from tshirt_assets.incremental.dataset import Dataset
 from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.incremental.writing import write_table
@@ -50,7 +50,7 @@ def test_other_recipes_measure_nothing_again(
     assert source
 
     def table(source: str) -> Any:
-        _, tau, clean = measured_rows(dataset, config, source, log)
+        _, tau, clean = measured(dataset, config, source, log)
         return contender_table(clean, None, config, tau)
 
     scratch = table("of other scores")

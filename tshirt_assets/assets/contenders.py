@@ -51,7 +51,7 @@ def make(run: Run) -> Report:
     source = identity_hash(
         CONTENDERS.name, scores=dataset.version, keep_fraction=config.keep_fraction
     )
-    quantile, tau, clean = measured_rows(dataset, config, source, run.log)
+    quantile, tau, clean = measured(dataset, config, source, run.log)
     guard = open_guard(run.dataset, config.recipes.values())
     table = contender_table(clean, samples, config, tau, guard)
     info = write_table(
@@ -79,7 +79,7 @@ def make(run: Run) -> Report:
     )
 
 
-def measured_rows(
+def measured(
     dataset: Dataset, config: CorpusConfig, source: str, log: Any
 ) -> tuple[float, float, pl.DataFrame]:
     """The quantile of the rows, tau, and what `clean_s_ifd` gives for it.
