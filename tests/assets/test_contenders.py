@@ -1,16 +1,11 @@
-"""tau: whose quantile it is; and what of the stored contenders is taken over."""
-
-import logging
-from typing import Any
+"""tau: whose quantile it is."""
 
 import numpy as np
 import pytest
 
 from tests.corpora import NAME, Corpus
-from tshirt_assets.assets import contenders
-from tshirt_assets.assets.contenders import contender_table, find_tau, measured
+from tshirt_assets.assets.contenders import find_tau
 from tshirt_assets.incremental.dataset import Dataset
-from tshirt_assets.incremental.facts import TableFacts
 from tshirt_assets.incremental.writing import write_table
 
 
@@ -38,25 +33,3 @@ def test_exact_duplicates_count_once(materialized: Corpus) -> None:
         materialized.store, NAME, "token_scores", {**dataset.tables, "copies": info}, [], []
     )
     assert find_tau(with_copies, keep) == find_tau(dataset, keep)
-
-
-def test_other_recipes_measure_nothing_again(
-    materialized: Corpus, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    dataset, config, log = scored(materialized), materialized.config, logging.getLogger("test")
-    stored = materialized.store.info(NAME, "contenders")
-    assert stored is not None
-    source = TableFacts.of(stored).made_from
-    assert source
-
-    def table(source: str) -> Any:
-        _, tau, clean = measured(dataset, config, source, log)
-        return contender_table(clean, None, config, tau)
-
-    scratch = table("of other scores")
-    for name in ("find_tau", "clean_s_ifd"):
-        monkeypatch.setattr(contenders, name, lambda *_: pytest.fail("measured again"))
-    assert table(source).equals(scratch)
-    assert table(source).equals(materialized.store.read(NAME, "contenders"))
-    with pytest.raises(pytest.fail.Exception):
-        table("of other scores")

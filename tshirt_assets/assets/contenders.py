@@ -1,7 +1,6 @@
 """contenders: the dataset-wide threshold tau, every row's clean S-IFD, and who can still win."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import dagster as dg
 import numpy as np
@@ -15,10 +14,7 @@ from tshirt_assets.incremental.columns import CONTENDERS as COLUMNS
 from tshirt_assets.incremental.dataset import Dataset
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.facts import TableFacts
-from tshirt_assets.incremental.identity import identity_hash
 from tshirt_assets.incremental.shuffled_pairs import Guard, open_guard
-from tshirt_assets.incremental.soundness import kept_table
-from tshirt_assets.incremental.stored_rows import ROW_COLUMNS
 from tshirt_assets.incremental.tolerance import kept_tau
 from tshirt_assets.incremental.unusable import why_unusable
 from tshirt_assets.incremental.writing import write_table
@@ -34,7 +30,6 @@ from tshirt_assets.orchestration.recording import (
 from tshirt_assets.orchestration.shard_loop import Report
 from tshirt_assets.store.frames import to_frame, to_schema
 
-CLEAN_COLUMNS = [*ROW_COLUMNS, "ifd", "s_ifd"]
 PREVIEW = ("rank", "contender", "s_ifd", "ifd", "status")
 
 
@@ -48,21 +43,17 @@ def make(run: Run) -> Report:
     config = run.config
     dataset = run.dataset("token_scores")
     samples = run.dataset("samples") if any(r.quotas for r in config.recipes.values()) else None
-    source = identity_hash(
-        CONTENDERS.name, scores=dataset.version, keep_fraction=config.keep_fraction
-    )
-    quantile, tau, clean = measured(dataset, config, source, run.log)
+    quantile = find_tau(dataset, config.keep_fraction)
+    tau = kept_tau(run.store, config, quantile)
     guard = open_guard(run.dataset, config.recipes.values())
-    table = contender_table(clean, samples, config, tau, guard)
+    table = contender_table(dataset, samples, config, tau, guard)
     info = write_table(
         run.store,
         config.name,
         CONTENDERS.name,
         None,
         table,
-        facts=TableFacts(
-            tau=tau, quantile=quantile, keep_fraction=config.keep_fraction, made_from=source
-        ),
+        facts=TableFacts(tau=tau, quantile=quantile, keep_fraction=config.keep_fraction),
     )
     metadata = describe_table(info, table, PREVIEW) | describe_shards(dataset)
     metadata |= {
@@ -77,33 +68,6 @@ def make(run: Run) -> Report:
         metadata=metadata,
         checks={"all_shards_used": dataset.outcome(config.on_missing_shards)},
     )
-
-
-def measured(
-    dataset: Dataset, config: CorpusConfig, source: str, log: Any
-) -> tuple[float, float, pl.DataFrame]:
-    """The quantile of the rows, tau, and what `clean_s_ifd` gives for it.
-
-    As the stored table has them, where that was made from the same `source`: another recipe changes
-    who is a contender, and nothing else. dataset: `token_scores`.
-    """
-    kept = kept_table(
-        dataset.store,
-        config.name,
-        CONTENDERS.name,
-        None,
-        fits=lambda info: TableFacts.of(info).made_from == source,
-        schema=COLUMNS,
-        log=log,
-    )
-    known = TableFacts() if kept is None else TableFacts.of(kept[0])
-    quantile = known.quantile
-    if quantile is None:
-        quantile = find_tau(dataset, config.keep_fraction)
-    tau = kept_tau(dataset.store, config, quantile)
-    if kept is None or known.tau != tau:
-        return quantile, tau, clean_s_ifd(dataset, tau)
-    return quantile, tau, to_frame(kept[1].select(CLEAN_COLUMNS)).sort("shard", "row")
 
 
 def find_tau(dataset: Dataset, keep_fraction: float) -> float:
@@ -136,7 +100,7 @@ def find_tau(dataset: Dataset, keep_fraction: float) -> float:
 
 
 def contender_table(
-    clean: pl.DataFrame,
+    dataset: Dataset,
     samples: Dataset | None,
     config: CorpusConfig,
     tau: float,
@@ -144,11 +108,12 @@ def contender_table(
 ) -> pa.Table:
     """Every row with its clean S-IFD, best first, and whether it can still be selected.
 
-    clean: see `clean_s_ifd`; samples: where a recipe has quotas, the rows' domains; guard: where
-    one has `min_relevance`.
+    dataset: `token_scores`; samples: where a recipe has quotas, the rows' domains; guard: where one
+    has `min_relevance`.
     """
     from tshirt_assets.selection.contenders import contenders
 
+    clean = clean_s_ifd(dataset, tau)
     if samples is not None:
         domains = samples.frame(["sample_id", "domain"]).unique("sample_id", keep="first")
         clean = clean.join(domains, on="sample_id", how="left", maintain_order="left")
@@ -181,7 +146,7 @@ def clean_s_ifd(dataset: Dataset, tau: float) -> pl.DataFrame:
     from tshirt_assets.scoring.sifd import s_ifd_rows
 
     parts = []
-    columns = [*ROW_COLUMNS, "ifd", "token_delta"]
+    columns = ["sample_id", "shard", "row", "status", "status_detail", "ifd", "token_delta"]
     for _, batch in dataset.batches(columns):
         deltas = batch.column("token_delta")
         scores = s_ifd_rows(

@@ -68,9 +68,9 @@ class TableFacts(Facts):
     read to its end. tau, keep_fraction: of `contenders`, `calibration` and `robust_scores`.
     quantile: that of the rows, which tau is within `tau_tolerance` of. calibration: numbers of the
     pilot. estimators: those that `robust_scores` holds. provenance, inputs (by asset and shard): of
-    a selected subset. made_from: hash of what the rows of `samples` or `robust_scores`, the scores
-    of `contenders`, or a subset with its files and report, were made from. embedder, fingerprint:
-    what `search` was embedded with. plan: of `plan`, the last one.
+    a selected subset. made_from: hash of what the rows of `samples` or `robust_scores`, or a subset
+    with its files and report, were made from. embedder, fingerprint: what `search` was embedded
+    with. plan: of `plan`, the last one.
     """
 
     source: str | None = None
