@@ -35,12 +35,12 @@ def disk_bytes(
     numbers = response_tokens * NUMBER
     neighbours = config.neighbours
     tables, row = {
-        "samples": (shards, text),
+        "samples": (shards, 2 * text),
         "embeddings": (shards, width * NUMBER),
         "relevance": (shards, width * NUMBER),
         "token_scores": (shards, 2 * numbers),
         "calibration": (2, 8 * numbers),
-        "search": (1, text / 2 + width * NUMBER),
+        "search": (1, text + width * NUMBER),
         "robust_scores": (
             shards * (1 + len(config.estimators)),
             neighbours * numbers + ROW_BYTES * len(config.estimators),
