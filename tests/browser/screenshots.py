@@ -145,7 +145,7 @@ def row_browser(
 ) -> "Page":
     """The page of the row browser when recipes and map are there."""
     page = opened(browser, url, width, height, scheme)
-    page.locator("#rows tbody tr").first.wait_for()
+    page.locator("#rows tbody tr[data-id]").first.wait_for()
     page.locator("th.recipe").nth(4).wait_for()
     page.locator("#working").wait_for(state="hidden")
     settled(page)

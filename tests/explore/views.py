@@ -62,8 +62,10 @@ def opening(browser: Any, address: str, recipes: int) -> Iterator[Callable[..., 
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", asked)
         page.goto(address + hash_)
-        page.locator("#rows tbody tr").first.wait_for()
         page.wait_for_function(CHOSEN, arg=recipes)  # the table is built anew until then
+        page.locator(
+            "#rows tbody tr[data-id]"
+        ).first.wait_for()
         page.locator("#working").wait_for(state="hidden")
         return page
 
