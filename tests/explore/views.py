@@ -63,9 +63,7 @@ def opening(browser: Any, address: str, recipes: int) -> Iterator[Callable[..., 
         page.on("request", asked)
         page.goto(address + hash_)
         page.wait_for_function(CHOSEN, arg=recipes)  # the table is built anew until then
-        page.locator(
-            "#rows tbody tr[data-id]"
-        ).first.wait_for()
+        page.locator("#rows tbody tr[data-id]").first.wait_for()  # or keys would do nothing
         page.locator("#working").wait_for(state="hidden")
         return page
 
