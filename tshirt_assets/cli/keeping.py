@@ -26,9 +26,8 @@ def verify_command(corpus: str, as_json: bool) -> None:
     """Check that all that is stored of a corpus is sound.
 
     Tables, what they were made from, exports and reports; of the copies that evidence planted, the
-    tables. Prints one line per fault, with what to
-    do about it, and exits with 1 if there is any. Reads every table and every exported file in
-    whole, and changes nothing.
+    tables. Prints one line per fault, with what to do about it, and exits with 1 if there is any.
+    Reads every table and every exported file in whole, and changes nothing.
     """
     from tshirt_assets.commands.instance import open_instance
     from tshirt_assets.commands.text import pasted

@@ -94,6 +94,7 @@ class PieceStates:
         if self._trusted_code:
             return {}
         whole = self._whole(record)
+        compared = record.unit == "recipe" and page_fault(report_file(self._config)) is None
         found = {}
         for partition, info in self._listed(record.name).items():
             if info is None or (record.unit == "shard" and partition not in self._sources):
@@ -110,7 +111,7 @@ class PieceStates:
                     continue
                 self._listed(JUDGEMENTS)  # that they are listed again, see `list_again`
                 parts["made_from"] = made_from(self._corpus_scores, partition)
-                parts["compared"] = page_fault(report_file(self._config)) is None
+                parts["compared"] = compared
             found[partition or ""] = _hash(parts)
         return found
 

@@ -1,12 +1,14 @@
 """The score columns of a whole corpus, as selection wants them, at pinned versions."""
 
 from collections.abc import Collection, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from tshirt_assets.config import CorpusConfig, Recipe
+from tshirt_assets.incremental.boilerplate import corpus_beginning
 from tshirt_assets.incremental.catalog import ASSETS, owner
 from tshirt_assets.incremental.dataset import Dataset, open_dataset
 from tshirt_assets.incremental.draws import DELTAS, sampled_table
@@ -210,6 +212,11 @@ class CorpusScores:
             versions = {shard: info.version for shard, info in tables.items()}
             self._texts = HeldTexts(self.store, self.config.name, versions)
         return self._texts.read(wanted)
+
+    @cached_property
+    def shared_beginning(self) -> str:
+        """What most instructions of the corpus begin with alike; see `corpus_beginning`."""
+        return corpus_beginning(self.rows(), self.texts)
 
     def token_deltas(self, rows: pl.DataFrame) -> dict[str, dict[str, Any]]:
         """token_delta, first_delta_index, n_response_tokens of `rows` (sample_id, shard), by id."""

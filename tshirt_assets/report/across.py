@@ -8,7 +8,7 @@ from typing import Final
 import polars as pl
 
 from tshirt_assets.export.escaping import one_line
-from tshirt_assets.incremental.boilerplate import corpus_beginning, own_part
+from tshirt_assets.incremental.boilerplate import own_part
 from tshirt_assets.incremental.corpus_scores import CorpusScores
 from tshirt_assets.report.disputed import disputed_rows, only_rows, taken_rows
 from tshirt_assets.report.listed import PLACE, script_shares
@@ -61,8 +61,7 @@ def across_data(scores: CorpusScores, source: str) -> AcrossData:
     taken = taken_rows(rankings)
     disputed, alone = disputed_rows(taken), only_rows(taken)
     shown = {*disputed, *(one for _, ids in alone.values() for one in ids)}
-    shared = corpus_beginning(scores.rows(), scores.texts)
-    rows = _placed_rows(taken.filter(pl.col("sample_id").is_in(list(shown))), scores, shared)
+    rows = _placed_rows(taken.filter(pl.col("sample_id").is_in(list(shown))), scores)
     subsets = _subsets(rankings, scores)
     corpus = subsets[CORPUS]
     return AcrossData(
@@ -107,9 +106,7 @@ def _side_by_side(shares: Sequence[Mapping[str, float]]) -> dict[str, list[float
     return {name: [one.get(name, 0.0) for one in shares] for name in order}
 
 
-def _placed_rows(
-    lines: pl.DataFrame, scores: CorpusScores, shared_beginning: str
-) -> dict[str, PlacedRow]:
+def _placed_rows(lines: pl.DataFrame, scores: CorpusScores) -> dict[str, PlacedRow]:
     ids = lines.select("sample_id").unique()
     where = scores.rows().select(PLACE).join(ids, on="sample_id").unique("sample_id", keep="first")
     texts = scores.texts(where).unique("sample_id", keep="first")
@@ -124,7 +121,7 @@ def _placed_rows(
             row=row["row"],
             domain=row["domain"],
             instruction=_begun(
-                own_part(said[row["sample_id"]]["instruction"] or "", shared_beginning)
+                own_part(said[row["sample_id"]]["instruction"] or "", scores.shared_beginning)
             ),
             response=_begun(said[row["sample_id"]]["response"]),
             places=places[row["sample_id"]],

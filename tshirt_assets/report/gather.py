@@ -10,7 +10,6 @@ import yaml
 
 from tshirt_assets.config.credentials import OPTIONS_WITH_CREDENTIALS
 from tshirt_assets.export.exported import ExportedFile
-from tshirt_assets.incremental.boilerplate import corpus_beginning
 from tshirt_assets.incremental.corpus_scores import CorpusScores
 from tshirt_assets.incremental.facts import Provenance
 from tshirt_assets.report.data import ReportData, ReportRow
@@ -36,7 +35,6 @@ def report_data(
     groups = notable_rows(selection.ranking)
     shown = pl.concat([frame.select("sample_id", "shard", "row") for frame in groups.values()])
     rows = _report_rows(selection, shown, groups, scores, tokenizer)
-    shared = corpus_beginning(scores.rows(), scores.texts)
     return ReportData(
         corpus=config.name,
         recipe=selection.recipe,
@@ -58,8 +56,8 @@ def report_data(
             config.model_dump(mode="json", exclude_defaults=True, exclude=OPTIONS_WITH_CREDENTIALS),
             sort_keys=False,
         ),
-        listed=listed_rows(selection, scores, shared),
-        shared_beginning=shared,
+        listed=listed_rows(selection, scores, scores.shared_beginning),
+        shared_beginning=scores.shared_beginning,
         scripts=script_mix(selection, scores),
         links=links,
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
