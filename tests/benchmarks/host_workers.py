@@ -1,9 +1,10 @@
 """How much sooner four workers are done than one, where the model takes its time but no CPU.
 
-    python -m tests.benchmarks.host_workers              # on its own: about 20 minutes
+    python -m tests.benchmarks.host_workers              # on its own: half an hour
+    python -m tests.benchmarks.host_workers 4000         # fewer rows: more of it is the start
 
 The claim is about devices: that four of them work at the same time, and hardly wait for the host.
-So the stub sleeps far longer than the host computes: 16 minutes in all, against about one CPU
+So the stub sleeps far longer than the host computes: 24 minutes in all, against about one CPU
 minute. On a GPU, where a run takes hours, the host's share is smaller still; with less sleep the
 figure would be about two cores shared by four workers. Sixteen files, because a worker that is done
 first takes another one; with four, all would wait for that with the most tokens.
@@ -21,8 +22,8 @@ from tests.benchmarks.rows import ROOT
 from tests.benchmarks.stub_models import SLEEP
 from tshirt_assets.cli import run
 
-WORKERS, FILES, ROWS = 4, 16, 4_000
-DEVICE_SECONDS = "0.4"  # per 1,000 tokens, of which there are about 600 a row
+WORKERS, FILES, ROWS = 4, 16, 32_000
+DEVICE_SECONDS = "0.1"  # per 1,000 tokens, of which there are about 600 a row
 STUBBED = "from tests.benchmarks.stub_models import install\ninstall()\n"
 COMMAND = "from tshirt_assets.cli import main; main()"
 
@@ -64,4 +65,5 @@ def seconds(corpus: HostCorpus, *options: str) -> float:
 if __name__ == "__main__":
     BUILD.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=BUILD) as name:
-        print(f"workers_4_speedup: {speedup(Path(name)):.2f}")
+        found = speedup(Path(name), *map(int, sys.argv[1:2]))
+        print(f"workers_4_speedup: {found:.2f}")

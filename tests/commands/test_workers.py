@@ -10,7 +10,14 @@ import pytest
 
 from tshirt_assets.commands.piece import Outcome, Piece
 from tshirt_assets.commands.workers import make_together
-from tshirt_assets.incremental.catalog import CONTENDERS, SAMPLES, TOKEN_SCORES
+from tshirt_assets.incremental.catalog import (
+    ASSETS,
+    CONTENDERS,
+    SAMPLES,
+    SELECTED_SUBSET,
+    TOKEN_SCORES,
+    in_phases,
+)
 
 SHARDS = [f"s{number:02}" for number in range(12)]
 Behaviour = Callable[[int, Piece], Outcome | None]
@@ -72,12 +79,12 @@ def good(_number: int, _piece: Piece) -> Outcome:
 def make(
     behaviour: Behaviour,
     count: int = 2,
-    phase: Any = TOKEN_SCORES,
+    phase: Any = (TOKEN_SCORES,),
     ranges: Sequence[Sequence[str]] = (SHARDS,),
     shards_per_run: int | None = 3,
 ) -> tuple[Outcome, FakeCrew]:
     crew = FakeCrew(count, behaviour)
-    return make_together(crew, shards_per_run, [phase], ranges), crew  # type: ignore[arg-type]
+    return make_together(crew, shards_per_run, phase, ranges), crew  # type: ignore[arg-type]
 
 
 def keys(crew: FakeCrew) -> Iterator[tuple[str, ...]]:
@@ -99,9 +106,23 @@ def test_without_a_number_every_worker_has_several_pieces() -> None:
     assert len(crew.made) == 32
 
 
-def test_the_corpus_and_the_recipes_are_one_piece() -> None:
-    _, crew = make(good, phase=CONTENDERS, ranges=[()])
-    assert list(keys(crew)) == [()]
+def test_the_recipes_are_one_piece() -> None:
+    _, crew = make(good, phase=[SELECTED_SUBSET], ranges=[("tshirt", "miwv")])
+    assert list(keys(crew)) == [("tshirt", "miwv")]
+
+
+def test_what_stands_over_the_corpus_is_made_side_by_side_unless_it_is_made_from_each_other() -> (
+    None
+):
+    [phase] = [p for p in in_phases(ASSETS.values()) if p[0].unit == "corpus"]
+    outcome, crew = make(good, count=2, phase=phase, ranges=[()])
+    assert outcome.success
+    assert sorted((piece.assets, piece.keys) for _, piece in crew.made) == [
+        (("contenders", "calibration"), ()),
+        (("neighbours",), ()),
+        (("search",), ()),
+    ]
+    assert {number for number, _ in crew.made} == {1, 2}
 
 
 def test_no_more_workers_are_used_than_there_are_pieces() -> None:
@@ -135,7 +156,7 @@ def test_a_worker_is_not_replaced_for_a_file_that_cannot_be_read() -> None:
         bad = frozenset(piece.keys) & {"s03"}
         return Outcome(bad, reasons=("samples: cut off",) * bool(bad))
 
-    outcome, crew = make(unreadable, phase=SAMPLES)
+    outcome, crew = make(unreadable, phase=[SAMPLES])
     assert outcome.failed == {"s03"}
     assert crew.retired == []
     assert sum(part == ("s03",) for part in keys(crew)) == 1
@@ -169,7 +190,7 @@ def test_a_phase_ends_when_all_workers_fail(
 
 def test_a_failure_over_the_corpus_is_tried_by_another() -> None:
     outcome, crew = make(
-        lambda number, _: None if number == 1 else Outcome(), phase=CONTENDERS, ranges=[()]
+        lambda number, _: None if number == 1 else Outcome(), phase=[CONTENDERS], ranges=[()]
     )
     assert outcome.success
     assert [number for number, _ in crew.made] == [1, 2]

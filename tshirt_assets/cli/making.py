@@ -135,6 +135,10 @@ def run(
             "--queued leaves it to Dagster how many runs there are; drop --workers"
         )
     with ending_soon() as ending:
+        if workers > 1:
+            from tshirt_assets.commands.worker_template import begin_imports
+
+            begin_imports()
         from tshirt_assets.commands.instance import open_instance
         from tshirt_assets.commands.run import run_corpus
         from tshirt_assets.commands.run_events import cancel_runs

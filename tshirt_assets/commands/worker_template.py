@@ -17,11 +17,10 @@ from multiprocessing.process import BaseProcess
 from types import ModuleType
 from typing import Final
 
-from tshirt_assets.commands.worker import work
-
 FORKS: Final = sys.platform == "linux"  # elsewhere system libraries may not survive a fork
+WORKER: Final = "tshirt_assets.commands.worker"
 IMPORTED: Final = [
-    work.__module__,
+    WORKER,
     "dagster._core.storage.sqlite_storage",  # and what PostgreSQL's needs as well
     "transformers.models.auto.modeling_auto",
     "transformers.modeling_utils",
@@ -33,7 +32,10 @@ CHECKED_BY_DRIVER: Final = "PYTORCH_NVML_BASED_CUDA_CHECK"
 
 
 def begin_imports() -> None:
-    """Let the template start to import, and do not wait for it."""
+    """Let the template start to import, and do not wait for it.
+
+    The sooner, the less a command waits for its first worker: this module imports hardly anything.
+    """
     if not FORKS:
         return
     from multiprocessing import forkserver
@@ -45,6 +47,8 @@ def begin_imports() -> None:
 
 def start_worker(theirs: Connection, number: int, variables: Mapping[str, str]) -> BaseProcess:
     """A new worker at the other end of a connection, with these environment variables."""
+    from tshirt_assets.commands.worker import work
+
     begin_imports()  # once more, should the template have been killed
     context: ForkServerContext | SpawnContext
     context = get_context("forkserver") if FORKS else get_context("spawn")

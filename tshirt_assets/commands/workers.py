@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from math import ceil
 from multiprocessing.connection import wait
 from typing import Final
@@ -81,16 +82,31 @@ def _cut(
     workers: int,
     shards_per_run: int | None,
 ) -> Iterator[Piece]:
-    """The pieces of a phase: of shards short ranges, of everything else the whole."""
-    assets = tuple(record.name for record in phase)
+    """The pieces of a phase: of shards short ranges, of everything else the whole.
+
+    What stands over the whole corpus is made side by side, where it is not made from each other.
+    """
     total = sum(map(len, ranges))
     size = shards_per_run or ceil(total / (workers * PIECES_PER_WORKER))
     for keys in ranges:
+        groups = _apart(phase) if phase[0].unit == "corpus" else [phase]
         if phase[0].unit == "shard":
             parts = [keys[start : start + size] for start in range(0, len(keys), size)]
         else:
             parts = [keys]
-        yield from (Piece(assets, tuple(part)) for part in parts)
+        for group in groups:
+            assets = tuple(record.name for record in group)
+            yield from (Piece(assets, tuple(part)) for part in parts)
+
+
+def _apart(phase: Sequence[AssetRecord]) -> list[list[AssetRecord]]:
+    """The assets of a phase in groups, none of which reads what another makes."""
+    groups: list[list[AssetRecord]] = []
+    for record in phase:
+        read = [group for group in groups if any(other.name in record.reads for other in group)]
+        groups = [group for group in groups if group not in read]
+        groups.append([*chain.from_iterable(read), record])
+    return groups
 
 
 def _deal(crew: Crew, waiting: deque[Task], busy: dict[WorkerProcess, Task]) -> None:
