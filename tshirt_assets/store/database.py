@@ -26,6 +26,7 @@ from tshirt_assets.store.faults import (
     retried,
 )
 from tshirt_assets.store.table_info import same_meta
+from tshirt_assets.store.torn_manifests import set_aside_torn_manifests
 
 if TYPE_CHECKING:
     from lancedb.db import DBConnection
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 OPEN_AT_ONCE = 8  # tables
-MANIFEST_END = b"LANC"  # last bytes of every manifest in the Lance format
 # Files of new tables. Later versions of the format compress: a table of texts then takes 0.6 of the
 # disk, but five times as long to be written, and more than twice as long to be read.
 FORMAT = {"new_table_data_storage_version": "2.0"}
@@ -265,40 +265,9 @@ class Database:
                 ) from None
             raise
         except Exception:
-            if not (self.is_local and _set_aside_torn_manifests(Path(self.uri) / f"{name}.lance")):
+            if not (self.is_local and set_aside_torn_manifests(Path(self.uri) / f"{name}.lance")):
                 raise
             return self._open(name, version)
-
-
-def _set_aside_torn_manifests(folder: Path) -> bool:
-    """Rename manifests that are not whole, so that the version before them is the latest again.
-
-    A power failure leaves them behind, empty, of zeros or cut off (Lance does not fsync), and
-    nothing can be written over them. The lock keeps a second process from taking away the good
-    manifest that a first one has written in its place.
-    """
-    import fcntl  # POSIX only
-
-    versions = folder / "_versions"
-    if not versions.is_dir():
-        return False
-    descriptor = os.open(versions, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        torn = [file for file in versions.glob("*.manifest") if _is_torn(file)]
-        for file in torn:
-            file.rename(file.with_suffix(".torn"))
-            logger.warning("%s was torn (power failure?): back to the version before", file)
-        return bool(torn)
-    finally:
-        os.close(descriptor)
-
-
-def _is_torn(manifest: Path) -> bool:
-    with manifest.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - len(MANIFEST_END)))
-        return file.read() != MANIFEST_END
 
 
 def _resolved(key: str, value: str) -> str:
