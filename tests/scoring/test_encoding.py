@@ -1,7 +1,6 @@
 """Texts in batches: the ids of one call per text, whatever the batch holds."""
 
 import gc
-import sys
 import weakref
 from typing import Any
 
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.tiny import FastTokenizer, alpaca, bpe_tokenizer
 from tshirt_assets.corpus.status import Status
-from tshirt_assets.scoring import encoding
+from tshirt_assets.scoring import encoding, kept_ids
 from tshirt_assets.scoring.encoding import adds_bos, encode_texts
 from tshirt_assets.scoring.tokenize import (
     tokenize_one_shot,
@@ -155,8 +154,7 @@ def test_kept_ids_are_not_encoded_again_and_are_bounded(monkeypatch: pytest.Monk
     assert asked == ["abc", "def", "ghi", "ghi"]
     assert again["abc"].tolist() == alone(tokenizer, "abc")
 
-    room = 2 * (encoding.ENTRY_BYTES + 12 + sys.getsizeof("abc"))
-    monkeypatch.setattr(encoding, "KEPT_BYTES", room)
+    monkeypatch.setattr(kept_ids, "KEPT_BYTES", 2 * (kept_ids.ENTRY_BYTES + 6))
     small = bpe_tokenizer()
     asked.clear()
     for _ in range(2):

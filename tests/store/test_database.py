@@ -1,8 +1,10 @@
 """Damage, full disks, unusable paths, secrets, and commits that conflict."""
 
+import gc
 import os
 import subprocess
 import traceback
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,6 +48,28 @@ def test_a_create_that_never_committed_is_no_table_and_can_be_written(store: Sto
     assert store.stored("corpus", "scores") == []
     store.write("corpus", "scores", "s", rows(2), {})
     assert store.read("corpus", "scores", "s").equals(rows(2))
+
+
+@pytest.mark.parametrize("ask", ["info", "drop", "write"])
+def test_looking_for_a_table_that_is_not_there_keeps_nothing_of_the_callers(
+    store: Store, ask: str
+) -> None:
+    class Rows:
+        """What a caller has in memory."""
+
+    def caller() -> "weakref.ref[Rows]":
+        held = Rows()
+        if ask == "write":
+            store.write("corpus", "scores", "s", rows(1), {})
+        else:
+            getattr(store, ask)("corpus", "scores", "s")
+        return weakref.ref(held)
+
+    gc.disable()
+    try:
+        assert caller()() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("tear", ["empty", "zeros", "cut", "cut at the end"])

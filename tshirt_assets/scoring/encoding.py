@@ -6,7 +6,6 @@ many threads as TOKENIZERS_PARALLELISM says. Any other tokenizer is asked text b
 encode at the same time wait for each other: not every tokenizer is made for them.
 """
 
-import sys
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,12 +16,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from tshirt_assets.scoring.joining import has_seams
+from tshirt_assets.scoring.kept_ids import KeptIds
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-KEPT_BYTES = 256 << 20  # of texts and ids per tokenizer, about 200,000 rows of Alpaca's length
-ENTRY_BYTES = 250  # what an entry takes beside these
 
 Encoded = np.ndarray | TypeError | ValueError
 """The ids of a text (N,) int32, or why it is no text, such as half of a surrogate pair."""
@@ -30,22 +27,11 @@ Encoded = np.ndarray | TypeError | ValueError
 
 @dataclass
 class _Known:
-    """What is known of a tokenizer: whether it adds a BOS, see `joins`, and the ids of some texts.
-
-    Once `KEPT_BYTES` are full, nothing is replaced: every asset of a run reads the rows in the
-    same order, and of a cache that is too small the latest entries would always come too late.
-    """
+    """What is known of a tokenizer: whether it adds a BOS, see `joins`, and ids of some texts."""
 
     has_bos: bool
     has_seams: bool
-    ids: dict[str, np.ndarray] = field(default_factory=dict)
-    n_bytes: int = 0
-
-    def keep(self, text: str, ids: np.ndarray) -> None:
-        size = ids.nbytes + sys.getsizeof(text) + ENTRY_BYTES
-        if self.n_bytes + size <= KEPT_BYTES:
-            self.ids[text] = ids
-            self.n_bytes += size
+    ids: KeptIds = field(default_factory=KeptIds)
 
 
 _known: "WeakKeyDictionary[PreTrainedTokenizerBase, _Known]" = WeakKeyDictionary()
@@ -99,7 +85,7 @@ def _encode_texts(
     for text, ids in zip(new, _encoded(tokenizer, new), strict=True):
         found[text] = ids
         if text in lasting and isinstance(ids, np.ndarray):
-            about.keep(text, ids)
+            about.ids.keep(text, ids)
     return found
 
 
