@@ -24,7 +24,9 @@ class KeptIds:
     def get(self, text: str) -> np.ndarray | None:
         """The ids of a text (N,) int32, or None."""
         found = self._ids.get(_hash(text))
-        return np.frombuffer(found, np.uint16).astype(np.int32) if type(found) is bytes else found
+        if isinstance(found, bytes):
+            return np.frombuffer(found, np.uint16).astype(np.int32)
+        return found
 
     def keep(self, text: str, ids: np.ndarray) -> None:
         """Keep the ids (N,) int32 of a text, if there is room."""
