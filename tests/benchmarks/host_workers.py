@@ -23,7 +23,7 @@ from tests.benchmarks.stub_models import SLEEP
 from tshirt_assets.cli import run
 
 WORKERS, FILES, ROWS = 4, 16, 32_000
-DEVICE_SECONDS = "0.1"  # per 1,000 tokens, of which there are about 600 a row
+DEVICE_SECONDS = "0.1"  # per 1,000 tokens, of which there are about 450 a row
 STUBBED = "from tests.benchmarks.stub_models import install\ninstall()\n"
 COMMAND = "from tshirt_assets.cli import main; main()"
 

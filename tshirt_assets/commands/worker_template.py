@@ -18,9 +18,8 @@ from types import ModuleType
 from typing import Final
 
 FORKS: Final = sys.platform == "linux"  # elsewhere system libraries may not survive a fork
-WORKER: Final = "tshirt_assets.commands.worker"
 IMPORTED: Final = [
-    WORKER,
+    "tshirt_assets.commands.worker",
     "dagster._core.storage.sqlite_storage",  # and what PostgreSQL's needs as well
     "transformers.models.auto.modeling_auto",
     "transformers.modeling_utils",

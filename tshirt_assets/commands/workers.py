@@ -86,14 +86,13 @@ def _cut(
 
     What stands over the whole corpus is made side by side, where it is not made from each other.
     """
-    total = sum(map(len, ranges))
+    unit, total = phase[0].unit, sum(map(len, ranges))
     size = shards_per_run or ceil(total / (workers * PIECES_PER_WORKER))
+    groups = _apart(phase) if unit == "corpus" else [phase]
     for keys in ranges:
-        groups = _apart(phase) if phase[0].unit == "corpus" else [phase]
-        if phase[0].unit == "shard":
+        parts = [keys]
+        if unit == "shard":
             parts = [keys[start : start + size] for start in range(0, len(keys), size)]
-        else:
-            parts = [keys]
         for group in groups:
             assets = tuple(record.name for record in group)
             yield from (Piece(assets, tuple(part)) for part in parts)
