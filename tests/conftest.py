@@ -21,15 +21,15 @@ settings.register_profile("tests", deadline=None)  # a busy machine is no failur
 settings.load_profile("tests")
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Small work in one thread: several that wait for each other take ten times as long."""
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    """One thread: tiny models are quicker so, and a row has the same bits in every test.
+
+    Where two threads share the attention of a pack, the last bit of a loss can depend on it.
+    """
     import torch
 
-    before = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +72,11 @@ def corpus(tmp_path: Path, tiny_models: Path) -> "Corpus":
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, tiny_models: Path) -> "Corpus":
     """The small corpus with all assets materialized; only for reading."""
+    import torch
+
     from tests.corpora import Corpus, fill
+
+    torch.set_num_threads(1)  # made before the fixtures of the first test that wants it
 
     done = fill(Corpus(tmp_path_factory.mktemp("finished") / "corpus", tiny_models))
     done.materialize_all()

@@ -15,7 +15,6 @@ from tshirt_assets.cli import main
 from tshirt_assets.commands import source_definitions
 from tshirt_assets.config.source_checks import MODULE_VARIABLE
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 DAYS = ("2026-01-01", "2026-01-02")
 MODULE = """
 from pathlib import Path

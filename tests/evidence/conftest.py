@@ -12,7 +12,7 @@ Small = Callable[..., Corpus]
 
 
 @pytest.fixture
-def small(tmp_path: Path, tiny_models: Path, one_thread: None) -> Small:
+def small(tmp_path: Path, tiny_models: Path) -> Small:
     """Makes a corpus of one file of `count` rows, half of which hold a number and a name."""
 
     def make(count: int, **options: Any) -> Corpus:

@@ -10,7 +10,6 @@ import pytest
 from tests.corpora import Corpus, make_rows
 from tshirt_assets.examples.daily_ingestion import CONVERSATIONS, build_daily_defs
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
 RECIPES = {"ifd": {"method": "ifd", "budget": 4}, "random": {"method": "random", "budget": 5}}
 

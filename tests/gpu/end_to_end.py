@@ -81,10 +81,10 @@ def main() -> None:
     """Run a corpus.yaml in this process and write result.json beside it."""
     import torch
 
-    from tests.benchmarks.host_run import run_here
+    from tests.benchmarks.host_run import StepClock, run_here
 
     file = Path(sys.argv[1])
-    found = run_here(file)
+    found = run_here(file, StepClock())
     figures = {
         "seconds": found["wall"],
         "host CPU seconds": found["cpu"],

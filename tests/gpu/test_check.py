@@ -11,8 +11,6 @@ from tests.gpu.bench import Bench, n_tokens, tokenizer
 from tests.gpu.check import SECTIONS, check, faults
 from tests.gpu.page import NOTHING, page
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 SMALL = Bench(torch.device("cpu"), small=True)
 RIGHT = ("noise", "parity", "invariance", "neighbours", "two_devices", "out_of_memory")
 ON_CARD_ONLY = {"two_devices", "out_of_memory"}

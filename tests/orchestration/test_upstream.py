@@ -16,8 +16,6 @@ from tshirt_assets.factory import build_curation_defs
 from tshirt_assets.orchestration import source
 from tshirt_assets.orchestration.upstream import Upstream
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture
 def project(tmp_path: Path, tiny_models: Path) -> Project:

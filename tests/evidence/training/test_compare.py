@@ -26,11 +26,6 @@ from tshirt_assets.incremental.corpus_scores import CorpusScores
 PLAN = TrainingPlan(seeds=2, learning_rates=(1e-3, 1e-2), epochs=1, layers=1, held_out=7, randoms=2)
 
 
-@pytest.fixture(autouse=True)
-def _quick(one_thread: None) -> None:
-    """The models are tiny."""
-
-
 @pytest.fixture
 def scores(finished: Corpus, tmp_path: Path) -> CorpusScores:
     """The scores of the finished corpus; what is written goes elsewhere."""

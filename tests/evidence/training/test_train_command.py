@@ -9,7 +9,7 @@ from tshirt_assets.cli import main
 from tshirt_assets.evidence.training.compare import training_folder
 
 
-def test_it_says_the_cost_trains_and_compares(materialized: Corpus, one_thread: None) -> None:
+def test_it_says_the_cost_trains_and_compares(materialized: Corpus) -> None:
     def call(*options: str) -> Result:
         few = ["--no-full", "--orders", "1", "--learning-rates", "1e-3", "--held-out", "6"]
         command = ["evidence", str(materialized.file), "--train", *few, *options]

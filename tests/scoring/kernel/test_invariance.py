@@ -86,7 +86,7 @@ def test_deltas_and_selection_do_not_depend_on_how_the_work_is_cut(kind, expecte
 
 @pytest.mark.parametrize("kind", MODELS)
 def test_deltas_and_selection_do_not_depend_on_the_number_of_threads(kind, expected):
-    torch.set_num_threads(2)  # put back by the fixture of this folder
+    torch.set_num_threads(2)  # one again in front of the next test
     assert_same(score(ENGINES[kind, 1024], [ROWS]), expected[kind])
 
 

@@ -141,7 +141,7 @@ def test_losses_do_not_depend_on_order_or_company(kind, batch, data):
 def test_losses_do_not_depend_on_the_number_of_threads():
     batch = [request_of(n, n, n // 2, 0.1) for n in (64, 40, 40, 12)]
     alone = engine_of("llama").losses(batch)
-    torch.set_num_threads(2)  # put back by the fixture of this folder
+    torch.set_num_threads(2)  # one again in front of the next test
     together = engine_of("llama").losses(batch)
     assert np.concatenate(together) == pytest.approx(np.concatenate(alone), abs=2e-5)
 
