@@ -21,7 +21,7 @@ settings.register_profile("tests", deadline=None)  # a busy machine is no failur
 settings.load_profile("tests")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
     """One thread: tiny models are quicker so, and a row has the same bits in every test.
 
@@ -72,11 +72,7 @@ def corpus(tmp_path: Path, tiny_models: Path) -> "Corpus":
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, tiny_models: Path) -> "Corpus":
     """The small corpus with all assets materialized; only for reading."""
-    import torch
-
     from tests.corpora import Corpus, fill
-
-    torch.set_num_threads(1)  # made before the fixtures of the first test that wants it
 
     done = fill(Corpus(tmp_path_factory.mktemp("finished") / "corpus", tiny_models))
     done.materialize_all()

@@ -1,5 +1,8 @@
 """Models and tokenizers small enough to build inside a test; nothing is downloaded."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
@@ -13,6 +16,17 @@ CHAT_TEMPLATE = (
     "{{ bos_token }}{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
+
+
+@contextmanager
+def threads(number: int) -> Iterator[None]:
+    """Inside, PyTorch works in so many threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def bpe_tokenizer(bos: str = "none", chat_template: str | None = CHAT_TEMPLATE) -> FastTokenizer:

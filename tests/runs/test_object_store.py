@@ -96,7 +96,8 @@ def test_the_graph_is_that_of_a_local_store_and_shows_no_secret(
     for place in [*tables, *(("selected_subset", recipe) for recipe in RECIPES)]:
         expected = finished.frame(*place)
         assert expected.height > 0
-        assert_frame_equal(corpus.frame(*place), expected, rel_tol=1e-5, abs_tol=1e-6)
+        # The processes have as many threads as there are cores: the last bits may differ.
+        assert_frame_equal(corpus.frame(*place), expected, rel_tol=1e-5, abs_tol=2e-5)
     for asset in SHARD_WISE:
         assert len(corpus.store.stored(NAME, asset)) == 3
     found = verify(corpus.store, corpus.config, corpus.shards)
@@ -105,9 +106,12 @@ def test_the_graph_is_that_of_a_local_store_and_shows_no_secret(
     assert tshirt_assets.load_subset(uri, NAME, "tshirt", storage_options=options).height == 4
     hits = tshirt_assets.search(uri, NAME, "a river", 2, storage_options=options)
     assert hits.height == 2
-    corpus.materialize("samples")
+    rows = corpus.lines("a.jsonl")
+    for written in (rows[1:], rows):  # another table, and the first again
+        corpus.write("a.jsonl", written)
+        corpus.materialize("samples")
     report = maintain_corpus(corpus.store, corpus.config, older_than=timedelta(0))
-    assert len(report.pruned) == 3
+    assert len(report.pruned) == 1
     assert verify(corpus.store, corpus.config, corpus.shards).faults == []
 
     places = {"what the processes printed": printed} | dict(everything(corpus, client))

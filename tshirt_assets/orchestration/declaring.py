@@ -13,7 +13,7 @@ from tshirt_assets.evidence.evidence_error import EvidenceError
 from tshirt_assets.incremental import checks
 from tshirt_assets.incremental.catalog import ASSETS, FILES, AssetRecord
 from tshirt_assets.incremental.errors import UpstreamError, in_words_of_assets
-from tshirt_assets.incremental.garbage import spared_collector
+from tshirt_assets.incremental.memory import tidy_memory
 from tshirt_assets.incremental.progress import Began, tell
 from tshirt_assets.models.model_files import ModelError
 from tshirt_assets.orchestration.asset_run import Run
@@ -153,7 +153,7 @@ def _declared(binding: Binding, record: AssetRecord, body: Body) -> dg.AssetsDef
         run = Run(context, binding)
         check_before(run)
         tell(Began(record.name))
-        with spared_collector(), noticing(run, record) as inputs:
+        with tidy_memory(), noticing(run, record) as inputs:
             yield from body(run, inputs)
 
     return materialize

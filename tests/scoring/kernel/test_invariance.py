@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.corpora import make_rows
-from tests.tiny import alpaca, bpe_tokenizer, causal_lm
+from tests.tiny import alpaca, bpe_tokenizer, causal_lm, threads
 from tshirt_assets.config import Recipe
 from tshirt_assets.corpus.status import Status
 from tshirt_assets.scoring.clean import clean_scores
@@ -86,8 +85,8 @@ def test_deltas_and_selection_do_not_depend_on_how_the_work_is_cut(kind, expecte
 
 @pytest.mark.parametrize("kind", MODELS)
 def test_deltas_and_selection_do_not_depend_on_the_number_of_threads(kind, expected):
-    torch.set_num_threads(2)  # one again in front of the next test
-    assert_same(score(ENGINES[kind, 1024], [ROWS]), expected[kind])
+    with threads(2):
+        assert_same(score(ENGINES[kind, 1024], [ROWS]), expected[kind])
 
 
 @pytest.mark.slow

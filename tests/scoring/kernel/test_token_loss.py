@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.oracle import token_losses
 from tests.scoring.kernel.architectures import POSITIONS, VOCABULARY, tiny
+from tests.tiny import threads
 from tshirt_assets.scoring.kernel.noise import CounterNoise, noise_key
 from tshirt_assets.scoring.kernel.token_loss import LossRequest, TokenLossEngine
 
@@ -141,8 +142,8 @@ def test_losses_do_not_depend_on_order_or_company(kind, batch, data):
 def test_losses_do_not_depend_on_the_number_of_threads():
     batch = [request_of(n, n, n // 2, 0.1) for n in (64, 40, 40, 12)]
     alone = engine_of("llama").losses(batch)
-    torch.set_num_threads(2)  # one again in front of the next test
-    together = engine_of("llama").losses(batch)
+    with threads(2):
+        together = engine_of("llama").losses(batch)
     assert np.concatenate(together) == pytest.approx(np.concatenate(alone), abs=2e-5)
 
 
