@@ -153,7 +153,7 @@ def counted(
         alike = fused._alike
         choosing.setattr(fused, "_alike", lambda one, *others: _nested(one) or alike(one, *others))
         choosing.setattr(fused, "_rotates", lambda *_: True)
-        replaced = replacements(model, Precision("fp32", "cpu"), same_bits=False)
+        replaced = replacements(model, Precision("fp32", "cpu"))
     forward = DecoderForward(model, Precision("tf32", "cuda"), "one call", replaced=replaced)
     if half:
         model.half()

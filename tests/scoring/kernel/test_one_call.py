@@ -10,7 +10,6 @@ from tests.oracle import token_losses
 from tests.scoring.kernel.architectures import VOCABULARY, tiny
 from tests.scoring.kernel.emulation import attend, emulated
 from tshirt_assets.scoring.kernel import self_test
-from tshirt_assets.scoring.kernel.fused import replacements
 from tshirt_assets.scoring.kernel.one_call import one_call_attention
 from tshirt_assets.scoring.kernel.packing import Pack
 from tshirt_assets.scoring.kernel.precision import Precision
@@ -36,9 +35,6 @@ def on_cuda(calls, monkeypatch):
         yield "separate"
 
     monkeypatch.setattr(self_test, "_layouts", layouts)
-    monkeypatch.setattr(
-        self_test, "_faster_parts", lambda _, *what: replacements(*what, same_bits=False)
-    )
     return calls
 
 
@@ -85,7 +81,7 @@ def test_gradients_are_those_of_groups(kind, budget, on_cuda):
     found = list(engine.embedding_gradients(batch, weights))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(self_test, "_layouts", lambda *_: ["packed"])
-        patch.setattr(self_test, "_faster_parts", lambda *_: ())
+        patch.setattr(self_test, "replacements", lambda *_: ())
         plain = TokenLossEngine(tiny(kind), token_budget=budget)
     assert plain._forward.name == "packed"
     for one, other in zip(found, plain.embedding_gradients(batch, weights), strict=True):

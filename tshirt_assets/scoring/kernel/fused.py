@@ -4,13 +4,11 @@ A module without children is run on random numbers, on the device and in the pre
 used, and so is what might take its place; only where both give the same is it replaced, and only
 while the model runs for us: to everyone else it stays as it is.
 
-On CUDA one kernel does what the model does in several, and rounds a little differently. On CPU the
-steps stay the same and so do the bits; they are taken piece by piece, each of which stays in cache.
+One kernel does what the model does in several, and rounds a little differently.
 """
 
 import functools
 import logging
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -30,7 +28,6 @@ _ROWS, _WIDTH = 24, 64  # of the random numbers
 _SCALES = (0.1, 1.0, 10.0)
 # Relative to the greatest value: the rounding of a few operations in the type of the numbers.
 _TOLERANCE = {torch.float32: 2e-6, torch.float16: 3e-3, torch.bfloat16: 2e-2}
-_PIECE = 1 << 16  # numbers
 _ROTARY = "apply_rotary_pos_emb"  # what transformers calls it in every file that has one
 
 
@@ -50,7 +47,6 @@ class _Setting:
 
     types: tuple[torch.dtype, ...]  # of the numbers that go from layer to layer
     device: torch.device
-    same_bits: bool
     kernels: Any  # the module `layer_kernel`, None where it cannot be used
 
     def random(self, dtype: torch.dtype, *shape: int) -> torch.Tensor:
@@ -58,16 +54,11 @@ class _Setting:
         return torch.randn(shape, generator=draw).to(self.device, dtype)
 
 
-def replacements(
-    model: PreTrainedModel, precision: Precision, *, same_bits: bool
-) -> tuple[Replacement, ...]:
-    """What can be done faster in this model's decoder, in this precision.
-
-    With `same_bits` only what gives the model's own numbers to the last bit.
-    """
+def replacements(model: PreTrainedModel, precision: Precision) -> tuple[Replacement, ...]:
+    """What can be done faster in this model's decoder, in this precision."""
     weight: torch.Tensor = model.get_input_embeddings().weight  # type: ignore[assignment]
     kernels = _kernels(weight.device)
-    setting = _Setting(precision.types(), weight.device, same_bits, kernels)
+    setting = _Setting(precision.types(), weight.device, kernels)
     found: list[Replacement] = []
     with torch.no_grad(), precision.matmuls(), precision.layers():
         for module in model.get_decoder().modules():
@@ -75,8 +66,7 @@ def replacements(
                 found += _of_leaf(module, setting)
             elif kernels is not None:
                 found += _of_gated(module, setting)
-        if not same_bits:
-            found += _of_rotary(model, setting)
+        found += _of_rotary(model, setting)
     count = Counter(replacement.kind for replacement in found)
     listed = ", ".join(f"{number} {kind}" for kind, number in count.items())
     logger.info("token losses: done faster: %s", listed or "no module, the model runs as it is")
@@ -116,16 +106,13 @@ def _of_leaf(module: torch.nn.Module, setting: _Setting) -> list[Replacement]:
     weights = dict(module.named_parameters())
     width = _WIDTH
     forms: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {}
-    if list(weights) == ["weight"] and weights["weight"].dim() == 1 and not setting.same_bits:
+    if list(weights) == ["weight"] and weights["weight"].dim() == 1:
         width = len(weights["weight"])
         eps = getattr(module, "variance_epsilon", getattr(module, "eps", None))
         forms["RMSNorm"] = functools.partial(_rms_norm, module, 0.0, eps)
         forms["RMSNorm of 1 + weight"] = functools.partial(_rms_norm, module, 1.0, eps)
     elif not weights and next(module.buffers(), None) is None:
-        if setting.same_bits:
-            forms["GELU"] = functools.partial(_gelu_in_pieces, module.forward)
-        else:
-            forms["GELU"] = functools.partial(F.gelu, approximate="tanh")
+        forms["GELU"] = functools.partial(F.gelu, approximate="tanh")
     for kind, form in forms.items():
         if _alike(module, form, width, setting):
             return [Replacement(vars(module), "forward", form, kind)]
@@ -165,22 +152,6 @@ def _rms_norm(
     return F.rms_norm(x, weight.shape, weight + offset if offset else weight, eps)
 
 
-def _gelu_in_pieces(own: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
-    """The tanh GELU in the eight steps of the module's own code, which also does what this cannot.
-
-    That is 16-bit numbers and gradients.
-    """
-    if x.dtype != torch.float32 or x.requires_grad:
-        return own(x)
-    found = torch.empty_like(x, memory_format=torch.contiguous_format)
-    pieces = zip(x.reshape(-1).split(_PIECE), found.view(-1).split(_PIECE), strict=True)
-    for piece, to in pieces:
-        torch.pow(piece, 3.0, out=to)
-        to.mul_(0.044715).add_(piece).mul_(math.sqrt(2.0 / math.pi))
-        to.tanh_().add_(1.0).mul_(0.5 * piece)
-    return found
-
-
 def _alike(
     one: Callable[[torch.Tensor], Any],
     other: Callable[[torch.Tensor], torch.Tensor],
@@ -193,7 +164,7 @@ def _alike(
             for scale in _SCALES:
                 x = scale * setting.random(dtype, 1, _ROWS, width)
                 results = one(x), other(x)
-                if not (torch.equal(*results) if setting.same_bits else _near(*results, dtype)):
+                if not _near(*results, dtype):
                     return False
     except torch.OutOfMemoryError:
         raise

@@ -114,7 +114,7 @@ def choose_forward(
         if by_ids:
             logger.info("token losses: from token ids alone, never with noise: %s", reason)
         trial = _Trial(model, precision, probe, expected, by_ids)
-        faster = _faster_parts(device, model, precision)
+        faster = replacements(model, precision)
         for layout in _layouts(model, device):
             for replaced in (faster, ()) if faster else ((),):
                 if (forward := trial.passed(layout, replaced)) is not None:
@@ -132,13 +132,6 @@ def _layouts(model: PreTrainedModel, device: torch.device) -> Iterator[Layout]:
             yield "one call"
         yield "packed"
     yield "separate"
-
-
-def _faster_parts(
-    device: torch.device, model: PreTrainedModel, precision: Precision
-) -> Sequence[Replacement]:
-    """On CPU scores stay what they are to the last bit."""
-    return replacements(model, precision, same_bits=device.type == "cpu")
 
 
 class _Trial:
