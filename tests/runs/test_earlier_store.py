@@ -30,8 +30,8 @@ OPTIONS = {
         "fused": {"method": "fusion", "budget": 4, "fuse": ["miwv", "ifd"]},
     },
 }
-# Made again of stored numbers by NumPy's sums, which round as the processor's vectors are wide.
-SUMMED = {"calibration", "contenders", "robust_scores", "selected_subset"}
+# Made again, of the pilot's gradients and of stored numbers: both round as the processor adds up.
+ROUNDED = {"calibration", "contenders", "robust_scores", "selected_subset"}
 
 
 @pytest.fixture
@@ -70,8 +70,8 @@ def test_it_is_reused(earlier: Corpus) -> None:
     after = tables(earlier)
     assert after.keys() == before.keys()
     for place, table in before.items():
-        exact = place[0] not in SUMMED
-        assert_frame_equal(after[place], table, check_exact=exact, rel_tol=1e-6, abs_tol=1e-12)
+        exact = place[0] not in ROUNDED
+        assert_frame_equal(after[place], table, check_exact=exact, rel_tol=1e-5, abs_tol=1e-12)
     assert TableFacts.of(earlier.store.info(NAME, "contenders")).tau == tau
 
 

@@ -13,8 +13,8 @@ from tshirt_assets.evidence.evidence_error import EvidenceError
 from tshirt_assets.incremental import checks
 from tshirt_assets.incremental.catalog import ASSETS, FILES, AssetRecord
 from tshirt_assets.incremental.errors import UpstreamError, in_words_of_assets
-from tshirt_assets.incremental.memory import tidy_memory
 from tshirt_assets.incremental.progress import Began, tell
+from tshirt_assets.incremental.step_memory import tidy_memory
 from tshirt_assets.models.model_files import ModelError
 from tshirt_assets.orchestration.asset_run import Run
 from tshirt_assets.orchestration.automation_conditions import condition

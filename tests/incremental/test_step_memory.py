@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tshirt_assets.incremental.memory import NEW_OBJECTS, give_back, tidy_memory
+from tshirt_assets.incremental.step_memory import NEW_OBJECTS, give_back, tidy_memory
 
 
 class Circle:
