@@ -24,7 +24,7 @@ import torch
 
 from tests.benchmarks.alpaca_like import line
 from tests.benchmarks.rows import ALPHA, ROOT, SEED
-from tests.tiny import causal_lm
+from tests.tiny import causal_lm, threads
 from tshirt_assets.scoring.analytic import analytic_robust_scores
 from tshirt_assets.scoring.clean import CleanLosses, CleanScore, clean_scores
 from tshirt_assets.scoring.kernel import noise
@@ -104,16 +104,15 @@ def measure(
     counts: dict[str, int] = ROWS, profiler: cProfile.Profile | None = None
 ) -> dict[str, float]:
     """Microseconds of this thread per row, by what is computed."""
-    before = torch.get_num_threads(), noise.filler
-    torch.set_num_threads(1)
+    filler = noise.filler
     gc.collect()
     gc.freeze()  # a sweep over all that libraries hold would count for a few rows
     try:
-        return _measured(counts, profiler)
+        with threads(1):
+            return _measured(counts, profiler)
     finally:
         gc.unfreeze()
-        torch.set_num_threads(before[0])
-        noise.filler = before[1]
+        noise.filler = filler
 
 
 def _measured(counts: dict[str, int], profiler: cProfile.Profile | None) -> dict[str, float]:

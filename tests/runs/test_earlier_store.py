@@ -30,8 +30,9 @@ OPTIONS = {
         "fused": {"method": "fusion", "budget": 4, "fuse": ["miwv", "ifd"]},
     },
 }
-# Made again, of the pilot's gradients and of stored numbers: both round as the processor adds up.
-ROUNDED = {"calibration", "contenders", "robust_scores", "selected_subset"}
+# Made again, and how far that may be off: NumPy's sums round as the processor's vectors are wide; the
+# calibration is made of the model's gradients, and its constants are in what hangs on it.
+ROUNDED = {"contenders": 1e-6, "calibration": 1e-5, "robust_scores": 1e-5, "selected_subset": 1e-5}
 
 
 @pytest.fixture
@@ -70,8 +71,10 @@ def test_it_is_reused(earlier: Corpus) -> None:
     after = tables(earlier)
     assert after.keys() == before.keys()
     for place, table in before.items():
-        exact = place[0] not in ROUNDED
-        assert_frame_equal(after[place], table, check_exact=exact, rel_tol=1e-5, abs_tol=1e-12)
+        rel_tol = ROUNDED.get(place[0], 0.0)
+        assert_frame_equal(
+            after[place], table, check_exact=not rel_tol, rel_tol=rel_tol, abs_tol=1e-12
+        )
     assert TableFacts.of(earlier.store.info(NAME, "contenders")).tau == tau
 
 
