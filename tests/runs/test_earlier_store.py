@@ -30,8 +30,8 @@ OPTIONS = {
         "fused": {"method": "fusion", "budget": 4, "fuse": ["miwv", "ifd"]},
     },
 }
-# Made again, and how far that may be off: NumPy's sums round as the processor's vectors are wide; the
-# calibration is made of the model's gradients, and its constants are in what hangs on it.
+# Made again, and how far that may be off: NumPy's sums round as the processor's vectors are wide;
+# the calibration is made of the model's gradients, and its constants are in what hangs on it.
 ROUNDED = {"contenders": 1e-6, "calibration": 1e-5, "robust_scores": 1e-5, "selected_subset": 1e-5}
 
 
