@@ -3,7 +3,12 @@ import torch
 import torch.nn.functional as F
 
 from tshirt_assets.scoring.kernel import linear
-from tshirt_assets.scoring.kernel.linear import OneDnnLinear, onednn_is_exact
+from tshirt_assets.scoring.kernel.linear import (
+    OneDnnLinear,
+    linear_into,
+    onednn_is_exact,
+    reused_space,
+)
 
 
 @pytest.fixture
@@ -76,3 +81,18 @@ def test_anything_else_is_left_to_pytorch(calls, case):
     if case == "left":
         F.linear(input, weight)
     assert not calls
+
+
+@pytest.mark.parametrize("with_bias", [False, True])
+@pytest.mark.parametrize("there_is_space", [False, True])
+def test_products_one_after_the_other_in_the_same_memory(with_bias, there_is_space, monkeypatch):
+    monkeypatch.setattr(linear, "onednn_is_exact", lambda: not there_is_space)
+    input, bias = draw(20, 48), draw(96) if with_bias else None
+    space, places = reused_space(input, 96), set()
+    assert (space is not None) is there_is_space
+    for columns in (96, 33):
+        weight, own = draw(columns, 48), None if bias is None else bias[:columns]
+        product = linear_into(space, input, weight, own)
+        assert torch.equal(product, F.linear(input, weight, own))
+        places.add(product.data_ptr())
+    assert not there_is_space or places == {space.data_ptr()}

@@ -15,16 +15,18 @@ class Forgetful(InSteps):
     """Leaves the last word out of the sum."""
 
     def __init__(self, logits, index):
+        total = logits[:, :-1].logsumexp(-1).double()
         super().__init__(logits, index)
-        self.total = logits[:, :-1].logsumexp(-1).double()
+        self.total = total
 
 
 class Elsewhere(InSteps):
     """Picks a logit for targets that are in no such block."""
 
     def __init__(self, logits, index):
+        picked = logits.gather(1, index.clamp(0, logits.shape[1] - 1)[:, None])[:, 0]
         super().__init__(logits, index)
-        self.picked = logits.gather(1, index.clamp(0, logits.shape[1] - 1)[:, None])[:, 0]
+        self.picked = picked
 
 
 class Unscaled(InSteps):
@@ -41,7 +43,8 @@ def test_shares_of_all_blocks_add_up_to_the_factor():
     logits = torch.randn(5, 90, generator=torch.Generator().manual_seed(0))
     index = torch.arange(5) * 20
     parts = [
-        InSteps(part, index - at) for part, at in zip(logits.split(40, 1), (0, 40, 80), strict=True)
+        InSteps(part.clone(), index - at)
+        for part, at in zip(logits.split(40, 1), (0, 40, 80), strict=True)
     ]
     total = torch.stack([part.total for part in parts]).logsumexp(0)
     assert torch.allclose(total, logits.double().logsumexp(1))

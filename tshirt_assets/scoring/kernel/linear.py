@@ -62,6 +62,32 @@ def onednn_is_exact() -> bool:
     return True
 
 
+def reused_space(like: torch.Tensor, width: int) -> torch.Tensor | None:
+    """Memory for products (n, width) or less with rows `like` (n, K), one after the other.
+
+    Where MKL makes them on CPU, blocks that come and go by the dozen stay in its cache that way.
+    None where it does not: oneDNN, and PyTorch on a GPU, know best where to put theirs.
+    """
+    if like.device.type != "cpu" or onednn_is_exact():
+        return None
+    return like.new_empty(len(like) * width)
+
+
+def linear_into(
+    space: torch.Tensor | None,
+    input: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+) -> torch.Tensor:
+    """`F.linear` of an (n, K) input, written into what `reused_space` gave; without gradients."""
+    if space is None:
+        return F.linear(input, weight, bias)
+    output = space[: len(input) * len(weight)].view(len(input), len(weight))
+    if bias is None:
+        return torch.mm(input, weight.t(), out=output)
+    return torch.addmm(bias, input, weight.t(), out=output)
+
+
 def _suits(input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> bool:
     parameters = [weight] if bias is None else [weight, bias]
     out, width = weight.shape

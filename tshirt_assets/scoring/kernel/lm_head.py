@@ -12,9 +12,9 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from transformers import PreTrainedModel
 
+from .linear import linear_into, reused_space
 from .logit_block import reader
 from .precision import Precision
 
@@ -115,27 +115,31 @@ class LMHead:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """`_visit` for rows whose logits of one block may exist together."""
         read = reader(hidden.device)
+        space = reused_space(hidden, block)
         total = hidden.new_full((len(hidden),), -torch.inf, dtype=torch.float64)  # log-sum-exp
         target_logit = torch.zeros_like(hidden[:, 0])
         for first in range(0, len(self.weight), block):
             weight = self.weight[first : first + block].to(self.short or torch.float32)
-            logits = self._logits(hidden, weight, first)  # (n, block)
+            logits = self._logits(hidden, weight, first, space)  # (n, block)
+            capped = mean is not None and self.softcap is not None
+            slope = self._slope(logits) if capped else None
             found = read(logits, targets - first)
             before, total = total, torch.logaddexp(total, found.total)
             target_logit += found.picked
             if mean is not None:
                 mean.mul_((before - total).exp().float()[:, None])
                 raised = _RAISED if self.short is torch.float16 else 1.0
-                slope = None if self.softcap is None else self._slope(logits)
                 share = found.shares(total, raised * (self.scale if slope is None else 1.0))
                 if slope is not None:
                     share.mul_(slope)
                 mean.add_(self._product(share, weight.t(), None), alpha=1.0 / raised)
         return (total - target_logit).float(), target_logit
 
-    def _logits(self, hidden: torch.Tensor, weight: torch.Tensor, first: int) -> torch.Tensor:
+    def _logits(
+        self, hidden: torch.Tensor, weight: torch.Tensor, first: int, space: torch.Tensor | None
+    ) -> torch.Tensor:
         bias = None if self.bias is None else self.bias[first : first + len(weight)].float()
-        logits = self._product(hidden, weight, bias)
+        logits = self._product(hidden, weight, bias, space)
         if self.scale != 1.0:
             logits *= self.scale
         if self.softcap is not None:
@@ -143,11 +147,15 @@ class LMHead:
         return logits
 
     def _product(
-        self, left: torch.Tensor, right: torch.Tensor, bias: torch.Tensor | None
+        self,
+        left: torch.Tensor,
+        right: torch.Tensor,
+        bias: torch.Tensor | None,
+        space: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """left (n, K) times the transpose of right (m, K), plus bias (m,): (n, m) float32."""
         if self.short is None:
-            return F.linear(left, right, bias)
+            return linear_into(space, left, right, bias)
         product = torch.mm(left.to(self.short), right.t(), out_dtype=torch.float32)
         return product if bias is None else product.add_(bias)
 

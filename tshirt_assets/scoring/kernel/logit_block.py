@@ -29,25 +29,27 @@ class LogitBlock(Protocol):
     def shares(self, total: torch.Tensor, factor: float) -> torch.Tensor:
         """factor * exp(logit - total), (n, W) float32, for log-sum-exps (n,) float64.
 
-        May be called once; the logits are not to be used afterwards.
+        May be called once.
         """
         ...
 
 
 Reader = Callable[[torch.Tensor, torch.Tensor], LogitBlock]
-"""Reads logits (n, W) and targets (n,) int64, by their place in the block."""
+"""Reads logits (n, W) and targets (n,) int64, by their place in the block; ends the logits."""
 
 
 class InSteps:
     """A `LogitBlock` by PyTorch's operations."""
 
     def __init__(self, logits: torch.Tensor, index: torch.Tensor) -> None:
-        # One pass gives both; log-sum-exp alone takes three and is slower.
-        self._log_share = torch.log_softmax(logits, -1)
-        self.total = logits[:, 0].double() - self._log_share[:, 0]
         inside = (index >= 0) & (index < logits.shape[1])
         picked = logits.gather(1, index.clamp(0, logits.shape[1] - 1)[:, None])[:, 0]
         self.picked = torch.where(inside, picked, 0.0)
+        first = logits[:, 0].to(torch.float64, copy=True)
+        # One pass gives both; log-sum-exp alone takes three and is slower.
+        in_place = {"out": logits} if logits.device.type == "cpu" else {}
+        self._log_share = torch.log_softmax(logits, -1, **in_place)
+        self.total = first - self._log_share[:, 0]
 
     def shares(self, total: torch.Tensor, factor: float) -> torch.Tensor:
         """See `LogitBlock`."""
