@@ -12,8 +12,8 @@ LOWEST := build/lowest
 export DAGSTER_HOME ?= $(CURDIR)/.tshirt/dagster
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: demo test test-all test-lowest test-machines ui lint typecheck bench bench-host evidence gpu \
-	clean
+.PHONY: demo test test-all lowest test-lowest test-machines ui lint typecheck bench bench-host evidence \
+	gpu clean
 
 # One stamp per set of extras; the first install takes minutes, later ones nothing.
 $(VENV)/demo.stamp: pyproject.toml constraints.txt
@@ -47,15 +47,21 @@ test-machines: $(VENV)/dev.stamp
 # The lowest versions that pyproject.toml allows, in an environment of their own: about 5 minutes.
 # Tests of whole projects, documents and several processes, and long ones of what is computed again,
 # which call nothing new of a library, are left to `make test`.
-OURS_ALONE := commands/test_cli commands/test_last_run incremental/test_catalog \
-	incremental/test_dataset incremental/test_estimators incremental/test_incomplete \
+OURS_ALONE := assets/test_non_finite commands/test_cli commands/test_last_run \
+	incremental/test_catalog incremental/test_dataset incremental/test_demo_shelf \
+	incremental/test_estimators incremental/test_incomplete incremental/test_judgements \
 	incremental/test_reuse incremental/test_template_check incremental/planning/test_make_plan \
-	orchestration/test_freshness orchestration/test_maintenance orchestration/test_upstream \
-	store/test_crash
-test-lowest:
+	orchestration/test_curating orchestration/test_freshness orchestration/test_inputs \
+	orchestration/test_maintenance orchestration/test_upstream store/test_crash
+lowest: $(LOWEST)/test.stamp
+
+$(LOWEST)/test.stamp: pyproject.toml tests/lowest.py
 	$(PYTHON) -m venv --clear $(LOWEST)
 	$(PYTHON) -m tests.lowest > $(LOWEST)/pins.txt
 	$(LOWEST)/bin/pip install --quiet --disable-pip-version-check -c $(LOWEST)/pins.txt -e ".[test]"
+	touch $@
+
+test-lowest: $(LOWEST)/test.stamp
 	env -u DAGSTER_HOME $(LOWEST)/bin/python -m pytest $(PARALLEL) \
 		-m "not slow and not browser and not model" $(addprefix tests/,assets commands config \
 		corpus export incremental models orchestration report scoring selection store \
