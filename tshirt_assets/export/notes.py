@@ -102,7 +102,7 @@ def _shapes(rows: pl.DataFrame) -> Iterator[tuple[Turns, str | None, int]]:
     A row whose turns have nothing beside role and content is like all others with those roles.
     """
     turn = pl.element().struct
-    fields = [field.name for field in rows.schema["messages"].inner.fields]  # type: ignore[union-attr]
+    fields = rows["messages"].clear().explode().struct.fields
     beside = [turn.field(name).is_not_null() for name in fields if name not in ("role", "content")]
     tools = pl.col(TOOLS) if TOOLS in rows.columns else pl.lit(None, pl.String)
     marked = pl.col("messages").list.eval(pl.any_horizontal(pl.lit(False), *beside)).list.any()

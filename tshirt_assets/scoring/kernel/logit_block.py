@@ -47,8 +47,8 @@ class InSteps:
         self.picked = torch.where(inside, picked, 0.0)
         first = logits[:, 0].to(torch.float64, copy=True)
         # One pass gives both; log-sum-exp alone takes three and is slower.
-        in_place = {"out": logits} if logits.device.type == "cpu" else {}
-        self._log_share = torch.log_softmax(logits, -1, **in_place)
+        space = logits if logits.device.type == "cpu" else None
+        self._log_share = torch.log_softmax(logits, -1, out=space)
         self.total = first - self._log_share[:, 0]
 
     def shares(self, total: torch.Tensor, factor: float) -> torch.Tensor:
