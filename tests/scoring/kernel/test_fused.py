@@ -171,3 +171,15 @@ def test_the_gradient_of_a_rotation_is_its_transpose():
     key = torch.randn(1, 1, 5, 8, generator=draw, dtype=torch.float64).requires_grad_()
     angle = torch.randn(1, 5, 8, generator=draw, dtype=torch.float64)
     assert torch.autograd.gradcheck(rotate, (query, key, angle.cos(), angle.sin()))
+
+
+def test_on_cpu_a_rotation_is_to_the_last_bit_that_of_the_model():
+    """A product that is added unrounded moves the losses of a real row of SmolLM2 by 1e-4."""
+    from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
+
+    draw = torch.Generator().manual_seed(0)
+    query, key = (torch.randn(1, heads, 40, 64, generator=draw) for heads in (9, 3))
+    angle = torch.randn(1, 40, 32, generator=draw).repeat(1, 1, 2)
+    arguments = query, key, angle.cos(), angle.sin()
+    pairs = zip(rotate(*arguments), apply_rotary_pos_emb(*arguments), strict=True)
+    assert all(torch.equal(own, theirs) for own, theirs in pairs)
