@@ -53,8 +53,8 @@ OURS_ALONE := assets/test_non_finite commands/test_cli commands/test_last_run \
 	incremental/test_reuse incremental/test_template_check incremental/planning/test_make_plan \
 	orchestration/test_curating orchestration/test_freshness orchestration/test_inputs \
 	orchestration/test_maintenance orchestration/test_upstream store/test_crash
-lowest: $(LOWEST)/test.stamp
 
+lowest: $(LOWEST)/test.stamp
 $(LOWEST)/test.stamp: pyproject.toml tests/lowest.py
 	$(PYTHON) -m venv --clear $(LOWEST)
 	$(PYTHON) -m tests.lowest > $(LOWEST)/pins.txt

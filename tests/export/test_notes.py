@@ -1,16 +1,13 @@
 """Which rows a note counts; `test_tool_calls` has what the notes say of calls."""
 
+from pathlib import Path
+
 import polars as pl
 
-from tshirt_assets.export import notes
-from tshirt_assets.export.notes import export_notes
+from tshirt_assets.export.exported import ExportedFile
+from tshirt_assets.export.notes import EARLIER, MARKED, SHAREGPT_ORDER, export_notes
 
 TURNS = pl.List(pl.Struct({"role": pl.String, "content": pl.String, "weight": pl.Int64}))
-
-
-class File:
-    def __init__(self, name, rows):
-        self.format, self.rows = name, rows
 
 
 def conversation(*roles, **last):
@@ -22,27 +19,22 @@ def conversation(*roles, **last):
 ONE = conversation("user", "assistant")
 TWO = conversation("user", "assistant", "user", "assistant")
 TWICE_ASKED = conversation("user", "user", "assistant")
-MARKED = [*conversation("user", "assistant", weight=0), *ONE]
+LEFT_ALONE = [*conversation("user", "assistant", weight=0), *ONE]
 
 
-def counts(*conversations):
-    """How many rows each note counts that counts any."""
+def noted(*conversations):
     rows = pl.DataFrame({"messages": list(conversations)}, schema={"messages": TURNS})
-    files = [File("prompt_completion", rows.height), File("sharegpt", rows.height)]
-    found = export_notes(rows, files)
-    return {
-        name: number
-        for name in ("MARKED", "EARLIER", "SHAREGPT_ORDER")
-        for number in range(1, rows.height + 1)
-        if getattr(notes, name).format(rows=notes._rows(number)) in found
-    } | ({"more": found} if len(found) > 2 else {})
+    formats = ("prompt_completion", "sharegpt")
+    files = [ExportedFile(Path(name), name, rows.height, 0, "") for name in formats]
+    return export_notes(rows, files)
 
 
-def test_rows_of_one_shape_are_counted_each():
-    assert counts(ONE, TWO, ONE, TWO, TWICE_ASKED) == {"EARLIER": 2, "SHAREGPT_ORDER": 1}
-    assert counts(ONE, ONE) == {}
+def test_every_row_that_a_note_is_about_is_counted():
+    several = noted(ONE, TWO, ONE, TWO, TWICE_ASKED)
+    assert several == [EARLIER.format(rows="2 rows"), SHAREGPT_ORDER.format(rows="1 row")]
+    assert noted(ONE, ONE) == []
 
 
-def test_a_turn_that_has_more_is_no_such_row():
-    """In MARKED the answer in front of the last one is not to be trained on, in TWO it is."""
-    assert counts(ONE, MARKED, TWO) == {"MARKED": 1, "EARLIER": 1}
+def test_an_earlier_answer_counts_as_marked_or_as_one_to_be_trained_on():
+    found = noted(ONE, LEFT_ALONE, TWO)
+    assert found == [MARKED.format(rows="1 row"), EARLIER.format(rows="1 row")]

@@ -107,7 +107,9 @@ def tool_list(tools: str) -> list[Any] | None:
 
 def json_value(text: Any) -> Any:
     """The value of JSON text; None for anything else."""
-    with suppress(ValueError, TypeError, RecursionError):
+    if not isinstance(text, str | bytes | bytearray):  # most turns have none: no exception for each
+        return None
+    with suppress(ValueError, RecursionError):
         return json.loads(text)
     return None
 

@@ -65,60 +65,36 @@ def export_notes(rows: pl.DataFrame, files: Sequence[ExportedFile]) -> list[str]
 
 
 def _counts(rows: pl.DataFrame, written: Mapping[str, int]) -> Iterator[tuple[str, int]]:
-    shapes = list(_shapes(rows))
-
-    def count(test: Callable[[Turns], Any]) -> int:
-        return sum(alike for turns, _, alike in shapes if test(turns))
+    conversations: list[Turns] = rows["messages"].to_list()
+    tools = rows[TOOLS].to_list() if TOOLS in rows.columns else [None] * rows.height
 
     def any_turn(test: Callable[[dict[str, Any]], Any]) -> int:
-        return count(lambda turns: any(map(test, turns)))
+        return sum(any(test(turn) for turn in turns) for turns in conversations)
 
-    with_tools = sum(
-        alike
-        for turns, tools, alike in shapes
-        if tools is not None or any(turn.get(CALLS) for turn in turns)
-    )
-    for name, rows_written in written.items():
+    def has_tools(turns: Turns, described: str | None) -> bool:
+        return described is not None or any(turn.get(CALLS) for turn in turns)
+
+    with_tools = sum(map(has_tools, conversations, tools))
+    for name, count in written.items():
         if FORMATS[name].record is not None:
-            yield LEFT_OUT.replace("{format}", name), rows.height - rows_written
+            yield LEFT_OUT.replace("{format}", name), rows.height - count
     yield MARKED, any_turn(lambda turn: turn.get("weight") == 0)
     yield REASONING, any_turn(lambda turn: turn.get("reasoning_content"))
     yield MALFORMED, any_turn(lambda turn: any(map(is_malformed, _calls(turn))))
     if "messages" in written:
         yield NO_ENTRY, with_tools
     if "prompt_completion" in written:
-        yield EARLIER, count(_has_earlier_answer)
+        yield EARLIER, sum(map(_has_earlier_answer, conversations))
     if "alpaca" in written:
         yield ALPACA_TOOLS, with_tools
     if "sharegpt" in written:
         yield SHAREGPT_CALLS, any_turn(lambda turn: turn.get(CALLS) or turn.get("tool_call_id"))
         yield SHAREGPT_TEXT, any_turn(_is_text_in_sharegpt)
-        yield SHAREGPT_ORDER, count(lambda turns: not _alternates(turns))
-
-
-def _shapes(rows: pl.DataFrame) -> Iterator[tuple[Turns, str | None, int]]:
-    """Turns, their tools as text, and how many rows are like that.
-
-    A row whose turns have nothing beside role and content is like all others with those roles.
-    """
-    turn = pl.element().struct
-    fields = rows["messages"].clear().explode().struct.fields
-    beside = [turn.field(name).is_not_null() for name in fields if name not in ("role", "content")]
-    tools = pl.col(TOOLS) if TOOLS in rows.columns else pl.lit(None, pl.String)
-    marked = pl.col("messages").list.eval(pl.any_horizontal(pl.lit(False), *beside)).list.any()
-    parts = rows.select("messages", tools=tools, marked=marked | tools.is_not_null())
-    for messages, described in parts.filter("marked").select("messages", "tools").iter_rows():
-        yield messages, described, 1
-    roles = pl.col("messages").list.eval(turn.field("role")).list.join(" ")
-    for joined, alike in (
-        parts.filter(~pl.col("marked")).select(roles).group_by("messages").len().iter_rows()
-    ):
-        yield [{"role": role} for role in joined.split(" ")], None, alike
+        yield SHAREGPT_ORDER, sum(not _alternates(turns) for turns in conversations)
 
 
 def _calls(turn: Mapping[str, Any]) -> list[Any]:
-    text = turn.get(CALLS)
-    return json_value(text) or [] if text else []
+    return json_value(turn.get(CALLS)) or []
 
 
 def _is_text_in_sharegpt(turn: Mapping[str, Any]) -> bool:

@@ -30,8 +30,8 @@ class _Rotation(torch.autograd.Function):
         ctx.save_for_backward(cos, sin)
         half = x.shape[-1] // 2
         turned = x * cos
-        _subtract(turned[..., :half], x[..., half:], sin[..., :half])
-        _add(turned[..., half:], x[..., :half], sin[..., half:])
+        _add_product(turned[..., :half], x[..., half:], sin[..., :half], sign=-1)
+        _add_product(turned[..., half:], x[..., :half], sin[..., half:])
         return turned
 
     @staticmethod
@@ -39,20 +39,15 @@ class _Rotation(torch.autograd.Function):
         (gradient,), (cos, sin) = gradients, ctx.saved_tensors
         half = gradient.shape[-1] // 2
         turned = gradient * cos
-        _add(turned[..., :half], gradient[..., half:], sin[..., half:])
-        _subtract(turned[..., half:], gradient[..., :half], sin[..., :half])
+        _add_product(turned[..., :half], gradient[..., half:], sin[..., half:])
+        _add_product(turned[..., half:], gradient[..., :half], sin[..., :half], sign=-1)
         return turned, None, None
 
 
-def _add(to: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> None:
+def _add_product(
+    to: torch.Tensor, left: torch.Tensor, right: torch.Tensor, *, sign: int = 1
+) -> None:
     if to.device.type == "cpu":
-        to.add_(left * right)
+        to.add_(left * right, alpha=sign)
     else:
-        to.addcmul_(left, right)
-
-
-def _subtract(of: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> None:
-    if of.device.type == "cpu":
-        of.sub_(left * right)
-    else:
-        of.addcmul_(left, right, value=-1)
+        to.addcmul_(left, right, value=sign)
