@@ -11,7 +11,7 @@ from transformers.activations import ACT2FN
 
 from tests.scoring.kernel.architectures import tiny
 from tshirt_assets.scoring.kernel import fused
-from tshirt_assets.scoring.kernel.fused import Replacement, in_place, replacements
+from tshirt_assets.scoring.kernel.fused import Replacement, in_place, replacements, tanh_gelu
 from tshirt_assets.scoring.kernel.precision import Precision
 from tshirt_assets.scoring.kernel.rotary import rotate
 from tshirt_assets.scoring.kernel.token_loss import LossRequest, TokenLossEngine
@@ -43,6 +43,22 @@ def with_activation(name):
 def test_modules_are_known_by_what_they_compute(kind, expected):
     assert kinds(tiny(kind)) == expected
     assert kinds(tiny(kind), precision=Precision("bf16", "cpu")) == expected
+
+
+@pytest.mark.parametrize("scale", [1e-6, 0.1, 1.0, 30.0, 1e30])
+def test_gelu_is_that_of_pytorch_within_its_rounding(scale):
+    x = scale * torch.randn(3, 50, 40, generator=torch.Generator().manual_seed(1))
+    exact = F.gelu(x.double(), approximate="tanh")
+    assert (tanh_gelu(x) - exact).abs().max() <= 3e-7 * exact.abs().max()
+    for kind in (torch.bfloat16, torch.float64):  # left to PyTorch
+        expected = F.gelu(x.to(kind), approximate="tanh")
+        assert torch.equal(tanh_gelu(x.to(kind)), expected)
+
+
+def test_gelu_has_the_gradient_of_pytorch():
+    x = torch.randn(20, 8, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    ours = torch.autograd.grad(tanh_gelu(x).sum(), x)[0]
+    assert torch.equal(ours, torch.autograd.grad(F.gelu(x, approximate="tanh").sum(), x)[0])
 
 
 def test_a_model_without_such_parts_runs_as_it_is_and_this_is_said_once(caplog):

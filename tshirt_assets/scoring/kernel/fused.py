@@ -9,6 +9,7 @@ One kernel does what the model does in several, and rounds a little differently.
 
 import functools
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -112,7 +113,7 @@ def _of_leaf(module: torch.nn.Module, setting: _Setting) -> list[Replacement]:
         forms["RMSNorm"] = functools.partial(_rms_norm, module, 0.0, eps)
         forms["RMSNorm of 1 + weight"] = functools.partial(_rms_norm, module, 1.0, eps)
     elif not weights and next(module.buffers(), None) is None:
-        forms["GELU"] = functools.partial(F.gelu, approximate="tanh")
+        forms["GELU"] = tanh_gelu
     for kind, form in forms.items():
         if _alike(module, form, width, setting):
             return [Replacement(vars(module), "forward", form, kind)]
@@ -143,6 +144,19 @@ def _of_gated(module: torch.nn.Module, setting: _Setting) -> list[Replacement]:
             if _alike(module, form, down.out_features, setting):
                 return [Replacement(vars(module), "forward", form, "SwiGLU")]
     return []
+
+
+def tanh_gelu(x: torch.Tensor) -> torch.Tensor:
+    """x/2 (1 + tanh u) for u = sqrt(2/pi) (x + 0.044715 x^3), in one kernel; on CPU without tanh.
+
+    The same is x times the sigmoid of 2u: PyTorch's sigmoid takes a third of the time of its tanh.
+    """
+    wants_gradient = torch.is_grad_enabled() and x.requires_grad
+    if wants_gradient or x.device.type != "cpu" or x.dtype != torch.float32:
+        return F.gelu(x, approximate="tanh")
+    slope = 2.0 * math.sqrt(2.0 / math.pi)
+    twice = torch.addcmul(x.new_tensor(slope), x, x, value=slope * 0.044715)  # 2u / x
+    return twice.mul_(x).sigmoid_().mul_(x)
 
 
 def _rms_norm(

@@ -16,6 +16,7 @@ import torch
 from transformers import PreTrainedModel
 
 from .devices import release, to_device
+from .heap import keep_freed_memory
 from .memory import Limits, choose_limits
 from .noise import CounterNoise, Noise, add_counter_noise, filler
 from .packing import Pack, n_fitting
@@ -94,6 +95,8 @@ class TokenLossEngine:
         self._forward = choose_forward(model, resolved, self.device, slack=self._slack)
         self.takes_noise = not self._forward.by_ids
         self._limits, self._gradient_limits = choose_limits(model, self.device, token_budget)
+        if self.device.type == "cpu":
+            keep_freed_memory()
         filler(self.device)  # chosen at load, not in the middle of a run
 
     def losses(self, requests: Sequence[LossRequest]) -> list[np.ndarray]:
