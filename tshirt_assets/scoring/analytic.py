@@ -16,6 +16,7 @@ The noise is that of T-SHIRT section 3.3: independent U(-eps, eps), variance eps
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 import numpy as np
 import torch
@@ -62,10 +63,10 @@ def smooth_s_ifds(
     if not deltas:
         return []
     lengths = [len(row) for row in deltas]
-    ends = np.cumsum(lengths)[:-1]
+    extents = [slice(*ends) for ends in pairwise([0, *accumulate(lengths)])]
 
     def sums(values: np.ndarray) -> np.ndarray:  # by row
-        return np.array([np.add.reduce(row) for row in np.split(values, ends)])
+        return np.array([np.add.reduce(values[row]) for row in extents])
 
     def spread(values: np.ndarray) -> np.ndarray:  # to the tokens of the row
         return np.repeat(values, lengths)
@@ -86,9 +87,10 @@ def smooth_s_ifds(
         value = np.exp(-mean)
     residual = sums(np.maximum(ff - f * f - fz * fz, 0.0))  # neither mean nor linear in z
     jump_std = value * np.sqrt(residual) / count
-    slopes = np.split(-spread(value) * fz / s / spread(count), ends)
+    slopes = -spread(value) * fz / s / spread(count)
+    by_row = (slopes[row] for row in extents)
     return [
-        SmoothScore(*row) for row in zip(value.tolist(), slopes, jump_std.tolist(), strict=True)
+        SmoothScore(*row) for row in zip(value.tolist(), by_row, jump_std.tolist(), strict=True)
     ]
 
 

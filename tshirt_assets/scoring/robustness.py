@@ -146,7 +146,9 @@ def _groups(samples: Sequence[TokenizedSample], neighbours: int) -> Iterator[lis
 def _deltas(
     sample: TokenizedSample, passes: Sequence[tuple[np.ndarray, np.ndarray]]
 ) -> NeighbourDeltas:
-    cond, uncond = (np.stack(losses) for losses in zip(*passes, strict=True))  # (M, T), (M, T')
+    cond, uncond = (  # (M, T), (M, T')
+        np.concatenate(losses).reshape(len(losses), -1) for losses in zip(*passes, strict=True)
+    )
     means, ratios = mean_losses_of_copies(cond, uncond)  # (M, 2), (M,)
     bad = int((~np.isfinite(means)).sum())
     if bad or not np.isfinite(ratios).all():

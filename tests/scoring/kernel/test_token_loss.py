@@ -1,6 +1,5 @@
 import copy
 import logging
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -77,7 +76,7 @@ def beginning_alike(draw):
         request = draw(requests())
         common = draw(st.integers(0, len(request.ids)))
         ids = np.concatenate([lead[:common], request.ids[common:]])
-        batch.append(replace(request, ids=ids))
+        batch.append(request._replace(ids=ids))
     return batch
 
 
@@ -93,7 +92,7 @@ def test_requests_that_begin_alike_get_their_own_losses(kind, batch, budget):
 def test_a_common_beginning_runs_once_unless_noise_is_in_it():
     engine, lead = engine_of("llama"), np.arange(40)
     batch = [LossRequest(np.append(lead, [n, n]), 2) for n in range(5)]
-    noisy = [replace(batch[0], noise=CounterNoise(7, 0.1, np.arange(42)))] * 2
+    noisy = [batch[0]._replace(noise=CounterNoise(7, 0.1, np.arange(42)))] * 2
     assert n_run(engine, lambda: engine.losses(batch)) == 40 + 5 * 2
     assert n_run(engine, lambda: engine.losses([batch[0]] * 5)) == 42
     assert n_run(engine, lambda: engine.losses(noisy)) == 2 * 42

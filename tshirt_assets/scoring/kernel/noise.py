@@ -11,10 +11,9 @@ taken where a few values of it are equal to the CPU's.
 import logging
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -38,8 +37,7 @@ class Noise(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class CounterNoise:
+class CounterNoise(NamedTuple):
     """I.i.d. noise U(-eps, eps) on the token embeddings of one request (METHODS.md section 1).
 
     The noise of a sample is a field with one row per token of prompt and response. A request

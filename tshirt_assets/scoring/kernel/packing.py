@@ -5,9 +5,8 @@ only attention has to know where a sequence ends, or which tokens it shares with
 tables of a pack are made by a few operations over all its tokens and copied to the device at once.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, takewhile
 
 import numpy as np
 import torch
@@ -200,6 +199,6 @@ def _together(tables: Sequence[np.ndarray], device: torch.device) -> tuple[torch
     return to_device(joined, device).split([len(table) for table in tables])
 
 
-def n_fitting(sizes: Iterable[int], token_budget: int) -> int:
+def n_fitting(sizes: np.ndarray, token_budget: int) -> int:
     """How many leading sequences (there is one at least) fit into the budget; at least one."""
-    return max(1, sum(1 for _ in takewhile(lambda n: n <= token_budget, accumulate(sizes))))
+    return max(1, int(np.searchsorted(np.cumsum(sizes), token_budget, side="right")))

@@ -14,14 +14,14 @@ import numpy as np
 _LEAST_SHARED = 16  # tokens; attention to shared tokens costs a copy of its inputs
 
 
-class Scheduled(NamedTuple):
-    """A sequence in the schedule, by its place among those given."""
+class Schedule(NamedTuple):
+    """Sequences in the order in which they are packed, by their places among those given."""
 
-    sequence: int
-    shared: int  # leading tokens that it has in common with the sequence scheduled before it
+    sequences: np.ndarray  # (R,) int64
+    shared: np.ndarray  # (R,) int64, leading tokens in common with the sequence scheduled before
 
 
-def schedule(ids: Sequence[np.ndarray], may_share: Sequence[bool]) -> list[Scheduled]:
+def schedule(ids: Sequence[np.ndarray], may_share: Sequence[bool]) -> Schedule:
     """Every sequence once: those with a common beginning in lexicographic order, then the others.
 
     In lexicographic order no earlier sequence has more in common with one than the one before
@@ -36,15 +36,14 @@ def schedule(ids: Sequence[np.ndarray], may_share: Sequence[bool]) -> list[Sched
         # Most have less in common, which is seen at a glance.
         if len(head) == 4 * _LEAST_SHARED and keys[own].startswith(head):
             common[place] = n_common(ids[before], ids[own])
-    sharing = [
-        Scheduled(index, common[place])
-        for place, index in enumerate(candidates)
-        if common[place] or common[place + 1]
-    ]
+    places = [place for place in range(len(candidates)) if common[place] or common[place + 1]]
+    sharing = np.array([candidates[place] for place in places], dtype=np.int64)
+    shared = np.zeros(len(ids), dtype=np.int64)
+    shared[: len(places)] = [common[place] for place in places]
     lengths = np.fromiter(map(len, ids), np.int64, len(ids))
-    lengths[[index for index, _ in sharing]] = 0
+    lengths[sharing] = 0
     alone = np.argsort(-lengths, kind="stable")[: len(ids) - len(sharing)]
-    return sharing + [Scheduled(index, 0) for index in alone.tolist()]
+    return Schedule(np.concatenate([sharing, alone]), shared)
 
 
 def n_common(one: np.ndarray, other: np.ndarray) -> int:

@@ -7,8 +7,6 @@ engine decides how many of them share a forward pass.
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain, islice
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -33,8 +31,7 @@ T = TypeVar("T")
 _NO_NOISE = "the model takes no perturbed embeddings: it gives clean losses only"
 
 
-@dataclass(frozen=True, slots=True)
-class LossRequest:
+class LossRequest(NamedTuple):
     """Token ids to feed to the model, of which the last `n_scored` are scored."""
 
     ids: np.ndarray  # (L,) int64
@@ -172,26 +169,28 @@ class TokenLossEngine:
 
         With `share`, requests without noise may run a common beginning once.
         """
-        known = self._known(requests)
+        known, lengths, scored = self._known(requests)
         # In one call attention sees whole sequences only: a beginning is run for each of them.
         share = share and self._forward.name == "packed"
-        order = schedule(
+        order, shared = schedule(
             [requests[index].ids for index in known],
             [share and requests[index].noise is None for index in known],
         )
-        sizes = _n_computed([(requests[known[i]], shared) for i, shared in order])
+        lengths, scored = lengths[order], scored[order]
+        # Tokens that each adds to a pass, be it to the layers or to the LM head.
+        sizes = np.maximum(lengths - shared, scored)
         at = 0
         while at < len(order):
             # The first of a pack has nothing before it to share.
-            first = order[at]._replace(shared=0)
-            [whole] = _n_computed([(requests[known[first.sequence]], 0)])
-            count = n_fitting(chain([whole], islice(sizes, at + 1, None)), limits.tokens)
-            entries = [first, *order[at + 1 : at + count]]
-            indices = [known[entry.sequence] for entry in entries]
+            first = slice(at, at + 1)
+            own = np.concatenate([lengths[first], sizes[at + 1 : at + limits.tokens]])
+            part = slice(at, at + n_fitting(own, limits.tokens))
+            borrowed = [0, *shared[part].tolist()[1:]]
+            indices = known[order[part]].tolist()
             chosen = [requests[index] for index in indices]
             try:
                 with torch.no_grad():
-                    pack = self._pack(chosen, [entry.shared for entry in entries])
+                    pack = self._pack(chosen, borrowed)
                     result = run(pack, self._embeds(pack, chosen), indices)
             except torch.OutOfMemoryError:
                 if not limits.halve():
@@ -204,21 +203,25 @@ class TokenLossEngine:
             release(self.device)
             logger.warning("out of memory: going on with %d tokens per pass", limits.tokens)
 
-    def _known(self, requests: Sequence[LossRequest]) -> list[int]:
-        """The requests all of whose ids the model knows; checks what callers must see to."""
+    def _known(self, requests: Sequence[LossRequest]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The requests (K,) all of whose ids the model knows, their lengths and scored tokens.
+
+        Checks what callers must see to.
+        """
+        lengths = np.array([len(request.ids) for request in requests], dtype=np.int64)
+        scored = np.array([request.n_scored for request in requests], dtype=np.int64)
+        known = np.arange(len(requests))
         if not requests:
-            return []
-        lengths = np.fromiter((len(request.ids) for request in requests), np.int64, len(requests))
-        scored = np.fromiter((request.n_scored for request in requests), np.int64, len(requests))
+            return known, lengths, scored
         self._check(lengths, scored)
         if not self.takes_noise and any(request.noise is not None for request in requests):
             raise ValueError(_NO_NOISE)
         ids = np.concatenate([request.ids for request in requests])
         bad = np.flatnonzero((ids < 0) | (ids >= self.vocabulary))
-        if not len(bad):
-            return list(range(len(requests)))
-        unknown = set(np.searchsorted(np.cumsum(lengths), bad, side="right").tolist())
-        return [index for index in range(len(requests)) if index not in unknown]
+        if len(bad):
+            unknown = np.searchsorted(np.cumsum(lengths), bad, side="right")
+            known = np.setdiff1d(known, unknown)
+        return known, lengths[known], scored[known]
 
     def _check(self, lengths: np.ndarray, scored: np.ndarray) -> None:
         """Raises ValueError for requests that score no or all tokens, or that are too long."""
@@ -258,13 +261,3 @@ class TokenLossEngine:
                 values = noise.values(self.width, self.device)
                 embeds[start : start + len(values)] += values
         return embeds
-
-
-def _n_computed(entries: Sequence[tuple[LossRequest, int]]) -> list[int]:
-    """Tokens that each request adds to a pass, be it to the layers or to the LM head.
-
-    A request comes with the number of tokens that it shares.
-    """
-    table = [(len(request.ids) - shared, request.n_scored) for request, shared in entries]
-    found: list[int] = np.array(table, dtype=np.int64).reshape(-1, 2).max(axis=1).tolist()
-    return found
