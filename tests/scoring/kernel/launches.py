@@ -7,6 +7,7 @@ Every operation of PyTorch's that is neither a view nor an allocation counts as 
 what most are. Bytes are those of the operands and results; what a kernel reads twice counts once.
 """
 
+import functools
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -148,6 +149,7 @@ def counted(
     """One pack of requests whose lengths lie in the range, in TF32 or with float16 weights."""
     model, counting = _model(kind), _Counting()
     patch.setattr(fused, "_kernels", lambda device: _Kernels)
+    patch.setattr(fused, "tanh_gelu", functools.partial(F.gelu, approximate="tanh"))
     patch.setattr(lm_head, "reader", lambda device: _Reading)
     with patch.context() as choosing:  # weights without values cannot tell what computes the same
         alike = fused._alike
