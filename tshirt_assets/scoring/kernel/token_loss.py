@@ -172,9 +172,10 @@ class TokenLossEngine:
         known, lengths, scored = self._known(requests)
         # In one call attention sees whole sequences only: a beginning is run for each of them.
         share = share and self._forward.name == "packed"
+        asked = [requests[index] for index in known.tolist()]
         order, shared = schedule(
-            [requests[index].ids for index in known],
-            [share and requests[index].noise is None for index in known],
+            [request.ids for request in asked],
+            [share and request.noise is None for request in asked],
         )
         lengths, scored = lengths[order], scored[order]
         # Tokens that each adds to a pass, be it to the layers or to the LM head.
