@@ -171,6 +171,54 @@ def test_the_plot_and_the_table_go_together(open_page: Any) -> None:
     counted(page, "46 rows")
 
 
+REDRAWN = """() => new Promise((done) => {
+  const line = document.querySelector("#rows tbody tr[data-id]");
+  document.querySelector("#words").dispatchEvent(new Event("input"));
+  const look = () => line.isConnected ? setTimeout(look, 20) : done();
+  look();
+})"""
+
+
+def test_a_row_opens_that_is_drawn_anew_while_it_is_clicked(open_page: Any) -> None:
+    page = open_page()
+    panel, rows = page.locator("#panel"), page.locator("#rows tbody tr")
+    rows.filter(has_text=ARABIC).hover()
+    page.mouse.down()
+    page.evaluate(REDRAWN)
+    rows.filter(has_text=ARABIC).wait_for()
+    page.mouse.up()
+    panel.locator("h2", has_text=ARABIC).wait_for()
+    page.keyboard.press("Escape")
+    panel.wait_for(state="hidden")
+    rows.filter(has_text=ARABIC).hover()
+    page.mouse.down()
+    page.evaluate(REDRAWN)
+    rows.filter(has_text="a long one").hover()
+    page.mouse.up()  # not on the row that it was pressed on
+    assert page.evaluate("location.hash") == ""
+
+
+def test_what_changes_while_a_row_is_on_its_way_is_shown(open_page: Any) -> None:
+    one, other = open_page(), open_page()
+    held: list[Any] = []
+    one.route("**/api/row/**", lambda route: route.continue_() if held else held.append(route))
+    one.locator("#rows tbody tr", has_text=ARABIC).click()
+    one.locator("#panel .waiting").wait_for()
+    old = held[0].fetch()
+    other.locator("#rows tbody tr", has_text=ARABIC).click()
+    other.locator("#panel button.keep").click()
+    other.locator("#panel button.keep[aria-pressed=true]").wait_for()
+    with one.expect_request("**/api/row/**"):
+        one.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    kept = one.locator("#panel button.keep[aria-pressed=true]")
+    kept.wait_for()
+    held[0].fulfill(response=old)
+    one.locator("#panel h2", has_text=ARABIC).wait_for()
+    assert kept.count() == 1
+    other.locator("#panel button.keep").click()  # takes it back, for the tests that follow
+    other.locator("#panel button.keep[aria-pressed=false]").wait_for()
+
+
 def test_a_column_sorts_and_a_row_has_an_address(open_page: Any) -> None:
     page = open_page()
     page.locator(".dt-scroll-head th", has_text="IFD").first.click()

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.corpora import Corpus
-from tests.explore.views import served
+from tests.corpora import RECIPES, Corpus
+from tests.explore.views import CHOSEN, served
 
 pytestmark = pytest.mark.browser
 
@@ -39,7 +39,8 @@ def opened(browser: Any, pages: dict[str, str], name: str, scheme: str) -> Itera
     page.set_default_timeout(120_000)
     page.goto(pages[name])
     if name == "the row browser":
-        page.locator("#rows tbody tr").first.wait_for()
+        page.wait_for_function(CHOSEN, arg=len(RECIPES))
+        page.locator("#rows tbody tr[data-id]").first.wait_for()
         page.locator("#working").wait_for(state="hidden")
         page.locator("#rows tbody tr:not(:has(.status))").first.click()
         page.locator("#panel .decisions li").first.wait_for()

@@ -101,7 +101,7 @@ async function refresh() {
     rows.show(corpus);
     if (built === rows.shape) rows.reload({ anew: false });
     await plot.show(corpus, filters.query());
-    if (panel.row && before !== corpus.version) panel.open(panel.row.sample_id, panel.row.at);
+    if (before !== corpus.version) panel.again();
   } catch (error) {
     if (!corpus) $("#nothing").textContent = error.message;
     else toast(error.message);

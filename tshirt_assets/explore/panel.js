@@ -23,19 +23,21 @@ export class Panel {
   }
 
   async open(id, at, whole = this.row?.sample_id === id && this.whole) {
-    this.asked = id;
-    const waiting = setTimeout(() => this.asked === id && this.#wait(), 150);
+    const asked = (this.asked = { id, at });
+    const waiting = setTimeout(() => this.asked === asked && this.#wait(), 150);
     let row;
     try {
       row = await ask.row(id, at, whole);
     } catch (error) {
+      if (this.asked !== asked) return null;
       toast(error.message);
-      if (!this.row && this.isOpen) this.close();
+      if (this.row) this.asked = { id: this.row.sample_id, at: this.row.at };
+      else if (this.isOpen) this.close();
       return null;
     } finally {
       clearTimeout(waiting);
     }
-    if (this.asked !== id) return null; // another one was opened meanwhile
+    if (this.asked !== asked) return null; // another one was opened meanwhile, or this one again
     const same = this.row?.sample_id === id;
     Object.assign(this, { row, whole });
     this.#draw(same);
@@ -43,6 +45,11 @@ export class Panel {
     document.body.classList.add("opened");
     if (!same) this.panel.scrollTop = 0;
     return row;
+  }
+
+  // Ask again for the row that is open or about to be: what is known of it has changed.
+  again() {
+    if (this.asked) this.open(this.asked.id, this.asked.at);
   }
 
   // Where a row takes long, the panel opens without it: the first one waits for a tokenizer.

@@ -95,9 +95,17 @@ export class Rows {
 
   #wire(line, row) {
     line.dataset.id = row.sample_id;
-    line.addEventListener("click", () => {
+    const opened = () => {
       this.#at(this.#place(line));
       this.opened(row);
+    };
+    line.addEventListener("click", opened);
+    line.addEventListener("pointerdown", ({ button }) => { this.pressed = button === 0 ? line : null; });
+    line.addEventListener("pointerup", () => {
+      const { pressed } = this;
+      this.pressed = null;
+      // The line was drawn anew under the pointer: the browser makes no click of that.
+      if (pressed && !pressed.isConnected && pressed.dataset.id === row.sample_id) opened();
     });
     line.addEventListener("pointerenter", () => this.moved(row));
   }
