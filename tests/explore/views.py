@@ -37,6 +37,13 @@ def served(corpora: Sequence[CorpusConfig]) -> Iterator[str]:
         thread.join()
 
 
+def complete(page: Any, recipes: int) -> None:
+    """Wait until the page has its rows, and columns of so many recipes."""
+    page.wait_for_function(CHOSEN, arg=recipes)  # the table is built anew until then
+    page.locator("#rows tbody tr[data-id]").first.wait_for()  # or keys would do nothing
+    page.locator("#working").wait_for(state="hidden")
+
+
 @contextmanager
 def opening(browser: Any, address: str, recipes: int) -> Iterator[Callable[..., Any]]:
     """Opens the page at an address; at the end nothing was logged and no other host was asked.
@@ -62,9 +69,7 @@ def opening(browser: Any, address: str, recipes: int) -> Iterator[Callable[..., 
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", asked)
         page.goto(address + hash_)
-        page.wait_for_function(CHOSEN, arg=recipes)  # the table is built anew until then
-        page.locator("#rows tbody tr[data-id]").first.wait_for()  # or keys would do nothing
-        page.locator("#working").wait_for(state="hidden")
+        complete(page, recipes)
         return page
 
     yield opened

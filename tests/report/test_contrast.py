@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.corpora import RECIPES, Corpus
-from tests.explore.views import CHOSEN, served
+from tests.explore.views import complete, served
 
 pytestmark = pytest.mark.browser
 
@@ -39,9 +39,7 @@ def opened(browser: Any, pages: dict[str, str], name: str, scheme: str) -> Itera
     page.set_default_timeout(120_000)
     page.goto(pages[name])
     if name == "the row browser":
-        page.wait_for_function(CHOSEN, arg=len(RECIPES))
-        page.locator("#rows tbody tr[data-id]").first.wait_for()
-        page.locator("#working").wait_for(state="hidden")
+        complete(page, len(RECIPES))
         page.locator("#rows tbody tr:not(:has(.status))").first.click()
         page.locator("#panel .decisions li").first.wait_for()
     else:

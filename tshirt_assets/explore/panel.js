@@ -23,7 +23,7 @@ export class Panel {
   }
 
   async open(id, at, whole = this.row?.sample_id === id && this.whole) {
-    const asked = (this.asked = { id, at });
+    const asked = (this.asked = { id, at, whole });
     const waiting = setTimeout(() => this.asked === asked && this.#wait(), 150);
     let row;
     try {
@@ -31,8 +31,8 @@ export class Panel {
     } catch (error) {
       if (this.asked !== asked) return null;
       toast(error.message);
-      if (this.row) this.asked = { id: this.row.sample_id, at: this.row.at };
-      else if (this.isOpen) this.close();
+      if (!this.row && this.isOpen) this.close();
+      this.asked = this.row && { id: this.row.sample_id, at: this.row.at, whole: this.whole };
       return null;
     } finally {
       clearTimeout(waiting);
@@ -49,7 +49,7 @@ export class Panel {
 
   // Ask again for the row that is open or about to be: what is known of it has changed.
   again() {
-    if (this.asked) this.open(this.asked.id, this.asked.at);
+    if (this.asked) this.open(this.asked.id, this.asked.at, this.asked.whole);
   }
 
   // Where a row takes long, the panel opens without it: the first one waits for a tokenizer.
