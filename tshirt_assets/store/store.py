@@ -134,7 +134,7 @@ class Store:
 
         def unless_damaged(name: str) -> TableInfo | None:
             with suppress(DamagedTableError):
-                return self.inspect(name)
+                return self._mended(name)
             return None
 
         return [info for info in self._inspected(names, unless_damaged) if info is not None]
@@ -142,7 +142,7 @@ class Store:
     def infos(self, corpus: str, asset: str, shards: Sequence[str]) -> list[TableInfo | None]:
         """`info` of many shards, in their order."""
         names = [table_name(corpus, asset, shard) for shard in shards]
-        return [_in_place(info) for info in self._inspected(names, self.inspect)]
+        return [_in_place(info) for info in self._inspected(names, self._mended)]
 
     def read_many(
         self,
@@ -159,36 +159,22 @@ class Store:
         conditions = where if isinstance(where, Mapping) else dict.fromkeys(versions, where)
 
         async def read(name: str, table: "AsyncTable") -> pa.Table:
-            await table.checkout(versions[name])
-            query = table.query().select(list(columns))
-            only = conditions[name]
-            found = await (query if only is None else query.where(only)).to_arrow()
-            return found.replace_schema_metadata(None)
+            return await _rows(name, table, columns, conditions[name], versions[name])
 
         found = self.database.each([*versions], read)
         return [
-            self._read(info.name, columns, conditions[info.name], info.version)
-            if isinstance(rows, Exception)
-            else rows
+            rows
+            if isinstance(rows, pa.Table)
+            else self._read(info.name, columns, conditions[info.name], info.version)
             for info, rows in zip(tables, found, strict=True)
         ]
 
     def _inspected(
         self, names: Sequence[str], singly: Callable[[str], TableInfo | None]
     ) -> list[TableInfo | None]:
-        """Infos of many tables; `singly` where there is none, or it has to be repaired first."""
+        """Infos of many tables, None where there is none; `singly` where that fails."""
 
-        async def inspect(name: str, table: "AsyncTable") -> TableInfo:
-            version, rows, schema = (
-                await table.version(),
-                await table.count_rows(),
-                await table.schema(),
-            )
-            if version == 0:
-                raise DamagedTableError(name)
-            return table_at(name, version, rows, schema)
-
-        found = self.database.each(names, inspect)
+        found = self.database.each(names, _info)
         return [
             singly(name) if isinstance(info, Exception) else info
             for name, info in zip(names, found, strict=True)
@@ -196,6 +182,10 @@ class Store:
 
     def inspect(self, name: str) -> TableInfo | None:
         """`info` of a table by its stored name."""
+        return self._inspected([name], self._mended)[0]
+
+    def _mended(self, name: str) -> TableInfo | None:
+        """`inspect` where that has failed: what can be repaired is, all else is explained."""
         table = self.database.open(name)
         if table is None:
             return None
@@ -224,7 +214,13 @@ class Store:
     def _read(
         self, name: str, columns: Sequence[str] | None, where: str | None, version: int | None
     ) -> pa.Table:
-        with self.database.reading(name):
+        async def read(name: str, table: "AsyncTable") -> pa.Table:
+            return await _rows(name, table, columns, where, version)
+
+        [rows] = self.database.each([name], read)
+        if isinstance(rows, pa.Table):
+            return rows
+        with self.database.reading(name):  # it is repaired, or explained what is wrong
             rows = self._scan(name, columns, where, version).read_all()
         return rows.replace_schema_metadata(None)
 
@@ -256,6 +252,33 @@ class Store:
                 except StopIteration:
                     return
             yield batch
+
+
+async def _info(name: str, table: "AsyncTable") -> TableInfo:
+    version = await table.version()
+    if version == 0:  # what Lance takes a manifest of zeros for
+        raise DamagedTableError(name)
+    return table_at(name, version, await table.count_rows(), await table.schema())
+
+
+async def _rows(
+    name: str,
+    table: "AsyncTable",
+    columns: Sequence[str] | None,
+    where: str | None,
+    version: int | None,
+) -> pa.Table:
+    if version is not None:
+        await table.checkout(version)
+    if await table.version() == 0:
+        raise DamagedTableError(name)
+    read_meta(name, await table.schema())
+    query = table.query()
+    if columns is not None:
+        query = query.select(list(columns))
+    if where is not None:
+        query = query.where(where)
+    return (await query.to_arrow()).replace_schema_metadata(None)
 
 
 def _in_place(info: TableInfo | None) -> TableInfo | None:
