@@ -73,7 +73,9 @@ class Graph:
     def contenders(self) -> float:
         scored = self.dataset("token_scores")
         tau = contenders.find_tau(scored, self.config.keep_fraction)
-        table = contenders.contender_table(scored, None, self.config, tau)
+        table = contenders.contender_table(
+            contenders.clean_s_ifd(scored, tau), None, self.config, tau
+        )
         facts = TableFacts(tau=tau, keep_fraction=self.config.keep_fraction)
         write_table(self.store, NAME, "contenders", None, table, facts=facts)
         return tau

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.corpora import Corpus
+from tests.corpora import Corpus, make_rows
 from tests.tiny import causal_lm
 from tshirt_assets.cli import main
 from tshirt_assets.commands.run import run_corpus
@@ -148,3 +148,25 @@ def test_a_short_context_is_told(corpus: Corpus, tmp_path: Path) -> None:
     corpus.configure(scorer={"path": str(folder), "max_length": 400})
     result = call("validate", str(corpus.file))
     assert "it takes 64 tokens, fewer than max_length 400" in result.stdout
+
+
+def test_files_that_are_stored_as_they_are_are_not_looked_into_again(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tshirt_assets.preflight import inspection
+
+    corpus.configure(
+        paths=["rows/[ad].jsonl"], recipes={"drawn": {"method": "random", "budget": 2}}
+    )
+    assert run_corpus(corpus.instance, corpus.config)
+    looked: list[str] = []
+    sample_file = inspection.sample_file
+    monkeypatch.setattr(
+        inspection, "sample_file", lambda path, c: (looked.append(path), sample_file(path, c))[1]
+    )
+    corpus.configure(recipes={"drawn": {"method": "random", "budget": 3}})
+    assert run_corpus(corpus.instance, corpus.config)
+    assert looked == []
+    corpus.write("d.jsonl", make_rows(7, 3))
+    assert run_corpus(corpus.instance, corpus.config)
+    assert len(looked) == 2

@@ -14,7 +14,10 @@ from tshirt_assets.incremental.columns import CONTENDERS as COLUMNS
 from tshirt_assets.incremental.dataset import Dataset
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.facts import TableFacts
+from tshirt_assets.incremental.identity import identity_hash
 from tshirt_assets.incremental.shuffled_pairs import Guard, open_guard
+from tshirt_assets.incremental.soundness import kept_table
+from tshirt_assets.incremental.stored_rows import ROW_COLUMNS
 from tshirt_assets.incremental.tolerance import kept_tau
 from tshirt_assets.incremental.unusable import why_unusable
 from tshirt_assets.incremental.writing import write_table
@@ -31,6 +34,8 @@ from tshirt_assets.orchestration.shard_loop import Report
 from tshirt_assets.store.frames import to_frame, to_schema
 
 PREVIEW = ("rank", "contender", "s_ifd", "ifd", "status")
+CLEAN = (*ROW_COLUMNS, "ifd", "s_ifd")
+"""What tells who can still win: IFD and clean S-IFD of every row, for one tau."""
 
 
 def build(binding: Binding) -> dg.AssetsDefinition:
@@ -43,18 +48,19 @@ def make(run: Run) -> Report:
     config = run.config
     dataset = run.dataset("token_scores")
     samples = run.dataset("samples") if any(r.quotas for r in config.recipes.values()) else None
-    quantile = find_tau(dataset, config.keep_fraction)
+    source = made_from(dataset, config.keep_fraction)
+    known, ranked = ranked_before(run, source)
+    quantile = known.quantile
+    if quantile is None:
+        quantile = find_tau(dataset, config.keep_fraction)
     tau = kept_tau(run.store, config, quantile)
+    clean = ranked if ranked is not None and known.tau == tau else clean_s_ifd(dataset, tau)
     guard = open_guard(run.dataset, config.recipes.values())
-    table = contender_table(dataset, samples, config, tau, guard)
-    info = write_table(
-        run.store,
-        config.name,
-        CONTENDERS.name,
-        None,
-        table,
-        facts=TableFacts(tau=tau, quantile=quantile, keep_fraction=config.keep_fraction),
+    table = contender_table(clean, samples, config, tau, guard)
+    facts = TableFacts(
+        tau=tau, quantile=quantile, keep_fraction=config.keep_fraction, made_from=source
     )
+    info = write_table(run.store, config.name, CONTENDERS.name, None, table, facts=facts)
     metadata = describe_table(info, table, PREVIEW) | describe_shards(dataset)
     metadata |= {
         "tau_nats": tau,
@@ -68,6 +74,37 @@ def make(run: Run) -> Report:
         metadata=metadata,
         checks={"all_shards_used": dataset.outcome(config.on_missing_shards)},
     )
+
+
+def made_from(dataset: Dataset, keep_fraction: float) -> str:
+    """Hash of what tau and the clean S-IFD are made from: all that recipes have no part in."""
+    return identity_hash(
+        CONTENDERS.name,
+        token_scores=dataset.versions,
+        identity=dataset.identity,
+        keep_fraction=keep_fraction,
+    )
+
+
+def ranked_before(run: Run, source: str) -> tuple[TableFacts, pl.DataFrame | None]:
+    """What is recorded with the stored contenders, and the `CLEAN` columns of their rows.
+
+    No facts and None where they are not made from `source`: with another budget they are.
+    """
+    found = kept_table(
+        run.store,
+        run.config.name,
+        CONTENDERS.name,
+        None,
+        fits=lambda info: TableFacts.of(info).made_from == source,
+        schema=COLUMNS,
+        log=run.log,
+    )
+    if found is None:
+        return TableFacts(), None
+    info, table = found
+    in_order = to_frame(table).sort("shard", "row", maintain_order=True)
+    return TableFacts.of(info), in_order.select(CLEAN)
 
 
 def find_tau(dataset: Dataset, keep_fraction: float) -> float:
@@ -100,7 +137,7 @@ def find_tau(dataset: Dataset, keep_fraction: float) -> float:
 
 
 def contender_table(
-    dataset: Dataset,
+    clean: pl.DataFrame,
     samples: Dataset | None,
     config: CorpusConfig,
     tau: float,
@@ -108,12 +145,11 @@ def contender_table(
 ) -> pa.Table:
     """Every row with its clean S-IFD, best first, and whether it can still be selected.
 
-    dataset: `token_scores`; samples: where a recipe has quotas, the rows' domains; guard: where one
-    has `min_relevance`.
+    clean: as `clean_s_ifd` has it; samples: where a recipe has quotas, the rows' domains; guard:
+    where one has `min_relevance`.
     """
     from tshirt_assets.selection.contenders import contenders
 
-    clean = clean_s_ifd(dataset, tau)
     if samples is not None:
         domains = samples.frame(["sample_id", "domain"]).unique("sample_id", keep="first")
         clean = clean.join(domains, on="sample_id", how="left", maintain_order="left")
@@ -142,12 +178,11 @@ def contender_table(
 
 
 def clean_s_ifd(dataset: Dataset, tau: float) -> pl.DataFrame:
-    """ROW columns, ifd and clean S-IFD of every row; no informative token is a status."""
+    """The `CLEAN` columns of `token_scores`; no informative token is a status."""
     from tshirt_assets.scoring.sifd import s_ifd_rows
 
     parts = []
-    columns = ["sample_id", "shard", "row", "status", "status_detail", "ifd", "token_delta"]
-    for _, batch in dataset.batches(columns):
+    for _, batch in dataset.batches([*ROW_COLUMNS, "ifd", "token_delta"]):
         deltas = batch.column("token_delta")
         scores = s_ifd_rows(
             deltas.flatten().to_numpy(), np.asarray(deltas.value_lengths().fill_null(0)), tau

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from typing import Any, Final
 
 import dagster as dg
@@ -13,7 +14,7 @@ from tshirt_assets.config import CorpusConfig
 from tshirt_assets.corpus.bytestream import listed_version
 from tshirt_assets.corpus.errors import CorpusError
 from tshirt_assets.corpus.shards import ShardSpec, discover_shards
-from tshirt_assets.incremental.catalog import AssetRecord, needed_assets
+from tshirt_assets.incremental.catalog import SAMPLES, AssetRecord, needed_assets
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.models.model_files import ModelError
 from tshirt_assets.orchestration.binding import Binding
@@ -29,7 +30,8 @@ WHOLE: Final = ""
 class LastRun:
     """The state that the last complete run of a corpus left, as its Dagster instance keeps it.
 
-    Files count as they are when this is made: before a run, which may read them at any time. What
+    Files count as they are when they are first asked for: before a run, which may read them at any
+    time. What
     is stored counts as sound where nothing was written to its files since; else it is read in whole
     and held to its hash.
     """
@@ -38,14 +40,27 @@ class LastRun:
         self._instance, self._config = instance, config
         self._key = f"tshirt_assets/last_run/{config.name}"
         self._kept = self._kept_value()
-        self._states: PieceStates | None = None
-        self._shards: list[str] = []
+        self._log = log
         self._sound: dict[tuple[str, str, str | None, str | None], bool] = {}  # see `_is_sound`
-        with suppress(CorpusError):
-            sources = self._sources_now()
-            store = Store(config.store, config.storage_options)
-            self._states = PieceStates(instance, config, store, sources, log)
-            self._shards = list(sources)
+
+    @cached_property
+    def _sources(self) -> dict[str, tuple[ShardSpec, str]] | None:
+        try:
+            return self._sources_now()
+        except CorpusError:
+            return None
+
+    @cached_property
+    def _states(self) -> PieceStates | None:
+        if self._sources is None:
+            return None
+        store = Store(self._config.store, self._config.storage_options)
+        return PieceStates(self._instance, self._config, store, self._sources, self._log)
+
+    @property
+    def has_read_the_files(self) -> bool:
+        """Whether all files are stored as they are. Where nothing is kept none is looked at."""
+        return bool(self._kept["pieces"]) and not self.changed(SAMPLES)
 
     def has(self, records: Iterable[AssetRecord]) -> bool:
         """Whether all of these assets are as they were left.
@@ -117,7 +132,7 @@ class LastRun:
     def _partitions(self, record: AssetRecord) -> set[str]:
         if record.unit == "corpus":
             return {WHOLE}
-        return {*self._shards} if record.unit == "shard" else {*self._config.recipes}
+        return {*(self._sources or ())} if record.unit == "shard" else {*self._config.recipes}
 
     def _unchanged(self, record: AssetRecord) -> set[str]:
         kept = self._kept["pieces"].get(record.name, {})

@@ -48,10 +48,10 @@ def run_corpus(
     then canceled. Where all is as the last complete run left it, nothing is run.
     """
     chosen = chosen or Chosen.of(config)
-    refuse_what_would_fail(config)
+    last = LastRun(instance, config, logger)
+    refuse_what_would_fail(config, rows=not last.has_read_the_files)
     if not queued:
         source_definitions(config)  # workers would each say what is wrong with it
-    last = LastRun(instance, config, logger)
     checks = FailedChecks()
     try:
         if last.has(chosen.records):

@@ -23,12 +23,14 @@ def validation_lines(found: Sequence[Finding]) -> list[str]:
     return [*map(str, found), ", ".join(words)]
 
 
-def refuse_what_would_fail(config: CorpusConfig) -> None:
+def refuse_what_would_fail(config: CorpusConfig, *, rows: bool = True) -> None:
     """Look at a corpus before a run of it; faults that the run can leave out are only reported.
 
-    Raises `PreflightError` for what would make the whole run fail.
+    rows: whether its files are looked into. Raises `PreflightError` for what would make the whole
+    run fail.
     """
-    found = findings(Inspection(config, needed_models(config), most_files=FILES_BEFORE_A_RUN))
+    most = FILES_BEFORE_A_RUN if rows else 0
+    found = findings(Inspection(config, needed_models(config), most_files=most))
     for finding in said_before_a_run(found):
         say(str(finding), err=True)
     faults = [finding.line for finding in found if finding.stops_a_run]

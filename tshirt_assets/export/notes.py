@@ -8,6 +8,7 @@ import polars as pl
 from tshirt_assets.corpus.tool_calls import CALLS, TOOLS, is_malformed, json_value
 from tshirt_assets.export.exported import ExportedFile
 from tshirt_assets.export.formats import FORMATS, FUNCTION_CALL, sharegpt_turn
+from tshirt_assets.export.turns import turn_fields
 
 Turns = list[dict[str, Any]]
 
@@ -66,21 +67,26 @@ def export_notes(rows: pl.DataFrame, files: Sequence[ExportedFile]) -> list[str]
 
 def _counts(rows: pl.DataFrame, written: Mapping[str, int]) -> Iterator[tuple[str, int]]:
     conversations: list[Turns] = rows["messages"].to_list()
-    tools = rows[TOOLS].to_list() if TOOLS in rows.columns else [None] * rows.height
+    fields = turn_fields(rows)
 
-    def any_turn(test: Callable[[dict[str, Any]], Any]) -> int:
+    def any_turn(test: Callable[[dict[str, Any]], Any], *named: str) -> int:
+        """How many rows have a turn that meets a test, which is of the fields that are named."""
+        if fields.isdisjoint(named):
+            return 0
         return sum(any(test(turn) for turn in turns) for turns in conversations)
 
-    def has_tools(turns: Turns, described: str | None) -> bool:
-        return described is not None or any(turn.get(CALLS) for turn in turns)
-
-    with_tools = sum(map(has_tools, conversations, tools))
+    with_tools = any_turn(lambda turn: turn.get(CALLS), CALLS)
+    if TOOLS in rows.columns:
+        with_tools = sum(
+            described is not None or any(turn.get(CALLS) for turn in turns)
+            for turns, described in zip(conversations, rows[TOOLS], strict=True)
+        )
     for name, count in written.items():
         if FORMATS[name].record is not None:
             yield LEFT_OUT.replace("{format}", name), rows.height - count
-    yield MARKED, any_turn(lambda turn: turn.get("weight") == 0)
-    yield REASONING, any_turn(lambda turn: turn.get("reasoning_content"))
-    yield MALFORMED, any_turn(lambda turn: any(map(is_malformed, _calls(turn))))
+    yield MARKED, any_turn(lambda turn: turn.get("weight") == 0, "weight")
+    yield REASONING, any_turn(lambda turn: turn.get("reasoning_content"), "reasoning_content")
+    yield MALFORMED, any_turn(lambda turn: any(map(is_malformed, _calls(turn))), CALLS)
     if "messages" in written:
         yield NO_ENTRY, with_tools
     if "prompt_completion" in written:
@@ -88,8 +94,9 @@ def _counts(rows: pl.DataFrame, written: Mapping[str, int]) -> Iterator[tuple[st
     if "alpaca" in written:
         yield ALPACA_TOOLS, with_tools
     if "sharegpt" in written:
-        yield SHAREGPT_CALLS, any_turn(lambda turn: turn.get(CALLS) or turn.get("tool_call_id"))
-        yield SHAREGPT_TEXT, any_turn(_is_text_in_sharegpt)
+        answering = CALLS, "tool_call_id"
+        yield SHAREGPT_CALLS, any_turn(lambda turn: any(map(turn.get, answering)), *answering)
+        yield SHAREGPT_TEXT, any_turn(_is_text_in_sharegpt, CALLS)
         yield SHAREGPT_ORDER, sum(not _alternates(turns) for turns in conversations)
 
 

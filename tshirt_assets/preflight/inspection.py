@@ -50,6 +50,8 @@ class Inspection:
     @cached_property
     def samples(self) -> list[FileSample]:
         """The first rows of the files; of more than `most_files` where none has a usable row."""
+        if self.most_files == 0:
+            return []
         files, _ = self.listed
         step = max(1, -(-len(files) // self.most_files)) if self.most_files else 1
         found = [sample_file(path, self.config) for path in files[::step]]

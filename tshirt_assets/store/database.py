@@ -124,8 +124,9 @@ class Database:
             import lancedb
 
             options = FORMAT | self._resolved()
-            self._async = os.getpid(), await lancedb.connect_async(
-                self.uri, storage_options=options
+            self._async = (
+                os.getpid(),
+                await lancedb.connect_async(self.uri, storage_options=options),
             )
         return self._async[1]
 

@@ -83,22 +83,33 @@ def _columns(data: ReportData) -> list[dict[str, Any]]:
 
 
 def _lines(data: ReportData) -> list[list[Any]]:
+    """The values of the listed rows, in the order of the columns."""
     assert data.listed is not None
-    keys = [str(column["key"]) for column in _columns(data)]
-    lengths = {name: f"{name}_length" for name in TEXTS}
-    return [
-        [_value(line[key], line.get(lengths.get(key, ""))) for key in keys]
-        for line in data.listed.iter_rows(named=True)
-    ]
+    values = [_values(data.listed, str(column["key"])) for column in _columns(data)]
+    return [list(line) for line in zip(*values, strict=True)]
 
 
-def _value(value: Any, length: int | None = None) -> Any:
-    if isinstance(value, str):
-        cut = length is not None and length > len(value)
-        return visible(value) + (f"… ({length:,} characters)" if cut else "")
-    if isinstance(value, float):
-        return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
-    return value
+def _values(listed: pl.DataFrame, key: str) -> list[Any]:
+    values = listed[key].to_list()
+    if key in TEXTS:
+        lengths = listed[f"{key}_length"].to_list()
+        return [_text(*text) for text in zip(values, lengths, strict=True)]
+    if listed.schema[key] == pl.String:
+        return [value if value is None else visible(value) for value in values]
+    if listed.schema[key].is_float():
+        return [_short(value) for value in values]
+    return values
+
+
+def _text(value: str | None, length: int | None) -> str | None:
+    if value is None:
+        return None
+    cut = length is not None and length > len(value)
+    return visible(value) + (f"… ({length:,} characters)" if cut else "")
+
+
+def _short(value: float | None) -> float | None:
+    return float(f"{value:.{DIGITS}g}") if value is not None and math.isfinite(value) else None
 
 
 def _data_block(value: Any) -> Html:

@@ -69,16 +69,17 @@ def nearest(
     """
     backend = backend_on(device)
     stream = Stream(blocks, min(memory, backend.memory or memory))
-    backend = faster(backend, len(stream))
     best = Best(len(stream))
     progress = None if progress is None else _each_tenth(progress)
     own = np.zeros(len(stream), bool) if exclude_duplicates else stream.copies > 1
     if previous is not None:
         _take_over(best, stream, previous, own)
     active = best.neighbour < 0
+    comparisons = int(active.sum()) * len(stream)
+    backend = faster(backend, comparisons)
     method: Literal["exact", "approximate", "updated"] = "exact" if previous is None else "updated"
     recall = None
-    if int(active.sum()) * len(stream) <= max(exact_up_to, MIN_SAMPLES) ** 2:
+    if comparisons <= max(exact_up_to, MIN_SAMPLES) ** 2:
         compare_all(stream, best, active, backend, progress)
     else:
         method, active[:] = "approximate", True

@@ -13,7 +13,7 @@ import numpy as np
 
 from tshirt_assets.selection.nearest.backend import NOT_A_PAIR, Backend
 
-WORTH_FROM = 8192  # samples; fewer are compared sooner than a trial is made
+WORTH_FROM = 1 << 26  # pairs; fewer are compared sooner than a trial is made
 LEAST_GAIN = 2.0  # times as fast as float32: the rougher products leave more to compare in full
 TRIAL = (1024, 384)  # vectors and their width: with half as many the figures scatter by a third
 REPEATS = 3  # of a trial; the fastest counts
@@ -64,9 +64,9 @@ class HalfBackend(Backend):
         return Backend.reaching(self, product, _in_order(by_row), _in_order(by_column))
 
 
-def faster(backend: Backend, n: int) -> Backend:
-    """What is faster for comparing n samples with each other: this backend, or bfloat16."""
-    if backend.device is not None or n < WORTH_FROM:
+def faster(backend: Backend, pairs: int) -> Backend:
+    """What is faster for comparing so many pairs: this backend, or bfloat16."""
+    if backend.device is not None or pairs < WORTH_FROM:
         return backend
     half = HalfBackend(backend.xp, backend.height, memory=backend.memory)
     if not _sums_in_float32(half) or _seconds(half) * LEAST_GAIN > _seconds(backend):
