@@ -17,7 +17,7 @@ from dagster._core.definitions.data_version import CachingStaleStatusResolver, S
 from dagster._core.loader import LoadingContextForTest
 
 from tests.tiny import bpe_tokenizer, causal_lm
-from tshirt_assets.commands.instance import register_shards
+from tshirt_assets.commands.instance import instance_in, register_shards
 from tshirt_assets.config import CorpusConfig
 from tshirt_assets.factory import build_curation_defs
 from tshirt_assets.orchestration.metadata_order import plain
@@ -109,7 +109,7 @@ class Corpus:
     def __post_init__(self) -> None:
         (self.folder / "rows").mkdir(parents=True, exist_ok=True)
         (self.folder / "home").mkdir(exist_ok=True)
-        self.instance = dg.DagsterInstance.local_temp(str(self.home))
+        self.instance = instance_in(self.home)
         self.configure()
 
     @property

@@ -42,6 +42,11 @@ def open_instance(config: CorpusConfig) -> dg.DagsterInstance:
             "`export_dir`, to a folder that can be created"
         ) from None
     os.environ["DAGSTER_HOME"] = str(home)
+    return instance_in(home)
+
+
+def instance_in(home: Path) -> dg.DagsterInstance:
+    """The instance of a Dagster home that is there, for a process that makes many runs."""
     reference = InstanceRef.from_dir(str(home), overrides={"compute_logs": NO_CAPTURE})
     # By parts of Dagster that it does not promise to keep: with another its own storage serves.
     with suppress(ImportError):
