@@ -32,6 +32,26 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _migrations_are_read_once() -> Iterator[None]:
+    """For every database that it opens Dagster reads all its migrations: half of a new instance."""
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    known: dict[str | None, ScriptDirectory] = {}
+    read = ScriptDirectory.from_config
+
+    def from_config(config: Config) -> ScriptDirectory:
+        place = config.get_main_option("script_location")
+        if place not in known:
+            known[place] = read(config)
+        return known[place]
+
+    with pytest.MonkeyPatch.context() as kept:
+        kept.setattr(ScriptDirectory, "from_config", from_config)
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared_dir() -> Path:
     """The folder of real data and reference values beside a checkout; most machines lack it."""
