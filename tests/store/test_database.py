@@ -7,6 +7,7 @@ import traceback
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ from tshirt_assets.store import faults
 from tshirt_assets.store.database import Database
 from tshirt_assets.store.faults import DamagedTableError, StoreError
 from tshirt_assets.store.store import Store
+from tshirt_assets.store.table_info import table_name
 
 
 def rows(value: int, count: int = 3) -> pa.Table:
@@ -260,6 +262,21 @@ def test_a_panic_is_no_conflict_and_is_not_tried_for_ever(
         faults.retried(fail)
     assert len(tries) == faults.PANICS_TAKEN
     assert "other processes" not in str(error.value)
+
+
+def test_a_panic_over_one_table_is_the_failure_of_that_table_alone(store: Store) -> None:
+    for shard in ("a", "b"):
+        store.write("c", "x", shard, pa.table({"n": [1]}), {})
+    fails, goes_on = (table_name("c", "x", shard) for shard in ("a", "b"))
+
+    async def rows(name: str, table: Any) -> int:
+        if name == fails:
+            raise PanicException("called `Option::unwrap()` on a `None` value")
+        return await table.count_rows()
+
+    failure, count, absent = store.database.each([fails, goes_on, "c.none"], rows)
+    assert isinstance(failure, PanicException)
+    assert (count, absent) == (1, None)
 
 
 def test_a_conflict_that_shows_as_a_panic_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,7 +93,7 @@ class Database:
 
     def each(
         self, names: Sequence[str], action: "Callable[[str, AsyncTable], Awaitable[Result]]"
-    ) -> list[Result | Exception | None]:
+    ) -> list[Result | BaseException | None]:
         """Result, or failure, of `action` on each of these tables, several at a time.
 
         None where there is no table. Whatever an action does costs one change to the event loop
@@ -106,15 +106,17 @@ class Database:
 
     async def _each(
         self, names: Sequence[str], action: "Callable[[str, AsyncTable], Awaitable[Result]]"
-    ) -> list[Result | Exception | None]:
+    ) -> list[Result | BaseException | None]:
         connection = await self._async_connection()
         gate = asyncio.Semaphore(OPEN_AT_ONCE)
 
-        async def one(name: str) -> Result | Exception | None:
+        async def one(name: str) -> Result | BaseException | None:
             async with gate:
                 try:
                     return await action(name, await connection.open_table(name))
-                except Exception as error:
+                except BaseException as error:
+                    if not _is_failure(error):
+                        raise
                     return None if _is_missing(error) else error
 
         return await asyncio.gather(*map(one, names))
@@ -198,7 +200,7 @@ class Database:
         except StoreError:
             raise
         except BaseException as error:
-            if not (isinstance(error, Exception) or is_panic(error)):
+            if not _is_failure(error):
                 raise
             about = f"{self.uri}: {subject}"
             # `from None`: the original message may hold what must not be shown.
@@ -279,7 +281,12 @@ class Database:
             return self._open(name, version)
 
 
-def _is_missing(error: Exception) -> bool:
+def _is_failure(error: BaseException) -> bool:
+    """Whether something failed, Rust code included; else somebody wants to end."""
+    return isinstance(error, Exception) or is_panic(error)
+
+
+def _is_missing(error: BaseException) -> bool:
     """Whether LanceDB says that there is no such table; if so, where it did is forgotten.
 
     The future of its call holds the error, the error's traceback the future, and the frames in it

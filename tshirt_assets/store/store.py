@@ -176,7 +176,7 @@ class Store:
 
         found = self.database.each(names, _info)
         return [
-            singly(name) if isinstance(info, Exception) else info
+            singly(name) if isinstance(info, BaseException) else info
             for name, info in zip(names, found, strict=True)
         ]
 
