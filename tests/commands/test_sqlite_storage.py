@@ -7,6 +7,8 @@ import dagster as dg
 import pytest
 from dagster._core.instance.ref import InstanceRef
 
+from tshirt_assets.commands.instance import instance_in
+
 try:
     from tshirt_assets.commands.sqlite_storage import KeptSqliteEventLog, with_kept_connections
 except ImportError:
@@ -20,8 +22,7 @@ def one() -> int:
 
 def open_kept(home: Path) -> dg.DagsterInstance:
     home.mkdir(exist_ok=True)
-    reference = with_kept_connections(InstanceRef.from_dir(str(home)))
-    return dg.DagsterInstance.from_ref(reference)
+    return instance_in(home)
 
 
 def schema(file: Path) -> list[tuple[str, ...]]:

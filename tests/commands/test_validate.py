@@ -14,6 +14,7 @@ from tshirt_assets.cli import main
 from tshirt_assets.commands.run import run_corpus
 from tshirt_assets.commands.validate import FILES_BEFORE_A_RUN, refuse_what_would_fail, validate
 from tshirt_assets.models.cache import load_count
+from tshirt_assets.preflight import inspection
 from tshirt_assets.preflight.finding import PreflightError
 
 
@@ -123,16 +124,18 @@ def test_what_a_run_leaves_out_is_reported_and_does_not_stop_it(
     assert "broken.parquet" in said[1]
 
 
-def test_before_a_run_few_of_many_files_are_looked_at(
-    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from tshirt_assets.preflight import inspection
-
-    looked: list[str] = []
+@pytest.fixture
+def looked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files that are looked into from here on."""
+    paths: list[str] = []
     sample_file = inspection.sample_file
     monkeypatch.setattr(
-        inspection, "sample_file", lambda path, c: (looked.append(path), sample_file(path, c))[1]
+        inspection, "sample_file", lambda path, c: (paths.append(path), sample_file(path, c))[1]
     )
+    return paths
+
+
+def test_before_a_run_few_of_many_files_are_looked_at(corpus: Corpus, looked: list[str]) -> None:
     for number in range(4 * FILES_BEFORE_A_RUN):
         shutil.copy(corpus.path("a.jsonl"), corpus.path(f"more{number}.jsonl"))
     refuse_what_would_fail(corpus.config)
@@ -151,19 +154,13 @@ def test_a_short_context_is_told(corpus: Corpus, tmp_path: Path) -> None:
 
 
 def test_files_that_are_stored_as_they_are_are_not_looked_into_again(
-    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+    corpus: Corpus, looked: list[str]
 ) -> None:
-    from tshirt_assets.preflight import inspection
-
     corpus.configure(
         paths=["rows/[ad].jsonl"], recipes={"drawn": {"method": "random", "budget": 2}}
     )
     assert run_corpus(corpus.instance, corpus.config)
-    looked: list[str] = []
-    sample_file = inspection.sample_file
-    monkeypatch.setattr(
-        inspection, "sample_file", lambda path, c: (looked.append(path), sample_file(path, c))[1]
-    )
+    looked.clear()
     corpus.configure(recipes={"drawn": {"method": "random", "budget": 3}})
     assert run_corpus(corpus.instance, corpus.config)
     assert looked == []
