@@ -100,6 +100,8 @@ class Database:
         and back, not one per call as with the synchronous interface. Nothing is repaired or
         explained here.
         """
+        if not names:
+            return []
         with self.reporting("many tables" if len(names) > 1 else f"table {''.join(names)}"):
             self.connection()  # makes the folder
             return event_loop.wait_for(self._each(names, action))

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from tshirt_assets.store.database import Database
 from tshirt_assets.store.faults import DamagedTableError, StoreError
+from tshirt_assets.store.seen_tables import SeenTables
 from tshirt_assets.store.table_info import (
     STAGING_PREFIX,
     TableInfo,
@@ -39,6 +40,7 @@ class Store:
 
     def __init__(self, uri: str, storage_options: Mapping[str, str] | None = None):
         self.database = Database(uri, storage_options)
+        self._seen = SeenTables(self.database.uri if self.database.is_local else None)
 
     def __repr__(self) -> str:
         return f"Store({self.database.uri!r})"
@@ -173,12 +175,14 @@ class Store:
         self, names: Sequence[str], singly: Callable[[str], TableInfo | None]
     ) -> list[TableInfo | None]:
         """Infos of many tables, None where there is none; `singly` where that fails."""
-
-        found = self.database.each(names, _info)
-        return [
-            singly(name) if isinstance(info, BaseException) else info
-            for name, info in zip(names, found, strict=True)
-        ]
+        marks = {name: self._seen.mark(name) for name in names}
+        found = {name: self._seen.get(name, mark) for name, mark in marks.items()}
+        new = [name for name, info in found.items() if info is None]
+        for name, info in zip(new, self.database.each(new, _info), strict=True):
+            if isinstance(info, TableInfo):
+                self._seen.keep(marks[name], info)
+            found[name] = singly(name) if isinstance(info, BaseException) else info
+        return [found[name] for name in names]
 
     def inspect(self, name: str) -> TableInfo | None:
         """`info` of a table by its stored name."""
