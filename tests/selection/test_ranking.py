@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from tests.selection.frames import score_tables
 from tshirt_assets.config import Recipe
-from tshirt_assets.selection.lots import random_draw
 from tshirt_assets.selection.ranking import rank_rows
 from tshirt_assets.selection.score_tables import ScoreTables
 
@@ -72,14 +71,6 @@ def test_random_depends_on_seed_and_content_only():
     other = rank_rows(Recipe(method="random", budget=5, seed=2), tables, seed=1)
     assert order(other) != everything
     assert order(other) == order(rank_rows(recipe, tables, seed=2))
-
-
-def test_random_draws_are_uniform():
-    draws = [random_draw(7, f"{i:032x}") for i in range(4000)]
-    # Standard error of the mean of 4000 uniforms: 0.0046.
-    assert sum(draws) / len(draws) == pytest.approx(0.5, abs=0.02)
-    assert all(0 <= d < 1 for d in draws)
-    assert sum(d < 0.1 for d in draws) / len(draws) == pytest.approx(0.1, abs=0.02)
 
 
 def test_reasons_for_ruling_a_row_out():

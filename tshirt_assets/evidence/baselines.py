@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from tshirt_assets.selection.hierarchical import pool_rows
-from tshirt_assets.selection.lots import random_draw
+from tshirt_assets.selection.lots import random_draws
 
 REPEATS: Final = 20
 """Random selections: their spread says what chance alone does."""
@@ -88,6 +88,6 @@ def _of_pool(
 def _draws(rule: str, frame: pl.DataFrame, budget: int, seed: int, repeats: int) -> Iterator[Pick]:
     ids = sorted(frame["sample_id"].to_list())
     for draw in range(repeats):
-        lots = np.array([random_draw(seed * REPEATS + draw, sample_id) for sample_id in ids])
+        lots = random_draws(seed * REPEATS + draw, ids)
         chosen = np.argsort(-lots, kind="stable")[:budget]
         yield Pick(rule, [ids[place] for place in chosen], draw)

@@ -14,7 +14,7 @@ from tshirt_assets.incremental.corpus_scores import CorpusScores
 from tshirt_assets.incremental.errors import UpstreamError
 from tshirt_assets.incremental.identity import embeddings_identity
 from tshirt_assets.incremental.stored_rows import embedded_text
-from tshirt_assets.selection.lots import random_draw
+from tshirt_assets.selection.lots import random_draws
 from tshirt_assets.selection.score_tables import usable
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def source_frame(scores: CorpusScores, options: EvidenceOptions) -> pl.DataFrame
             "that planted rows tell anything of"
         )
     if frame.height > options.rows:
-        lots = [random_draw(options.seed, one) for one in frame["sample_id"]]
+        lots = random_draws(options.seed, frame["sample_id"])
         frame = frame.with_columns(lot=pl.Series(lots)).sort("lot").head(options.rows)
     texts = scores.texts(frame).join(frame, on=["sample_id", "shard", "row"], how="semi")
     return texts.sort("sample_id")

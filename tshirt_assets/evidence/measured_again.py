@@ -8,7 +8,7 @@ import polars as pl
 from tshirt_assets.corpus.sample import Sample
 from tshirt_assets.evidence.evidence_error import EvidenceError
 from tshirt_assets.incremental.stored_rows import tokenize_rows
-from tshirt_assets.selection.lots import random_draw
+from tshirt_assets.selection.lots import in_drawn_order
 
 if TYPE_CHECKING:
     from tshirt_assets.models.causal_lm import LoadedCausalLM
@@ -32,7 +32,7 @@ def refuse_drift(
     from tshirt_assets.scoring.clean import clean_scores
 
     shorter = stored.sort("n_response_tokens", "sample_id").head(max(CHECKED, stored.height // 2))
-    ids = sorted(shorter["sample_id"], key=lambda one: random_draw(0, one))[:CHECKED]
+    ids = in_drawn_order(0, shorter["sample_id"])[:CHECKED]
     known = dict(stored.select("sample_id", "ifd").iter_rows())
     for score in clean_scores(model.engine, tokenize_rows(ids, samples, model, prompt_format)):
         before, now = known[score.sample_id], score.ifd

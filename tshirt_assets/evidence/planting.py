@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from random import Random
 
 from tshirt_assets.evidence.kinds import KINDS, Others, SourceRow
-from tshirt_assets.selection.lots import random_draw
+from tshirt_assets.selection.lots import in_drawn_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def plant(
     """
     others = Others.of(rows, nearest)
     planted = {kind: _possible(kind, rows, others, seed) for kind in kinds}
-    order = sorted((row.sample_id for row in rows), key=lambda one: (random_draw(seed, one), one))
+    order = in_drawn_order(seed, (row.sample_id for row in rows))
     left = round(rate * len(rows))
     chosen: dict[str, str] = {}
     rarest_first = sorted(kinds, key=lambda kind: (len(planted[kind]), kind))

@@ -25,6 +25,7 @@ from tshirt_assets.incremental.shuffled_pairs import corpus_pairings
 from tshirt_assets.incremental.stored_rows import HeldTexts
 from tshirt_assets.selection.agreement import RecipeComparison, compare_recipes
 from tshirt_assets.selection.methods import METHODS
+from tshirt_assets.selection.ranking import plain_scores
 from tshirt_assets.selection.recipes import Selection, select
 from tshirt_assets.selection.relevance import Pairings
 from tshirt_assets.selection.score_tables import ScoreTables
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from tshirt_assets.scoring.calibration import Errors
 
 SAMPLED_COLUMNS = ["sample_id", "status", *columns_of("robust_scores"), "n_neighbours"]
-KEPT_BYTES = 1 << 28  # of rankings that are made ahead
+KEPT_BYTES = 1 << 28  # of rankings that are made ahead, and of what they begin with
 ROBUST_COLUMNS = [*SAMPLED_COLUMNS, "estimator"]
 
 
@@ -49,6 +50,7 @@ class CorpusScores:
         self._registered = registered
         self._datasets: dict[str, Dataset] = {}
         self._frames: dict[str, pl.DataFrame] = {}
+        self._plain: pl.DataFrame | None = None  # what the rankings of all recipes begin with
         self._rankings: dict[str, pl.DataFrame] = {}
         self._selections: dict[str, Selection] = {}  # made for the comparison
         self._comparison: RecipeComparison | None = None
@@ -120,13 +122,18 @@ class CorpusScores:
             return self._selections.pop(name)
         config = self.config
         recipe = config.recipes[name]
+        tables = self.tables(recipe)
+        plain = plain_scores(tables) if self._plain is None else self._plain
+        if plain.estimated_size() <= KEPT_BYTES:
+            self._plain = plain
         selection = select(
             recipe,
             name,
-            self.tables(recipe),
+            tables,
             seed=config.seed,
             recipes=config.recipes,
             vectors=self.vectors,
+            plain=plain,
         )
         self._rankings[name] = selection.ranking.select("sample_id", "position", "selected")
         return selection

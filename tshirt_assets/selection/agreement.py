@@ -37,11 +37,11 @@ def rank_correlation(a: pl.DataFrame, b: pl.DataFrame) -> float:
 
     Each ranking has sample_id and position (1 = first choice; null where the row is ruled out).
     """
-    both = (
-        a.select("sample_id", "position")
-        .join(b.select("sample_id", second="position"), on="sample_id")
-        .drop_nulls()
-    )
+    a, b = a.select("sample_id", "position"), b.select("sample_id", second="position")
+    if a["sample_id"].equals(b["sample_id"]):  # as of one corpus: no join of strings
+        both = a.with_columns(b["second"]).drop_nulls()
+    else:
+        both = a.join(b, on="sample_id").drop_nulls()
     if both.height < MIN_RANKED:
         return float("nan")
     first, second = both["position"].rank().to_numpy(), both["second"].rank().to_numpy()

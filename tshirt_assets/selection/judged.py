@@ -35,7 +35,8 @@ def with_verdicts(ranked: pl.DataFrame, tables: ScoreTables, recipe: Recipe) -> 
         return ranked.with_columns(nulls)
     said = tables.judged.select("sample_id", *COLUMNS)
     dropped = pl.when(DROPPED).then(pl.lit(Exclusion.JUDGED_DROP.value))
-    return ranked.join(said, on="sample_id", how="left").with_columns(
+    judged = ranked.join(said, on="sample_id", how="left", maintain_order="left")
+    return judged.with_columns(
         excluded=pl.when(~KEPT.fill_null(False)).then(pl.coalesce(dropped, "excluded"))
     )
 

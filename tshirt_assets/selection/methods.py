@@ -12,7 +12,7 @@ import polars as pl
 
 from tshirt_assets.config import Recipe
 from tshirt_assets.selection.exclusions import Exclusion, no_score, not_below_1, not_in
-from tshirt_assets.selection.lots import random_draw
+from tshirt_assets.selection.lots import random_draws
 from tshirt_assets.selection.orders import HIGHEST_FIRST, TWO_STAGES, Order
 
 RRF_CONSTANT = 60
@@ -65,8 +65,8 @@ class Method:
 
 def _draws(recipe: Recipe, seed: int) -> pl.Expr:
     own = _own_seed(recipe, seed)
-    return pl.col("sample_id").map_elements(
-        lambda sample_id: random_draw(own, sample_id), return_dtype=pl.Float64
+    return pl.col("sample_id").map_batches(
+        lambda ids: pl.Series(random_draws(own, ids)), return_dtype=pl.Float64
     )
 
 

@@ -13,7 +13,7 @@ class Order(Protocol):
     """How a recipe orders the rows it does not rule out, and what follows from that."""
 
     def sort(self, recipe: Recipe, eligible: pl.DataFrame, budget: int) -> pl.DataFrame:
-        """The eligible rows, first choice first; ties break by sample_id."""
+        """The eligible rows, which are sorted by sample_id, first choice first; ties stay so."""
 
     def kept_at(
         self, recipe: Recipe, eligible: pl.DataFrame, budget: int, *, complete: bool
@@ -35,7 +35,7 @@ class HighestFirst:
 
     def sort(self, recipe: Recipe, eligible: pl.DataFrame, budget: int) -> pl.DataFrame:
         """The highest score comes first."""
-        return eligible.sort("score", "sample_id", descending=[True, False])
+        return eligible.sort("score", descending=True, maintain_order=True)
 
     def kept_at(
         self, recipe: Recipe, eligible: pl.DataFrame, budget: int, *, complete: bool

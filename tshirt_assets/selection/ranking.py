@@ -20,23 +20,31 @@ from tshirt_assets.selection.scores import OTHERS, SCORES, columns_of
 
 
 def rank_rows(
-    recipe: Recipe, tables: ScoreTables, *, seed: int, recipes: Mapping[str, Recipe] | None = None
+    recipe: Recipe,
+    tables: ScoreTables,
+    *,
+    seed: int,
+    recipes: Mapping[str, Recipe] | None = None,
+    plain: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """The ranking of one recipe, sorted by sample_id; ties break by sample_id.
 
     `seed` is the corpus seed, for random recipes without their own. `recipes` holds the parts of
     a fusion by name; the ranking of a fusion has the position in each part, too, as
-    `position_NAME`; its parts rank without judgements. ValueError if a table that the recipe needs
+    `position_NAME`; its parts rank without judgements. `plain`: `plain_scores` of the tables, where
+    it is known; every recipe ranks by the same. ValueError if a table that the recipe needs
     is not there.
     """
     method = METHODS[recipe.method]
-    joined = _joined(recipe, tables)
+    plain = plain_scores(tables) if plain is None else plain
+    joined = _joined(recipe, tables, plain)
     if recipe.fuse and recipes is None:
         raise ValueError(f"fusion of {', '.join(recipe.fuse)}: the recipes are not given")
     for name in recipe.fuse:
-        part = rank_rows(recipes[name], replace(tables, judged=None), seed=seed)  # type: ignore[index]
+        unjudged = replace(tables, judged=None)
+        part = rank_rows(recipes[name], unjudged, seed=seed, plain=plain)  # type: ignore[index]
         places = part.select("sample_id", pl.col("position").alias(f"position_{name}"))
-        joined = joined.join(places, on="sample_id", how="left")
+        joined = joined.join(places, on="sample_id", how="left", maintain_order="left")
     scored = joined.with_columns(score=method.scored(recipe, seed)).with_columns(
         excluded=_ruled_out(recipe, tables)
     )
@@ -47,7 +55,7 @@ def rank_rows(
     ordered = method.order.sort(recipe, eligible, left)
     kept = [name for name in ("sample_id", "mean_rank", "in_pool") if name in ordered.columns]
     positions = ordered.select(*kept, position=pl.int_range(1, ordered.height + 1, dtype=pl.Int64))
-    return ruled.join(positions, on="sample_id", how="left").sort("sample_id")
+    return ruled.join(positions, on="sample_id", how="left", maintain_order="left")
 
 
 def _ruled_out(recipe: Recipe, tables: ScoreTables) -> pl.Expr:
@@ -60,22 +68,30 @@ def _ruled_out(recipe: Recipe, tables: ScoreTables) -> pl.Expr:
     return pl.coalesce(not_relevant(tables.pairings.floor(recipe.min_relevance)), excluded)
 
 
-def _joined(recipe: Recipe, tables: ScoreTables) -> pl.DataFrame:
-    """Usable rows with every score there is; missing tables give null columns."""
+def plain_scores(tables: ScoreTables) -> pl.DataFrame:
+    """Usable rows, sorted by sample_id, with every score but the robust ones, for any recipe.
+
+    Tables that are missing give null columns.
+    """
+    frame = usable(tables.rows)
+    clean = columns_of("token_scores")
+    for missing in {*clean, "domain"} - set(frame.columns):
+        frame = frame.with_columns(pl.lit(None).alias(missing))
+    frame = frame.select("sample_id", "shard", "row", pl.col("domain").cast(pl.String), *clean)
+    for table in OTHERS:
+        frame = _with_scores(frame, table, tables.of(table))
+    return frame
+
+
+def _joined(recipe: Recipe, tables: ScoreTables, plain: pl.DataFrame) -> pl.DataFrame:
+    """Usable rows, sorted by sample_id, with every score there is."""
     method = METHODS[recipe.method]
     if tables.of(method.decided_by) is None:
         raise ValueError(f"method={recipe.method} needs {method.decided_by}, which are not given")
     robust = tables.of(method.decided_by) if method.by_robustness else tables.robust
     if robust is not None and recipe.estimator:
         robust = robust.filter(pl.col("estimator") == recipe.estimator)
-    frame = usable(tables.rows)
-    clean = columns_of("token_scores")
-    for missing in {*clean, "domain"} - set(frame.columns):
-        frame = frame.with_columns(pl.lit(None).alias(missing))
-    frame = frame.select("sample_id", "shard", "row", pl.col("domain").cast(pl.String), *clean)
-    frame = _with_scores(frame, "robust_scores", robust)
-    for table in OTHERS:
-        frame = _with_scores(frame, table, tables.of(table))
+    frame = _with_scores(plain, "robust_scores", robust)
     return frame.with_columns(pl.col(name).cast(score.dtype) for name, score in SCORES.items())
 
 
@@ -88,4 +104,4 @@ def _with_scores(frame: pl.DataFrame, table: str, scores: pl.DataFrame | None) -
     unique = scores.select("sample_id", pl.col("status").alias(status), *columns).unique(
         "sample_id", keep="first", maintain_order=True
     )
-    return frame.join(unique, on="sample_id", how="left")
+    return frame.join(unique, on="sample_id", how="left", maintain_order="left")

@@ -66,14 +66,16 @@ def select(
     seed: int,
     recipes: Mapping[str, Recipe] | None = None,
     vectors: Vectors | None = None,
+    plain: pl.DataFrame | None = None,
 ) -> Selection:
     """Select rows by a recipe: those that people keep, and in the rest of the budget the best.
 
     seed: the corpus seed. recipes: all recipes by name, for a fusion. vectors: gives embeddings by
-    sample_id; needed for `dedupe_similarity` and `diversity`. ValueError where something the
+    sample_id; needed for `dedupe_similarity` and `diversity`. plain: `plain_scores` of the tables,
+    where another recipe has needed them. ValueError where something the
     recipe needs is not given. Too few rows never raise: what is there is taken, and noted.
     """
-    ranked = rank_rows(recipe, tables, seed=seed, recipes=recipes)
+    ranked = rank_rows(recipe, tables, seed=seed, recipes=recipes, plain=plain)
     budget = recipe.rows(ranked.height)
     eligible = ranked.filter(pl.col("position").is_not_null()).sort("position")
     kept = kept_rows(ranked)

@@ -6,11 +6,10 @@ rows. So a floor is a quantile over pairs of one row's instruction with another 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from heapq import nsmallest
 
 import numpy as np
 
-from tshirt_assets.selection.lots import random_draw
+from tshirt_assets.selection.lots import in_drawn_order
 
 PAIRED_ROWS = 2_000
 """Rows of a corpus that are paired with each other: four million pairs."""
@@ -67,7 +66,7 @@ class Pairings:
 
 def paired_ids(sample_ids: Sequence[str]) -> list[str]:
     """The rows to pair: at most PAIRED_ROWS, a draw that growth changes little."""
-    return nsmallest(PAIRED_ROWS, set(sample_ids), key=lambda i: (random_draw(PAIRED_SEED, i), i))
+    return in_drawn_order(PAIRED_SEED, set(sample_ids))[:PAIRED_ROWS]
 
 
 def paired(prompts: np.ndarray, responses: np.ndarray) -> Pairings:

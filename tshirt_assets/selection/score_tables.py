@@ -22,7 +22,6 @@ class ScoreTables:
     `neighbour_deltas`, with the tau of the perturbed rows, for method=reference. others: by table,
     sample_id, status and the table's columns in `scores.SCORES`; `miwv_scores`, for one. judged:
     sample_id, verdict (keep or drop), who and at of the rows that people have judged.
-    sample_id, status and the table's columns in `scores.SCORES`; `miwv_scores`, for one.
     pairings: what relevance is held to, for recipes with `min_relevance`.
     """
 

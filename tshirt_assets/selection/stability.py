@@ -1,5 +1,6 @@
 """How much of a selection would stay if the robustness had been measured again."""
 
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,14 +81,21 @@ def expected_overlap(
     rng = np.random.default_rng(seed)
     log_std = np.log(np.maximum(std, np.finfo(np.float64).tiny))
 
-    def selected(noisy: bool) -> np.ndarray:
-        own_mean = mean + noisy * mean_error * rng.normal(size=len(mean))
-        own_std = log_std + noisy * log_std_error * rng.normal(size=len(mean))
+    def noise() -> np.ndarray:
+        return rng.normal(size=len(mean))
+
+    def selected(own_mean: np.ndarray, own_std: np.ndarray) -> np.ndarray:
         best = np.argsort(-own_mean, kind="stable")[:pool]
         return best[np.argsort(own_std[best], kind="stable")[:budget]]
 
-    shares = [len(np.intersect1d(selected(True), selected(both))) / budget for _ in range(REPEATS)]
-    return float(np.mean(shares))
+    def measured() -> np.ndarray:
+        return selected(mean + mean_error * noise(), log_std + log_std_error * noise())
+
+    others = (
+        (measured() for _ in range(REPEATS)) if both else repeat(selected(mean, log_std), REPEATS)
+    )
+    common = [len(np.intersect1d(measured(), other, assume_unique=True)) for other in others]
+    return float(np.mean(common)) / budget
 
 
 def sampled_errors(std: np.ndarray, neighbours: int) -> tuple[np.ndarray, float]:
