@@ -42,25 +42,47 @@ def test_only_the_wanted_rows_are_read(uri: str) -> None:
     assert read_texts(Store(uri), "demo", wanted.clear()).height == 0
 
 
+@pytest.mark.parametrize("at_once", [True, False])
 @pytest.mark.parametrize("bound", [stored_rows.HELD_BYTES, 0])
 def test_texts_that_are_held_are_those_that_are_read(
-    uri: str, monkeypatch: pytest.MonkeyPatch, bound: int
+    uri: str, monkeypatch: pytest.MonkeyPatch, bound: int, at_once: bool
 ) -> None:
     monkeypatch.setattr(stored_rows, "HELD_BYTES", bound)
     store, read = Store(uri), list[int]()
+    if not at_once:  # as where one table cannot be looked at
+        monkeypatch.setattr(Store, "size", lambda self, tables: None)
 
     def told(store: Store, corpus: str, wanted: pl.DataFrame, versions: Any) -> pl.DataFrame:
         read.extend(wanted["row"])
         return read_texts(store, corpus, wanted, versions)
 
     monkeypatch.setattr(stored_rows, "read_texts", told)
-    held = HeldTexts(store, "demo", {})
+    held = HeldTexts(store, "demo", {"a": 1})
     for rows in ([0], [0, 2], [2, 1, 1], [0, 1, 2, 9], []):
         wanted = pl.DataFrame({"shard": ["a"] * len(rows), "row": rows}, {"shard": str, "row": int})
         found = held.read(wanted)
         assert found.columns == list(TEXT_COLUMNS)
         assert_frame_equal(found, read_texts(store, "demo", wanted), check_row_order=False)
-    assert sorted(read) == [0, 1, 2, 9] if bound else len(read) > 4
+    if bound:
+        assert sorted(read) == ([9] if at_once else [0, 1, 2, 9])
+    else:
+        assert len(read) > 4
+
+
+def test_texts_are_held_at_their_version_and_in_spite_of_a_table_that_is_damaged(
+    tmp_path: Path,
+) -> None:
+    store = Store(str(tmp_path))
+    used = store.write("demo", "samples", "a", to_table(SAMPLES), {})
+    other = store.write("demo", "samples", "b", to_table([SINGLE]), {})
+    store.write("demo", "samples", "a", to_table([SINGLE]), {})
+    [data] = (tmp_path / f"{other.name}.lance" / "data").iterdir()
+    data.unlink()
+    held = HeldTexts(store, "demo", {"a": used.version, "b": other.version})
+    rows = pl.DataFrame({"shard": ["a", "a"], "row": [0, 2]})
+    assert sorted(held.read(rows)["row"]) == [0, 2]
+    with pytest.raises(StoreError):
+        held.read(pl.DataFrame({"shard": ["b"], "row": [0]}))
 
 
 def test_samples_that_changed_are_read_as_they_were_selected(tmp_path: Path) -> None:

@@ -45,6 +45,21 @@ def test_round_trip_keeps_rows_types_order_and_meta(store: Store) -> None:
     assert repr(back.to_pylist()) == repr(ROWS.to_pylist())  # repr: NaN equals NaN
 
 
+def test_the_size_is_that_of_the_rows_of_one_version(store: Store) -> None:
+    small = store.write("corpus", "scores", "s", ROWS, {})
+    numbers = pa.table({"n": pa.array(np.arange(200_000))})
+    large = store.write("corpus", "scores", "s", numbers, {})
+    other = store.write("corpus", "scores", "other", numbers, {})
+    size = store.size([large])
+    assert size is not None
+    assert numbers.nbytes <= size < 1.1 * numbers.nbytes
+    assert store.size([large, other]) == pytest.approx(2 * size, rel=1e-3)
+    assert (store.size([small]) or size) < size / 100
+    assert store.size([]) == 0
+    store.drop("corpus", "scores", "other")
+    assert store.size([large, other]) is None
+
+
 def test_reads_only_the_asked_columns_and_rows_in_order(store: Store) -> None:
     numbers = np.arange(200_000)
     table = pa.table({"row": numbers, "even": numbers % 2 == 0, "other": numbers})

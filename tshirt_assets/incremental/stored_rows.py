@@ -1,6 +1,7 @@
 """Rows of a stored samples table in the forms that the assets work with."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 from tshirt_assets.corpus.sample import SAMPLES_SCHEMA, Sample, from_table
 from tshirt_assets.corpus.status import Status
 from tshirt_assets.incremental.columns import ROW
+from tshirt_assets.store.faults import StoreError
 from tshirt_assets.store.frames import to_frame, with_ids
 from tshirt_assets.store.store import Store
 from tshirt_assets.store.table_info import TableInfo
@@ -139,15 +141,18 @@ class HeldTexts:
     """`read_texts` at one version of each shard; what was read is held for the next time.
 
     Of some rows a subset, its report and the report across recipes show one thing after the other.
-    At most HELD_BYTES are held.
+    At most HELD_BYTES are held: all texts, read at once, where they are no more.
     """
 
     def __init__(self, store: Store, corpus: str, versions: Mapping[str, int]):
         self._store, self._corpus, self._versions = store, corpus, versions
-        self._held = to_frame(SAMPLES_SCHEMA.empty_table()).select(TEXT_COLUMNS)
+        self._none = to_frame(SAMPLES_SCHEMA.empty_table()).select(TEXT_COLUMNS)
+        self._held: pl.DataFrame | None = None
 
     def read(self, wanted: pl.DataFrame) -> pl.DataFrame:
         """The samples of the rows in `wanted`; see `read_texts`."""
+        if self._held is None:
+            self._held = self._all()
         place = ["shard", "row"]
         held = self._held.join(wanted, on=place, how="semi")
         missing = wanted.select(place).unique().join(held, on=place, how="anti")
@@ -158,6 +163,16 @@ class HeldTexts:
         fitting = (some for some in (both, fresh) if some.estimated_size() <= HELD_BYTES)
         self._held = next(fitting, fresh.clear())
         return pl.concat([held, fresh])
+
+    def _all(self) -> pl.DataFrame:
+        """All texts; none where they are too many, or one cannot be read, which may not matter."""
+        with suppress(StoreError):
+            found = _samples_at(self._store, self._corpus, [*self._versions], self._versions)
+            size = self._store.size([*found.values()])
+            if size is not None and size <= HELD_BYTES:
+                tables = self._store.read_many([*found.values()], columns=TEXT_COLUMNS)
+                return pl.concat([self._none, *map(to_frame, tables)])
+        return self._none
 
 
 def _samples_at(

@@ -6,7 +6,7 @@ overwrites are both atomic and free of conflicts between shards.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -170,6 +170,19 @@ class Store:
             else self._read(info.name, columns, conditions[info.name], info.version)
             for info, rows in zip(tables, found, strict=True)
         ]
+
+    def size(self, tables: Sequence[TableInfo]) -> int | None:
+        """Bytes that these rows take where they are stored; None where a table cannot be opened."""
+        versions = {info.name: info.version for info in tables}
+
+        async def stored_bytes(name: str, table: "AsyncTable") -> int:
+            await table.checkout(versions[name])
+            stats: Any = await table.stats()  # a dict, other than LanceDB says
+            return stats["total_bytes"] if isinstance(stats, dict) else stats.total_bytes
+
+        found = self.database.each([*versions], stored_bytes)
+        sizes = [size for size in found if isinstance(size, int)]
+        return sum(sizes) if len(sizes) == len(versions) else None
 
     def _inspected(
         self, names: Sequence[str], singly: Callable[[str], TableInfo | None]
