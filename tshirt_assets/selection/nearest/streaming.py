@@ -1,23 +1,38 @@
 """The embeddings of a corpus as a stream of numbered vectors."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Final
 
 import numpy as np
 
-Blocks = Callable[[], Iterable[tuple[Sequence[str], np.ndarray]]]
+Blocks = Callable[[], Iterable[tuple[Sequence[str] | np.ndarray, np.ndarray]]]
 """Starts a pass over all embeddings: sample_ids and their L2-normalised vectors (n, C)."""
+HELD_SHARE: Final = 1 / 8
 
 
 class Stream:
     """The vectors of all samples, read anew for each pass; samples are numbered by their ids.
 
     ids (N,): the sample_ids as bytes, sorted; a sample's number is its place. copies (N,): how
-    often each comes. `memory` bounds the bytes that `gather` holds.
+    often each comes. `memory` bounds the bytes that `gather` holds; a HELD_SHARE of it is for
+    vectors that are so few that they are read only once.
     """
 
     def __init__(self, blocks: Blocks, memory: int) -> None:
         self._blocks, self._memory = blocks, memory
-        parts = [_as_bytes(ids) for ids, _ in blocks()]
+        parts: list[np.ndarray] = []
+        held: list[tuple[np.ndarray, np.ndarray]] | None = []
+        size = 0
+        for block, vectors in blocks():
+            parts.append(_as_bytes(block))
+            size += vectors.nbytes
+            if held is not None:
+                held.append((parts[-1], vectors))
+            if size > memory * HELD_SHARE:
+                held = None
+        if held is not None:
+            self._blocks = partial(iter, held)
         ids = np.concatenate(parts) if parts else np.empty(0, "S1")
         self.ids, self.copies = np.unique(ids, return_counts=True)
 
