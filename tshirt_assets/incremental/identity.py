@@ -71,7 +71,7 @@ def _hash(payload: bytes) -> str:
 
 
 def _hash_values(digest: Any, array: pa.Array) -> None:
-    digest.update(np.packbits(array.is_valid().to_numpy(zero_copy_only=False)).tobytes())
+    digest.update(_valid_bits(array))
     values = array.drop_null()
     kind = values.type
     if pa.types.is_struct(kind):
@@ -80,13 +80,23 @@ def _hash_values(digest: Any, array: pa.Array) -> None:
     elif pa.types.is_fixed_size_list(kind):
         _hash_values(digest, values.flatten())
     elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        digest.update(pc.list_value_length(values).to_numpy().astype(np.int64).tobytes())
+        digest.update(pc.list_value_length(values).to_numpy().astype(np.int64))
         _hash_values(digest, values.flatten())
     elif pa.types.is_primitive(kind):
-        digest.update(values.to_numpy(zero_copy_only=False).tobytes())
+        digest.update(values.to_numpy(zero_copy_only=False))
     elif not pa.types.is_null(kind):  # text
-        digest.update(pc.binary_length(values).to_numpy().astype(np.int64).tobytes())
+        digest.update(pc.binary_length(values).to_numpy().astype(np.int64))
         digest.update(_characters(values.cast(pa.large_binary())))
+
+
+def _valid_bits(array: pa.Array) -> np.ndarray:
+    """Which values are not null, (n / 8,) uint8: the first in the highest bit."""
+    if array.null_count:
+        return np.packbits(array.is_valid().to_numpy(zero_copy_only=False))
+    bits = np.full(-(-len(array) // 8), 0xFF, np.uint8)
+    if rest := len(array) % 8:
+        bits[-1] = 0xFF00 >> rest & 0xFF
+    return bits
 
 
 def _characters(texts: pa.LargeBinaryArray) -> memoryview:
