@@ -135,13 +135,11 @@ def corpus_state(instance: dg.DagsterInstance, config: CorpusConfig) -> CorpusSt
 
 def _statuses(store: Store, corpus: str, registered: Sequence[str]) -> Counter[str]:
     """How many rows have each status; scoring may have found more than reading did."""
+    scored, read = (store.infos(corpus, asset, registered) for asset in ("token_scores", "samples"))
+    tables = [table for pair in zip(scored, read, strict=True) if (table := pair[0] or pair[1])]
     statuses: Counter[str] = Counter()
-    for shard in registered:
-        for asset in ("token_scores", "samples"):
-            if store.info(corpus, asset, shard) is not None:
-                column = store.read(corpus, asset, shard, columns=["status"])["status"]
-                statuses.update(column.to_pylist())
-                break
+    for table in store.read_many(tables, columns=["status"]):
+        statuses.update(dict(to_frame(table)["status"].value_counts().iter_rows()))
     return statuses
 
 

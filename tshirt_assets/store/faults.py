@@ -142,6 +142,24 @@ def is_panic(error: BaseException) -> bool:
     return any(sign in text for sign in PANICS)
 
 
+def is_failure(error: BaseException) -> bool:
+    """Whether something failed, Rust code included; else somebody wants to end."""
+    return isinstance(error, Exception) or is_panic(error)
+
+
+def is_missing(error: BaseException) -> bool:
+    """Whether LanceDB says that there is no such table; if so, where it did is forgotten.
+
+    The future of its call holds the error, the error's traceback the future, and the frames in it
+    all callers with what they have in memory, until Python happens to look for such circles: in a
+    run, hundreds of MiB for every shard that had no table yet.
+    """
+    if not isinstance(error, ValueError) or "was not found" not in str(error):
+        return False
+    error.__traceback__ = None
+    return True
+
+
 def retried(action: Callable[[], Result]) -> Result:
     """Result of `action`, repeated with growing random pauses while commits conflict."""
     panics = 0
