@@ -34,13 +34,40 @@ def folders() -> dict[str, Path]:
 
 
 @cache
-def modules() -> dict[str, Module]:
-    """Every module of the package, by its name in an installation."""
-    files = {
+def module_files() -> dict[str, tuple[str, Path]]:
+    """The package and the file of every module, by its name in an installation."""
+    return {
         f"{package}.{file.stem}".removesuffix(".__init__"): (package, file)
         for package, folder in folders().items()
         for file in sorted(folder.glob("*.py"))
     }
+
+
+@cache
+def names_in(module: str) -> frozenset[str]:
+    """What can be imported from a module by name: what stands in it, and what lies below it."""
+    _, file = module_files()[module]
+    below = {n.rpartition(".")[2] for n in module_files() if n.rpartition(".")[0] == module}
+    return frozenset(below.union(_bound(ast.parse(file.read_text()))))
+
+
+def _bound(node: ast.AST) -> Iterator[str]:
+    """The names that the statements of a module bind, also below an `if` or a `try`."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield child.name
+        elif isinstance(child, ast.Import | ast.ImportFrom):
+            yield from (alias.asname or alias.name.split(".")[0] for alias in child.names)
+        elif isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store):
+            yield child.id
+        else:
+            yield from _bound(child)
+
+
+@cache
+def modules() -> dict[str, Module]:
+    """Every module of the package, by its name in an installation."""
+    files = module_files()
     return {
         name: _module(ast.parse(file.read_text()), package, files.keys())
         for name, (package, file) in files.items()

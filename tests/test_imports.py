@@ -1,12 +1,13 @@
 """Definitions load quickly; imports run one way, downwards, and never in a circle."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.sources import Module, modules, project
+from tests.sources import Module, module_files, modules, names_in, project
 
 LAYERS = (  # from the top; a module imports from its own room and from the layers below
     ("examples", "cli"),
@@ -91,6 +92,19 @@ def test_what_computes_and_stores_knows_nothing_of_dagster(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in NAMES if room(name) != "scoring"])
 def test_heavy_libraries_are_imported_inside_functions(name: str) -> None:
     assert {other.split(".")[0] for other in MODULES[name].at_load} & {*HEAVY} == set()
+
+
+def test_tests_and_benchmarks_import_what_is_there() -> None:
+    """Benchmarks are run by hand, long after what they measure has moved."""
+    absent = {
+        f"{file.name}: {node.module}.{alias.name}"
+        for file in Path(__file__).parent.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tshirt_assets.")
+        for alias in node.names
+        if node.module not in module_files() or alias.name not in names_in(node.module)
+    }
+    assert absent == set()
 
 
 def test_definitions_load_without_any_heavy_library(tmp_path: Path) -> None:

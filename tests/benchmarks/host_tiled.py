@@ -86,18 +86,17 @@ def copied(table: pl.DataFrame, shard: str, copy: int, half: int) -> pl.DataFram
 def materialized(corpus: HostCorpus) -> Figures:
     """What ASSETS take."""
     from tshirt_assets.commands.instance import open_instance, register_shards
-    from tshirt_assets.commands.run import _run_assets
-    from tshirt_assets.factory import build_curation_defs
+    from tshirt_assets.commands.piece import Piece, corpus_job, run_piece
     from tshirt_assets.incremental import catalog
 
     config, clock = corpus.config, StepClock()
     with clock.watching(), open_instance(config) as instance:
         register_shards(instance, config)
-        job = build_curation_defs(config).resolve_implicit_global_asset_job_def()
+        job = corpus_job(instance, config)
         for name in ASSETS:
-            record = catalog.ASSETS[name]
-            keys = list(config.recipes) if record.unit == "recipe" else ()
-            assert _run_assets(instance, config, job, [record], keys).success
+            keys = tuple(config.recipes) if catalog.ASSETS[name].unit == "recipe" else ()
+            outcome = run_piece(instance, config, job, Piece((name,), keys))
+            assert outcome.success, outcome.reasons
     return {name: (clock.seconds[name], clock.peaks[name]) for name in ASSETS}
 
 
