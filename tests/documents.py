@@ -20,8 +20,8 @@ NAMES = {
     "mydata": NAME,
     '"sample"': f'"{NAME}"',
     "tshirt-5pct": "tshirt",
-    'init "raw/*.jsonl.gz"': 'init --force "rows/*"',
-    "init raw ": "init --force rows ",
+    'init "raw/*.jsonl.gz"': 'init --force --output begun.yaml "rows/*"',
+    "init raw ": "init --force --output begun.yaml rows ",
 }
 
 
