@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tshirt_assets.incremental import stored_rows
 from tshirt_assets.incremental.stored_rows import TEXT_COLUMNS, HeldTexts, read_texts
 from tshirt_assets.store.faults import StoreError
 from tshirt_assets.store.store import Store
+from tshirt_assets.store.table_info import TableInfo
 
 
 @pytest.fixture
@@ -57,7 +59,9 @@ def test_texts_that_are_held_are_those_that_are_read(
         return read_texts(store, corpus, wanted, versions)
 
     monkeypatch.setattr(stored_rows, "read_texts", told)
-    held = HeldTexts(store, "demo", {"a": 1})
+    table = store.info("demo", "samples", "a")
+    assert table is not None
+    held = HeldTexts(store, "demo", {"a": table})
     for rows in ([0], [0, 2], [2, 1, 1], [0, 1, 2, 9], []):
         wanted = pl.DataFrame({"shard": ["a"] * len(rows), "row": rows}, {"shard": str, "row": int})
         found = held.read(wanted)
@@ -69,6 +73,29 @@ def test_texts_that_are_held_are_those_that_are_read(
         assert len(read) > 4
 
 
+def test_of_many_texts_few_tables_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, sized = Store(str(tmp_path)), list[str]()
+    tables = {
+        shard: store.write("demo", "samples", shard, to_table([SINGLE]), {}) for shard in "abc"
+    }
+    size = Store.size
+
+    def told(store: Store, tables: Sequence[TableInfo]) -> int | None:
+        sized.extend(table.name for table in tables)
+        return size(store, tables)
+
+    monkeypatch.setattr(Store, "size", told)
+    monkeypatch.setattr(stored_rows, "SIZED_AT_ONCE", 1)
+    monkeypatch.setattr(stored_rows, "HELD_BYTES", 1.5 * (store.size([tables["a"]]) or 0))
+    sized.clear()
+    held = HeldTexts(store, "demo", tables)
+    for _ in range(2):
+        assert held.read(pl.DataFrame({"shard": ["c"], "row": [0]}))["row"].to_list() == [0]
+    assert sized == [tables["a"].name, tables["b"].name]
+
+
 def test_texts_are_held_at_their_version_and_in_spite_of_a_table_that_is_damaged(
     tmp_path: Path,
 ) -> None:
@@ -78,7 +105,7 @@ def test_texts_are_held_at_their_version_and_in_spite_of_a_table_that_is_damaged
     store.write("demo", "samples", "a", to_table([SINGLE]), {})
     [data] = (tmp_path / f"{other.name}.lance" / "data").iterdir()
     data.unlink()
-    held = HeldTexts(store, "demo", {"a": used.version, "b": other.version})
+    held = HeldTexts(store, "demo", {"a": used, "b": other})
     rows = pl.DataFrame({"shard": ["a", "a"], "row": [0, 2]})
     assert sorted(held.read(rows)["row"]) == [0, 2]
     with pytest.raises(StoreError):

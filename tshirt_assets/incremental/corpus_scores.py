@@ -216,8 +216,7 @@ class CorpusScores:
         """The samples of the rows in `wanted` (columns shard and row), in no particular order."""
         if self._texts is None:
             tables = self.dataset("samples").tables
-            versions = {shard: info.version for shard, info in tables.items()}
-            self._texts = HeldTexts(self.store, self.config.name, versions)
+            self._texts = HeldTexts(self.store, self.config.name, tables)
         return self._texts.read(wanted)
 
     @cached_property

@@ -26,6 +26,7 @@ TEXT_COLUMNS = (*PLACE, "messages", "instruction", "input", "response", "domain"
 ROWS_PER_QUERY = 2_000  # row numbers in the condition of one scan
 PARSED_AT_ONCE = 512  # rows
 HELD_BYTES = 64 << 20  # of texts that were read
+SIZED_AT_ONCE = 8  # tables, of which few are looked at where they are large
 
 
 def row_frame(table: pa.Table) -> pl.DataFrame:
@@ -140,12 +141,13 @@ def read_texts(
 class HeldTexts:
     """`read_texts` at one version of each shard; what was read is held for the next time.
 
-    Of some rows a subset, its report and the report across recipes show one thing after the other.
-    At most HELD_BYTES are held: all texts, read at once, where they are no more.
+    tables: the samples tables by shard, at their versions. Of some rows a subset, its report and
+    the report across recipes show one thing after the other. At most HELD_BYTES are held: all
+    texts, read at once, where they are no more.
     """
 
-    def __init__(self, store: Store, corpus: str, versions: Mapping[str, int]):
-        self._store, self._corpus, self._versions = store, corpus, versions
+    def __init__(self, store: Store, corpus: str, tables: Mapping[str, TableInfo]):
+        self._store, self._corpus, self._tables = store, corpus, tables
         self._none = to_frame(SAMPLES_SCHEMA.empty_table()).select(TEXT_COLUMNS)
         self._held: pl.DataFrame | None = None
 
@@ -158,7 +160,8 @@ class HeldTexts:
         missing = wanted.select(place).unique().join(held, on=place, how="anti")
         if missing.is_empty():
             return held
-        fresh = read_texts(self._store, self._corpus, missing, self._versions)
+        versions = {shard: info.version for shard, info in self._tables.items()}
+        fresh = read_texts(self._store, self._corpus, missing, versions)
         both = pl.concat([self._held, fresh])
         fitting = (some for some in (both, fresh) if some.estimated_size() <= HELD_BYTES)
         self._held = next(fitting, fresh.clear())
@@ -166,12 +169,15 @@ class HeldTexts:
 
     def _all(self) -> pl.DataFrame:
         """All texts; none where they are too many, or one cannot be read, which may not matter."""
+        tables, left = [*self._tables.values()], HELD_BYTES
+        for start in range(0, len(tables), SIZED_AT_ONCE):
+            size = self._store.size(tables[start : start + SIZED_AT_ONCE])
+            if size is None or size > left:
+                return self._none
+            left -= size
         with suppress(StoreError):
-            found = _samples_at(self._store, self._corpus, [*self._versions], self._versions)
-            size = self._store.size([*found.values()])
-            if size is not None and size <= HELD_BYTES:
-                tables = self._store.read_many([*found.values()], columns=TEXT_COLUMNS)
-                return pl.concat([self._none, *map(to_frame, tables)])
+            found = self._store.read_many(tables, columns=TEXT_COLUMNS)
+            return pl.concat([self._none, *map(to_frame, found)])
         return self._none
 
 
