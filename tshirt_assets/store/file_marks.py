@@ -31,12 +31,13 @@ def _files(folder: str | Path, below: str) -> Iterator[str]:
                 if entry.is_dir(follow_symlinks=False):
                     yield from _files(entry.path, name)
                 else:
-                    yield f"{name} {_facts(entry.stat())}\n"
+                    yield f"{name} {facts(entry.stat())}\n"
     except OSError:  # gone meanwhile: without its files the mark is another one
         return
 
 
-def _facts(stat: os.stat_result) -> str:
+def facts(stat: os.stat_result) -> str:
+    """What of a file is another after it was written, replaced or copied."""
     return f"{stat.st_ino} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
 
 

@@ -10,16 +10,14 @@ import time
 from collections import OrderedDict
 from typing import Final
 
+from tshirt_assets.store.file_marks import facts
 from tshirt_assets.store.table_info import TableInfo
 
 HELD: Final = 1 << 14  # infos
 SETTLED: Final = 0.1  # seconds in which a file could change twice at what counts as one time
 
-Mark = tuple[tuple[str | int, ...], ...]
-"""Names, sizes and times of the manifests of a table: every version has one, with all of its info.
-
-It is another one after anything was written, moved or copied there; see `file_marks`.
-"""
+Mark = tuple[str, ...]
+"""Names and `file_marks.facts` of the manifests of a table: a version's has all of its info."""
 
 _lock = threading.Lock()
 _seen: OrderedDict[str, tuple[Mark, TableInfo]] = OrderedDict()  # by path, the last used last
@@ -45,10 +43,7 @@ class SeenTables:
             return None
         if not found or time.time() - max(stat.st_ctime for _, stat in found) < SETTLED:
             return None
-        return tuple(
-            (name, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
-            for name, stat in sorted(found)
-        )
+        return tuple(sorted(f"{name} {facts(stat)}" for name, stat in found))
 
     def get(self, name: str, mark: Mark | None) -> TableInfo | None:
         """The info of a table that was kept with this mark."""
